@@ -1,0 +1,37 @@
+"""Badger: agents made of many experts that share one policy."""
+
+from badger_graph.agent import BadgerAgent, split
+from badger_graph.membranes import HardwiredMembrane, Membrane
+from badger_graph.outer.checkpoint import load_agent, load_learner
+from badger_graph.outer.learner import MetaLearner
+from badger_graph.outer.losses import ConvergeFast, LastStep, MeanOverEnd, MetaLoss
+from badger_graph.policies import ExpertPolicy, GRUPolicy
+from badger_graph.rollout import Recorder, Rollout, unroll
+from badger_graph.tasks import GuessingGame, Task, TaskFamily
+from badger_graph.typing import Edges, Observation
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BadgerAgent",
+    "ConvergeFast",
+    "Edges",
+    "ExpertPolicy",
+    "GRUPolicy",
+    "GuessingGame",
+    "HardwiredMembrane",
+    "LastStep",
+    "MeanOverEnd",
+    "Membrane",
+    "MetaLearner",
+    "MetaLoss",
+    "Observation",
+    "Recorder",
+    "Rollout",
+    "Task",
+    "TaskFamily",
+    "load_agent",
+    "load_learner",
+    "split",
+    "unroll",
+]

@@ -1,0 +1,228 @@
+"""An agent: a graph of experts that share one policy."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal, final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch_geometric.data import Batch, Data
+from torch_geometric.utils import unbatch_edge_index
+
+from badger_graph.communication import communicate
+from badger_graph.exchange import Executor, Wiring, prepare
+from badger_graph.membranes import Membrane
+from badger_graph.policies import ExpertPolicy
+from badger_graph.typing import Edges, Observation
+from topologies import Topology
+
+
+@final
+class BadgerAgent(nn.Module):
+    """One agent built of many experts: a policy, a topology and a membrane.
+
+    All experts run the same policy; each keeps its own hidden state. The agent's life is a
+    PyG graph that :meth:`reset` makes and :meth:`forward` carries on; the module itself holds
+    weights and no state, so one agent can live many lives at once, and with any number of
+    experts and outputs.
+
+    What makes experts differ (the paper's "Expert Uniqueness and Diversity") is switched here
+    and in the membrane: identifiers, initial states and different inputs.
+
+    Source: Rosa et al. 2019, "Architecture".
+
+    Args:
+        policy: the weights that all experts share.
+        topology: who hears whom.
+        membrane: the contact of experts with the world.
+        rounds: communication rounds in one inner-loop step.
+        identifiers: what tells experts apart. ``"fixed"``: expert n has the same random
+            identifier in every life, a function of ``seed`` and n; ``"random"``: redrawn for
+            every expert of every agent at every reset; ``"none"``: zeros.
+        initial_state: hidden states at birth: ``"zero"``, or ``"random"``, uniform in [-1, 1]
+            and drawn at every reset.
+        seed: seed of the fixed identifiers.
+        executor: how messages travel; see :func:`badger_graph.exchange.prepare`.
+
+    Shapes of the graph's attributes:
+        - **hidden:** ``[V, H]``, the state of each expert
+        - **identifier:** ``[V, I]``
+        - **edge_index**, **edge_weight:** ``[2, E]`` and ``[E]``; assign new ones to rewire
+        - **action:** ``[B, d]``, what the agent did last
+        - **batch**, **ptr:** ``[V]`` and ``[B + 1]``, as in every PyG batch
+
+    Raises:
+        ValueError: when the policy was built for another membrane, or ``rounds`` is below 1.
+    """
+
+    def __init__(
+        self,
+        policy: ExpertPolicy,
+        topology: Topology,
+        membrane: Membrane,
+        rounds: int = 1,
+        identifiers: Literal["fixed", "random", "none"] = "fixed",
+        initial_state: Literal["zero", "random"] = "zero",
+        seed: int = 0,
+        executor: Executor = "auto",
+    ) -> None:
+        super().__init__()
+        if policy.percept_size != membrane.percept_size:
+            raise ValueError(
+                "the policy must perceive what the membrane shows, "
+                f"got policy.percept_size={policy.percept_size} for a "
+                f"{type(membrane).__name__}, which shows {membrane.percept_size} channels"
+            )
+        if rounds < 1:
+            raise ValueError(f"rounds must be at least 1, got {rounds}")
+        for name, value, valid in (
+            ("identifiers", identifiers, ("fixed", "random", "none")),
+            ("initial_state", initial_state, ("zero", "random")),
+            ("executor", executor, ("auto", "reference", "dense")),
+        ):
+            if value not in valid:
+                raise ValueError(f"{name} must be one of {', '.join(valid)}, got {value!r}")
+        self.policy = policy
+        self.topology = topology
+        self.membrane = membrane
+        self.rounds = rounds
+        self.identifiers = identifiers
+        self.initial_state = initial_state
+        self.seed = seed
+        self.executor = executor
+        self._wiring: Wiring | None = None
+        self._identifier: Tensor | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.policy.parameters()).device
+
+    def reset(
+        self,
+        batch_size: int,
+        num_experts: int,
+        num_outputs: int,
+        generator: torch.Generator | None = None,
+    ) -> Batch:
+        """A batch of newborn agents.
+
+        Args:
+            generator: source of the random draws, on the agent's device.
+
+        Raises:
+            ValueError: when a size is below 1, the topology has no graph of so many experts,
+                or the membrane cannot serve so many outputs with them.
+        """
+        for name, size in (("batch_size", batch_size), ("num_experts", num_experts)):
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        self.membrane.check(num_experts, num_outputs)
+        device = self.device
+        hidden = self._born_hidden(batch_size, num_experts, generator)
+        identifier = self._born_identifier(batch_size, num_experts, generator)
+        wiring = self._prepare(self.topology(hidden, generator), batch_size, num_experts)
+        nodes = batch_size * num_experts
+        graph = Batch(
+            hidden=hidden.view(nodes, -1),
+            identifier=identifier,
+            edge_index=wiring.edges.index,
+            edge_weight=wiring.edges.weight,
+            wiring=wiring,
+            action=torch.zeros(batch_size, num_outputs, device=device),
+            batch=torch.arange(batch_size, device=device).repeat_interleave(
+                num_experts, output_size=nodes
+            ),
+            ptr=torch.arange(0, nodes + 1, num_experts, device=device),
+        )
+        graph._num_graphs = batch_size
+        return graph
+
+    def forward(
+        self, graph: Batch, observation: Observation, generator: torch.Generator | None = None
+    ) -> tuple[Batch, Float[Tensor, "B d"]]:
+        """One inner-loop step: perceive, communicate, act. The graph that came in is unchanged.
+
+        Args:
+            generator: source of the random draws of a dynamic topology.
+        """
+        batch_size, num_outputs = graph.action.shape
+        num_experts = graph.hidden.size(0) // batch_size
+        experts = (batch_size, num_experts, -1)
+        wiring = graph.wiring
+        if self.topology.dynamic:
+            edges = self.topology(graph.hidden.view(experts), generator)
+            wiring = self._prepare(edges, batch_size, num_experts)
+        elif not wiring.describes(graph.edge_index, graph.edge_weight):
+            edges = Edges(graph.edge_index, graph.edge_weight)
+            wiring = self._prepare(edges, batch_size, num_experts)
+        percept = self.membrane.perceive(observation, graph.action, num_experts).flatten(0, 1)
+        percept = torch.cat([percept, graph.identifier], dim=-1)
+        hidden = communicate(self.policy, graph.hidden, percept, wiring, self.rounds)
+        spoken = self.policy.speak(hidden).view(experts)
+        graph = copy.copy(graph)
+        graph.hidden = hidden
+        graph.action = self.membrane.act(spoken, num_outputs)
+        graph.edge_index, graph.edge_weight = wiring.edges
+        graph.wiring = wiring
+        return graph, graph.action
+
+    def _prepare(self, edges: Edges, batch_size: int, num_experts: int) -> Wiring:
+        # A topology drawn once returns the same tensors at every reset: prepare them once.
+        if self._wiring is not None and self._wiring.describes(edges.index, edges.weight):
+            return self._wiring
+        wiring = prepare(edges, batch_size, num_experts, self.executor)
+        # Learned weights would keep their whole rollout alive.
+        self._wiring = None if edges.weight.requires_grad else wiring
+        return wiring
+
+    def _born_hidden(
+        self, batch_size: int, num_experts: int, generator: torch.Generator | None
+    ) -> Float[Tensor, "B N H"]:
+        shape = (batch_size, num_experts, self.policy.hidden_size)
+        if self.initial_state == "zero":
+            return torch.zeros(shape, device=self.device)
+        return torch.rand(shape, generator=generator, device=self.device) * 2 - 1
+
+    def _born_identifier(
+        self, batch_size: int, num_experts: int, generator: torch.Generator | None
+    ) -> Float[Tensor, "V I"]:
+        size = self.policy.identifier_size
+        if self.identifiers == "none":
+            return torch.zeros(batch_size * num_experts, size, device=self.device)
+        if self.identifiers == "random":
+            shape = (batch_size * num_experts, size)
+            return torch.randn(shape, generator=generator, device=self.device)
+        known = self._identifier
+        if known is None or len(known) != num_experts or known.device != self.device:
+            # NumPy fills row by row, so expert n keeps its identifier when N changes.
+            rows = np.random.default_rng(self.seed).standard_normal((num_experts, size))
+            known = torch.from_numpy(rows).float().to(self.device)
+            self._identifier = known
+        return known.repeat(batch_size, 1)
+
+
+def split(graph: Batch) -> list[Data]:
+    """The agents of a batch, one PyG graph each, with experts numbered from zero."""
+    edge_indices = unbatch_edge_index(graph.edge_index, graph.batch)
+    counts = [index.size(1) for index in edge_indices]
+    return [
+        Data(
+            hidden=hidden,
+            identifier=identifier,
+            edge_index=edge_index,
+            edge_weight=edge_weight,
+            action=action[None],
+            num_nodes=len(hidden),
+        )
+        for hidden, identifier, edge_index, edge_weight, action in zip(
+            graph.hidden.chunk(graph.num_graphs),
+            graph.identifier.chunk(graph.num_graphs),
+            edge_indices,
+            graph.edge_weight.split(counts),
+            graph.action,
+            strict=True,
+        )
+    ]

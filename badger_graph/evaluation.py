@@ -1,0 +1,174 @@
+"""How good a trained agent is, beside what a user would compare it with."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from badger_graph import plots
+from badger_graph.agent import split
+from badger_graph.baselines import SOLVERS, error_after_queries
+from badger_graph.outer.checkpoint import load_learner, read_checkpoint
+from badger_graph.outer.config import to_config
+from badger_graph.outer.learner import MetaLearner
+from badger_graph.rollout import Recorder, unroll
+from badger_graph.tasks import GuessingGame, GuessingTask
+from topologies import Topology
+
+DRAWN_ROLLOUTS = 10
+"""Rollouts in a figure, as in figures 6, 8 and 9 of Rosa et al. 2019."""
+
+
+@torch.no_grad()
+def evaluate(
+    checkpoint: str,
+    topology: Topology | None = None,
+    num_experts: int | None = None,
+    num_outputs: int | None = None,
+    num_steps: int | None = None,
+    num_tasks: int = 256,
+    seed: int = 1,
+    baselines: bool = True,
+    folder: str | None = None,
+) -> dict[str, Any]:
+    """Evaluate a trained agent, frozen, on tasks it never saw, and draw what it does.
+
+    Writes ``evaluation.json``, ``rollouts.npz`` and the figures into a folder.
+
+    Args:
+        checkpoint: a checkpoint that fit.py wrote.
+        topology: another topology than the one trained on.
+        num_experts: another number of experts than trained on.
+        num_outputs: another number of outputs than trained on.
+        num_steps: another number of inner steps than trained on.
+        num_tasks: how many tasks to evaluate on.
+        seed: seed of the tasks.
+        baselines: whether to run the baselines on the same tasks.
+        folder: where to write; by default ``evaluation`` beside the folder of the checkpoint.
+
+    Returns:
+        What ``evaluation.json`` holds.
+
+    Raises:
+        ValueError: for a bad checkpoint, or sizes that the agent cannot live with; before any
+            rollout.
+    """
+    learner = load_learner(checkpoint)
+    if topology is not None:
+        learner.agent.topology = topology
+    if not isinstance(learner.task, GuessingGame):
+        raise ValueError(f"only the guessing game can be evaluated, got {type(learner.task)}")
+    if num_tasks < 1:
+        raise ValueError(f"num_tasks must be at least 1, got {num_tasks}")
+    learner.num_experts = num_experts or learner.num_experts
+    learner.num_outputs = num_outputs or learner.num_outputs
+    learner.num_steps = num_steps or learner.num_steps
+    agent, family = learner.agent.eval(), learner.task
+    generator = torch.Generator(agent.device).manual_seed(seed)
+    task = family.sample(num_tasks, learner.num_outputs, generator)
+    rollout = unroll(agent, task, learner.num_experts, learner.num_steps, generator)
+    errors = {"agent": rollout.loss.double().cpu().numpy()}
+    if baselines:
+        errors |= baseline_errors(family, task.target, learner.num_steps, seed)
+    result = {
+        "checkpoint": str(checkpoint),
+        "outer_steps": read_checkpoint(checkpoint)["global_step"],
+        **{name: getattr(learner, name) for name in ("num_experts", "num_outputs", "num_steps")},
+        "topology": to_config(agent.topology),
+        "task": to_config(family),
+        "num_tasks": num_tasks,
+        "seed": seed,
+        "chance": family.chance,
+        "errors": {name: table.mean(axis=1).tolist() for name, table in errors.items()},
+        "standard_error": {
+            name: (table.std(axis=1) / math.sqrt(num_tasks)).tolist()
+            for name, table in errors.items()
+        },
+    }
+    out = Path(folder) if folder else Path(checkpoint).resolve().parent.parent / "evaluation"
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "evaluation.json").write_text(json.dumps(result, indent=1))
+    np.savez_compressed(out / "rollouts.npz", **_record(learner, task, generator))
+    plots.save_all(out)
+    return result
+
+
+def baseline_errors(
+    family: GuessingGame, target: Tensor, num_queries: int, seed: int
+) -> dict[str, np.ndarray]:
+    """The error of every baseline after each number of queries, ``[num_queries, tasks]`` each.
+
+    A baseline sees the feedback that the agent sees (a scalar, in bins where the task has
+    bins) and is scored like the agent. The exact solver needs exact squared errors.
+    """
+
+    def error(guess: np.ndarray, target: np.ndarray) -> float:
+        return float(family.output_errors(_tensor(guess), _tensor(target)).mean())
+
+    def feedback(guess: np.ndarray, target: np.ndarray) -> float:
+        return float(family.shown(torch.tensor(error(guess, target), dtype=torch.float64)))
+
+    targets = target.double().cpu().numpy()
+    exact_feedback = family.error == "mse" and family.bins is None
+    return {
+        solver.name: error_after_queries(solver(), targets, num_queries, feedback, error, seed)
+        for name, solver in SOLVERS.items()
+        if (exact_feedback or name != "exact") and (name != "cma_es" or targets.shape[1] > 1)
+    }
+
+
+def print_evaluation(result: dict[str, Any]) -> None:
+    """Print the errors after each number of queries as a table."""
+    title = (
+        f"error after each number of queries: N={result['num_experts']} experts, "
+        f"d={result['num_outputs']} numbers, {result['num_tasks']} tasks "
+        f"(chance {result['chance']:.3f})"
+    )
+    table = Table(title=title)
+    table.add_column("queries", justify="right")
+    for name in result["errors"]:
+        table.add_column(name, justify="right", style="bold" if name == "agent" else "")
+    num_steps, num_outputs = result["num_steps"], result["num_outputs"]
+    shown = {1, 2, 3, 5, 10, 15, 20, 50, 100, num_outputs, num_outputs + 1, num_steps}
+    for query in sorted(q for q in shown if q <= num_steps):
+        row = [_short(column[query - 1]) for column in result["errors"].values()]
+        table.add_row(str(query), *row)
+    Console().print(table)
+
+
+def _record(
+    learner: MetaLearner, task: GuessingTask, generator: torch.Generator
+) -> dict[str, np.ndarray]:
+    few = GuessingTask(task.target[:DRAWN_ROLLOUTS], task.family)
+    recorder = Recorder(learner.agent)
+    rollout = unroll(
+        learner.agent, few, learner.num_experts, learner.num_steps, generator, probe=recorder
+    )
+    recorded = recorder.arrays()
+    first = split(rollout.graph)[0]
+    tensors = {
+        "action": rollout.action,
+        "target": few.target,
+        "loss": rollout.loss,
+        "message": recorded["message"],
+        "hidden": recorded["hidden"],
+        "edge_index": first.edge_index,
+        "edge_weight": first.edge_weight,
+    }
+    return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(values, dtype=np.float64))
+
+
+def _short(error: float) -> str:
+    return f"{error:.4f}" if error >= 5e-5 or error == 0 else f"{error:.0e}"

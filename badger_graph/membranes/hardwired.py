@@ -1,0 +1,91 @@
+"""A membrane whose contacts are fixed in advance."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from badger_graph.membranes.base import Membrane
+from badger_graph.typing import Observation
+
+
+class HardwiredMembrane(Membrane):
+    """Expert j speaks for output j; chosen experts read the feedback.
+
+    An expert perceives four channels: the agent's feedback, if it is a reader; the feedback on
+    its own output, where the task gives one; its own last action; and its role, 1 for an
+    expert that speaks. A channel that is switched off is zero, so the same weights serve.
+
+    Source: Rosa et al. 2019, "Hardwired Architecture" (figures 6, 8 and 9: three experts, one
+    of which receives the error).
+
+    Args:
+        readers: who reads the agent's feedback: ``"all"`` experts, ``"one"`` (expert 0), or a
+            list of experts.
+        see_action: whether an expert sees its own last action.
+        see_role: whether an expert sees if it speaks for an output.
+
+    Raises:
+        ValueError: when ``readers`` is empty, repeated or negative.
+    """
+
+    percept_size: ClassVar[int] = 4
+
+    def __init__(
+        self,
+        readers: Literal["all", "one"] | list[int] = "all",
+        see_action: bool = True,
+        see_role: bool = True,
+    ) -> None:
+        super().__init__()
+        if isinstance(readers, str):
+            if readers not in ("all", "one"):
+                raise ValueError(f"readers must be 'all', 'one' or a list, got {readers!r}")
+        elif not readers or min(readers) < 0 or len(set(readers)) < len(readers):
+            raise ValueError(f"readers must be distinct experts, at least one, got {readers}")
+        self.readers = readers
+        self.see_action = see_action
+        self.see_role = see_role
+
+    def check(self, num_experts: int, num_outputs: int) -> None:
+        if not 1 <= num_outputs <= num_experts:
+            raise ValueError(
+                "the hardwired membrane needs an expert for every output, "
+                f"1 <= num_outputs <= num_experts, got num_outputs={num_outputs} "
+                f"and num_experts={num_experts}"
+            )
+        if isinstance(self.readers, list) and max(self.readers) >= num_experts:
+            raise ValueError(
+                f"every reader of the feedback must be one of the {num_experts} experts "
+                f"0 to {num_experts - 1}, got readers={self.readers}"
+            )
+
+    def perceive(
+        self, observation: Observation, action: Float[Tensor, "B d"], num_experts: int
+    ) -> Float[Tensor, "B N P"]:
+        others = (0, num_experts - action.size(1))
+        own_action = action if self.see_action else torch.zeros_like(action)
+        role = torch.ones_like(action) if self.see_role else torch.zeros_like(action)
+        channels = [
+            self._feedback(observation.feedback, num_experts),
+            F.pad(observation.output_feedback, others),
+            F.pad(own_action, others),
+            F.pad(role, others),
+        ]
+        return torch.stack(channels, dim=-1)
+
+    def act(self, spoken: Float[Tensor, "B N 1"], num_outputs: int) -> Float[Tensor, "B d"]:
+        return spoken[:, :num_outputs, 0]
+
+    def _feedback(self, feedback: Float[Tensor, " B"], num_experts: int) -> Float[Tensor, "B N"]:
+        if self.readers == "all":
+            return feedback[:, None].expand(-1, num_experts)
+        if self.readers == "one":
+            return F.pad(feedback[:, None], (0, num_experts - 1))
+        heard = torch.zeros(num_experts, device=feedback.device)
+        heard[self.readers] = 1.0
+        return feedback[:, None] * heard

@@ -1,0 +1,14 @@
+"""The outer loop: the search for the expert policy."""
+
+from badger_graph.outer.learner import MetaLearner, NonFiniteLossError
+from badger_graph.outer.losses import META_LOSSES, ConvergeFast, LastStep, MeanOverEnd, MetaLoss
+
+__all__ = [
+    "META_LOSSES",
+    "ConvergeFast",
+    "LastStep",
+    "MeanOverEnd",
+    "MetaLearner",
+    "MetaLoss",
+    "NonFiniteLossError",
+]

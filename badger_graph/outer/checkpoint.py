@@ -1,0 +1,91 @@
+"""Trained agents from files. No code in a checkpoint is ever run."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from badger_graph.agent import BadgerAgent
+from badger_graph.outer.config import from_config
+from badger_graph.outer.learner import CONFIG_KEY, MetaLearner
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The contents of a checkpoint: tensors and plain data only.
+
+    Raises:
+        ValueError: when the file is missing, truncated, holds pickled code (which is not run),
+            or was not written by badger-graph.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"a checkpoint must be a file, got {str(path)!r}, which is none")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            "a checkpoint must hold tensors and plain data, no pickled code, "
+            f"but {str(path)!r} does (nothing of it was run) or is no checkpoint at all"
+        ) from error
+    except (RuntimeError, EOFError, OSError, KeyError) as error:
+        raise ValueError(
+            f"a checkpoint must be a whole file, but {str(path)!r} is truncated or damaged: "
+            f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        ) from error
+    if not isinstance(checkpoint, dict) or CONFIG_KEY not in checkpoint:
+        raise ValueError(f"a checkpoint must be written by badger-graph, {str(path)!r} is not")
+    return checkpoint
+
+
+def load_learner(path: str | Path) -> MetaLearner:
+    """The learner of a checkpoint with its agent, task family and sizes, weights loaded.
+
+    Raises:
+        ValueError: for a bad file (see :func:`read_checkpoint`), components whose module is
+            not imported, or weights that do not fit the policy that the checkpoint names.
+    """
+    checkpoint = read_checkpoint(path)
+    config = checkpoint[CONFIG_KEY]
+    components = {
+        name: from_config(value) if isinstance(value, dict) else value
+        for name, value in config.items()
+    }
+    learner = MetaLearner(**components)
+    try:
+        learner.load_state_dict(checkpoint["state_dict"])
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(
+            f"the weights in {str(path)!r} must fit its {type(learner.agent.policy).__name__}: "
+            f"{error}"
+        ) from error
+    return learner
+
+
+def load_agent(path: str | Path) -> BadgerAgent:
+    """The trained agent of a checkpoint, frozen: it learns in its inner loop only.
+
+    Raises:
+        ValueError: as :func:`load_learner`.
+    """
+    agent = load_learner(path).agent.eval()
+    return agent.requires_grad_(False)
+
+
+def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
+    """Refuse to go on training from the checkpoint of another agent.
+
+    Raises:
+        ValueError: when policy, topology, membrane or task differ; says which.
+    """
+    saved, given = read_checkpoint(path)[CONFIG_KEY], learner.config()
+    pairs = [("agent." + key, saved["agent"]["init_args"], given["agent"]["init_args"], key)
+             for key in given["agent"]["init_args"]]
+    pairs += [(key, saved, given, key) for key in given if key != "agent"]
+    for label, before, now, key in pairs:
+        if before.get(key) != now[key]:
+            raise ValueError(
+                f"a run must be resumed as it was started, but {label} was {before.get(key)} in "
+                f"{str(path)!r} and is {now[key]} now"
+            )

@@ -1,0 +1,164 @@
+"""The outer loop: meta-training of the expert policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from badger_graph.agent import BadgerAgent
+from badger_graph.outer.config import to_config
+from badger_graph.outer.losses import MeanOverEnd, MetaLoss
+from badger_graph.outer.stream import TaskStream, validation_seeds
+from badger_graph.rollout import Rollout, unroll
+from badger_graph.tasks import TaskFamily
+
+CONFIG_KEY = "badger_graph"
+"""Where a checkpoint keeps the plain description of what was trained."""
+
+
+class NonFiniteLossError(RuntimeError):
+    """Training produced a loss or gradient that is no number."""
+
+
+class MetaLearner(LightningModule):
+    """Searches for the expert policy by backpropagation through rollouts on many tasks.
+
+    One outer step samples a batch of tasks, lets as many agents live through them, turns the
+    errors of the rollout into a meta-loss and takes one optimiser step on the shared weights.
+
+    Source: Rosa et al. 2019, "Training Procedure".
+
+    Args:
+        agent: the agent whose policy is trained.
+        task: the task family.
+        meta_loss: what is minimised.
+        num_experts: experts N of an agent.
+        num_outputs: outputs d, the numbers to guess.
+        num_steps: inner-loop steps T of a rollout.
+        batch_size: agents B per process and outer step.
+        detach_every: truncate backpropagation to so many inner steps.
+        val_batches: batches of the fixed validation set, over all processes.
+        seed: seed of the task stream and of everything drawn in a rollout.
+        optimizer: makes the optimiser; Adam with a learning rate of 0.003 by default.
+
+    Raises:
+        ValueError: when a number is below 1, or the agent cannot live with so many experts
+            and outputs; always before any training.
+        NonFiniteLossError: when training diverges; says the outer step.
+    """
+
+    def __init__(
+        self,
+        agent: BadgerAgent,
+        task: TaskFamily,
+        meta_loss: MetaLoss | None = None,
+        num_experts: int = 16,
+        num_outputs: int = 4,
+        num_steps: int = 20,
+        batch_size: int = 64,
+        detach_every: int | None = None,
+        val_batches: int = 8,
+        seed: int = 0,
+        optimizer: OptimizerCallable | None = None,
+    ) -> None:
+        super().__init__()
+        self.agent = agent
+        self.task = task
+        self.meta_loss = meta_loss or MeanOverEnd()
+        self.num_experts = num_experts
+        self.num_outputs = num_outputs
+        self.num_steps = num_steps
+        self.batch_size = batch_size
+        self.detach_every = detach_every
+        self.val_batches = val_batches
+        self.seed = seed
+        self.optimizer = optimizer or default_optimizer
+        for name in ("num_experts", "num_outputs", "num_steps", "batch_size", "val_batches"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if seed < 0:
+            raise ValueError(f"seed must not be negative, got {seed}")
+        # One step in the life of one agent finds whatever does not fit together.
+        with torch.no_grad():
+            generator = torch.Generator().manual_seed(seed)
+            trial = task.sample(1, num_outputs, generator)
+            unroll(agent, trial, num_experts, 1, generator, detach_every)
+
+    def rollout(self, seed: int) -> Rollout:
+        """The lives of a batch of agents on the tasks that a seed of the stream stands for."""
+        generator = torch.Generator(self.device).manual_seed(seed)
+        task = self.task.sample(self.batch_size, self.num_outputs, generator)
+        return unroll(
+            self.agent, task, self.num_experts, self.num_steps, generator, self.detach_every
+        )
+
+    def training_step(self, seed: int, batch_idx: int) -> Tensor:
+        rollout = self.rollout(seed)
+        meta_loss = self.meta_loss(rollout.loss)
+        self._require_finite(meta_loss, "meta-loss")
+        if self.global_step % self.trainer.log_every_n_steps == 0:
+            error = rollout.loss[-1].mean().detach()
+            self.log("train/error", error, batch_size=self.batch_size)
+            self.log("train/meta_loss", meta_loss.detach(), batch_size=self.batch_size)
+        return meta_loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        self._require_finite(norm, "gradient")
+        if self.global_step % self.trainer.log_every_n_steps == 0:
+            self.log("train/gradient_norm", norm, batch_size=self.batch_size)
+
+    def validation_step(self, seed: int, batch_idx: int) -> None:
+        error = self.rollout(seed).loss[-1].mean()
+        self.log("val/error", error, batch_size=self.batch_size, sync_dist=True)
+
+    def train_dataloader(self) -> DataLoader[int]:
+        start = self.trainer.global_step
+        return DataLoader(TaskStream(self.seed, self.global_rank, start), batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[int]:
+        world_size = self.trainer.world_size
+        if self.val_batches < world_size:
+            raise ValueError(
+                "every process needs a validation batch, "
+                f"got val_batches={self.val_batches} for {world_size} processes"
+            )
+        seeds = validation_seeds(self.seed, self.val_batches, self.global_rank, world_size)
+        return DataLoader(seeds, batch_size=None)  # type: ignore[arg-type]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return self.optimizer(self.parameters())
+
+    def config(self) -> dict[str, Any]:
+        """What was trained, as plain data."""
+        return {
+            "agent": to_config(self.agent),
+            "task": to_config(self.task),
+            "meta_loss": to_config(self.meta_loss),
+            "num_experts": self.num_experts,
+            "num_outputs": self.num_outputs,
+            "num_steps": self.num_steps,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[CONFIG_KEY] = self.config()
+
+    def _require_finite(self, value: Tensor, name: str) -> None:
+        if not torch.isfinite(value):
+            raise NonFiniteLossError(
+                f"the {name} must be finite, got {value.item()} at outer step {self.global_step}; "
+                "the last checkpoint holds the weights from before. A smaller learning rate, "
+                "gradient clipping or detach_every may help"
+            )
+
+
+def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, lr=3e-3)

@@ -1,0 +1,87 @@
+"""Meta-losses: what the outer loop minimises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class MetaLoss(ABC):
+    r"""A weighted mean of the errors of a rollout.
+
+    .. math::
+        \mathcal{L} = \frac{\sum_t w_t \, \bar e_t}{\sum_t w_t}
+
+    with :math:`\bar e_t` the error at inner step t, averaged over agents.
+    """
+
+    @abstractmethod
+    def weights(self, num_steps: int) -> Float[Tensor, " T"]:
+        """How much each inner step counts, up to a common factor."""
+
+    def __call__(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:
+        weights = self.weights(loss.size(0)).to(loss)
+        return (weights / weights.sum()) @ loss.mean(dim=1)
+
+
+class LastStep(MetaLoss):
+    """The error of the last inner step alone: the agent may wander until then.
+
+    Source: Rosa et al. 2019, figure 6.
+    """
+
+    def weights(self, num_steps: int) -> Float[Tensor, " T"]:
+        weights = torch.zeros(num_steps)
+        weights[-1] = 1.0
+        return weights
+
+
+class ConvergeFast(MetaLoss):
+    r"""The error of every inner step, :math:`w_t = \gamma^t`: be right soon, and stay right.
+
+    Source: Rosa et al. 2019, figure 9.
+
+    Args:
+        discount: :math:`\gamma` in (0, 1]; 1 weighs all steps alike.
+
+    Raises:
+        ValueError: when ``discount`` is outside (0, 1].
+    """
+
+    def __init__(self, discount: float = 1.0) -> None:
+        if not 0 < discount <= 1:
+            raise ValueError(f"discount must be in (0, 1], got {discount}")
+        self.discount = discount
+
+    def weights(self, num_steps: int) -> Float[Tensor, " T"]:
+        return self.discount ** torch.arange(num_steps)
+
+
+class MeanOverEnd(MetaLoss):
+    """The mean error over the last part of the rollout: explore first, then be right.
+
+    Args:
+        fraction: the part of the steps that counts, in (0, 1]; at least one step.
+
+    Raises:
+        ValueError: when ``fraction`` is outside (0, 1].
+    """
+
+    def __init__(self, fraction: float = 0.5) -> None:
+        if not 0 < fraction <= 1:
+            raise ValueError(f"fraction must be in (0, 1], got {fraction}")
+        self.fraction = fraction
+
+    def weights(self, num_steps: int) -> Float[Tensor, " T"]:
+        counted = max(1, round(self.fraction * num_steps))
+        return (torch.arange(num_steps) >= num_steps - counted).float()
+
+
+META_LOSSES: dict[str, type[MetaLoss]] = {
+    "last_step": LastStep,
+    "converge_fast": ConvergeFast,
+    "mean_over_end": MeanOverEnd,
+}

@@ -1,0 +1,77 @@
+"""One line that says how the outer loop is doing."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class OuterLoopBar(ProgressBar):
+    """Outer steps done, steps per second, validation error and chance.
+
+    A terminal gets a bar; a file or pipe gets one line for each validation.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._console = Console()
+        self._bar: Progress | None = None
+
+    def disable(self) -> None:
+        self._console.quiet = True
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started = (time.monotonic(), trainer.global_step)
+        if not self._console.is_terminal or self._console.quiet:
+            return
+        self._bar = Progress(
+            TextColumn("outer step {task.completed}/{task.total}"),
+            BarColumn(),
+            TextColumn("{task.fields[status]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._task = self._bar.add_task(
+            "", total=trainer.max_steps, completed=trainer.global_step, status=""
+        )
+        self._bar.start()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._bar is not None and trainer.global_step % 5 == 0:
+            self._bar.update(
+                self._task,
+                completed=trainer.global_step,
+                status=self._status(trainer, pl_module),
+            )
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._bar is None and not trainer.sanity_checking and trainer.state.fn == "fit":
+            status = self._status(trainer, pl_module)
+            self._console.print(f"outer step {trainer.global_step}: {status}", highlight=False)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _status(self, trainer: Trainer, pl_module: LightningModule) -> str:
+        started, first_step = self._started
+        speed = (trainer.global_step - first_step) / max(time.monotonic() - started, 1e-9)
+        error = trainer.callback_metrics.get("val/error")
+        shown = f"{float(error):.4f}" if error is not None else "not known yet"
+        return f"{speed:.1f} steps/s, error {shown} (chance {pl_module.task.chance:.3f})"

@@ -1,0 +1,8 @@
+"""Expert policies: one a file."""
+
+from badger_graph.policies.base import ExpertPolicy
+from badger_graph.policies.gru import GRUPolicy
+
+POLICIES: dict[str, type[ExpertPolicy]] = {"gru": GRUPolicy}
+
+__all__ = ["POLICIES", "ExpertPolicy", "GRUPolicy"]

@@ -1,0 +1,95 @@
+"""What every expert policy is: the weights that all experts share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor
+from torch_geometric.nn import MessagePassing
+
+from badger_graph.exchange import Wiring
+
+
+class ExpertPolicy(MessagePassing, ABC):
+    r"""The policy that every expert of an agent runs, each on its own hidden state.
+
+    One communication round of expert :math:`i` with in-neighbours :math:`\mathcal{N}(i)` is
+
+    .. math::
+        h_i' = \mathrm{next}\Big(h_i,\; \frac{1}{|\mathcal{N}(i)|}
+            \sum_{j \in \mathcal{N}(i)} w_{ji}\,\mathrm{emit}(h_j),\; p_i\Big)
+
+    where :math:`p_i` is what the membrane lets the expert perceive. An expert without
+    in-neighbours receives zeros. A message depends on its sender alone, so it is computed once
+    for each expert and not once for each edge. No weight depends on the number of experts.
+
+    A new policy implements :meth:`emit`, :meth:`next_hidden` and :meth:`speak`, nothing else.
+
+    Args:
+        percept_size: channels that the membrane gives an expert.
+        identifier_size: channels that tell experts apart; 0 for none.
+        hidden_size: size H of an expert's state.
+        message_size: size M of a message.
+
+    Shapes:
+        - **hidden:** ``[V, H]``
+        - **percept:** ``[V, P + I]``, what the membrane shows, then the identifier
+
+    Raises:
+        ValueError: when a size is too small.
+    """
+
+    def __init__(
+        self, percept_size: int, identifier_size: int, hidden_size: int, message_size: int
+    ) -> None:
+        super().__init__(aggr="mean")
+        for name, size, least in (
+            ("percept_size", percept_size, 1),
+            ("identifier_size", identifier_size, 0),
+            ("hidden_size", hidden_size, 1),
+            ("message_size", message_size, 1),
+        ):
+            if size < least:
+                raise ValueError(f"{name} must be at least {least}, got {size}")
+        self.percept_size = percept_size
+        self.identifier_size = identifier_size
+        self.hidden_size = hidden_size
+        self.message_size = message_size
+
+    @abstractmethod
+    def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
+        """What each expert sends to whoever hears it."""
+
+    @abstractmethod
+    def next_hidden(
+        self,
+        hidden: Float[Tensor, "V H"],
+        received: Float[Tensor, "V M"],
+        percept: Float[Tensor, "V PI"],
+    ) -> Float[Tensor, "V H"]:
+        """The next state of each expert."""
+
+    @abstractmethod
+    def speak(self, hidden: Float[Tensor, "*nodes H"]) -> Float[Tensor, "*nodes 1"]:
+        """What each expert would say to the world, were the membrane to listen."""
+
+    def forward(
+        self, hidden: Float[Tensor, "V H"], percept: Float[Tensor, "V PI"], wiring: Wiring
+    ) -> Float[Tensor, "V H"]:
+        """One communication round."""
+        return self.next_hidden(hidden, self.exchange(self.emit(hidden), wiring), percept)
+
+    def exchange(self, sent: Float[Tensor, "V M"], wiring: Wiring) -> Float[Tensor, "V M"]:
+        """Carry messages along the edges: the weighted mean over each expert's in-neighbours."""
+        if wiring.blocks is None:
+            edges = wiring.edges
+            return self.propagate(
+                edges.index, sent=sent, weight=edges.weight, size=(len(sent), len(sent))
+            )
+        num_experts = wiring.blocks.size(-1)
+        received = wiring.blocks @ sent.view(-1, num_experts, self.message_size)
+        return received.view_as(sent)
+
+    def message(self, sent_j: Tensor, weight: Tensor) -> Tensor:
+        return weight[:, None] * sent_j

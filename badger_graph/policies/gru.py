@@ -1,0 +1,56 @@
+"""The gated recurrent policy of Micro-Badger."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from badger_graph.policies.base import ExpertPolicy
+
+
+class GRUPolicy(ExpertPolicy):
+    r"""A gated recurrent unit in every expert: the Micro-Badger policy.
+
+    .. math::
+        m_j = \tanh(W_m h_j + b_m), \qquad
+        h_i' = \mathrm{GRU}\big([\bar m_i,\, p_i],\, h_i\big), \qquad
+        y_i = w_o \cdot h_i + b_o
+
+    with :math:`\bar m_i` the mean message of the in-neighbours and :math:`p_i` the percept.
+
+    Source: Šimánek, "Why is Badger hard to train" (GoodAI blog), section "Micro-Badger": a
+    recurrent network with the same weights in every expert; the gates as in Cho et al. 2014.
+
+    Args:
+        percept_size: channels that the membrane gives an expert.
+        identifier_size: channels that tell experts apart; 0 for none.
+        hidden_size: size H of an expert's state.
+        message_size: size M of a message.
+    """
+
+    def __init__(
+        self,
+        percept_size: int = 4,
+        identifier_size: int = 8,
+        hidden_size: int = 32,
+        message_size: int = 16,
+    ) -> None:
+        super().__init__(percept_size, identifier_size, hidden_size, message_size)
+        self.message_linear = nn.Linear(hidden_size, message_size)
+        self.cell = nn.GRUCell(message_size + percept_size + identifier_size, hidden_size)
+        self.readout = nn.Linear(hidden_size, 1)
+
+    def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
+        return self.message_linear(hidden).tanh()
+
+    def next_hidden(
+        self,
+        hidden: Float[Tensor, "V H"],
+        received: Float[Tensor, "V M"],
+        percept: Float[Tensor, "V PI"],
+    ) -> Float[Tensor, "V H"]:
+        return self.cell(torch.cat([received, percept], dim=-1), hidden)
+
+    def speak(self, hidden: Float[Tensor, "*nodes H"]) -> Float[Tensor, "*nodes 1"]:
+        return self.readout(hidden)

@@ -1,0 +1,99 @@
+"""The guessing game: think of d numbers and let the experts guess them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from badger_graph.tasks.base import Task, TaskFamily
+from badger_graph.typing import Observation
+
+
+class GuessingGame(TaskFamily):
+    r"""Guess d numbers from a scalar that says how wrong the last guess was.
+
+    Targets are uniform in :math:`[-1, 1]^d`. The error of a guess :math:`x` is
+
+    .. math::
+        e(x) = \frac{1}{d} \sum_{j=1}^d |x_j - t_j|^q, \qquad q = 2 \text{ (MSE) or } 1 \text{ (L1)}
+
+    and chance, always guessing zero, is 1/3 (MSE) or 1/2 (L1).
+
+    Source: Rosa et al. 2019, "Experiment - Guessing Game"; Šimánek (blog), "Guessing Game",
+    "Why are the plateaus present?" (L1) and "F-principle" (error in 12 bins).
+
+    Args:
+        error: what a guess is scored by, in the feedback and in the meta-loss.
+        feedback: ``"scalar"``: one number for the agent; ``"per_output"``: each output's own error.
+        bins: pass the feedback on in so many equal bins of [0, 1], as the middle of its bin;
+            errors above 1 fall in the last one, and no gradient flows through it.
+
+    Raises:
+        ValueError: for an unknown error or feedback, or fewer than two bins.
+    """
+
+    def __init__(
+        self,
+        error: Literal["mse", "l1"] = "mse",
+        feedback: Literal["scalar", "per_output"] = "scalar",
+        bins: int | None = None,
+    ) -> None:
+        if error not in ("mse", "l1"):
+            raise ValueError(f"error must be 'mse' or 'l1', got {error!r}")
+        if feedback not in ("scalar", "per_output"):
+            raise ValueError(f"feedback must be 'scalar' or 'per_output', got {feedback!r}")
+        if bins is not None and bins < 2:
+            raise ValueError(f"bins must be at least 2, or none for exact feedback, got {bins}")
+        self.error = error
+        self.feedback = feedback
+        self.bins = bins
+
+    @property
+    def chance(self) -> float:
+        return 1 / 3 if self.error == "mse" else 1 / 2
+
+    def sample(
+        self, batch_size: int, num_outputs: int, generator: torch.Generator | None = None
+    ) -> GuessingTask:
+        device = generator.device if generator is not None else None
+        uniform = torch.rand(batch_size, num_outputs, generator=generator, device=device)
+        return GuessingTask(2 * uniform - 1, self)
+
+    def output_errors(
+        self, action: Float[Tensor, "*any d"], target: Float[Tensor, "*any d"]
+    ) -> Float[Tensor, "*any d"]:
+        """The error of each output; its mean over outputs is the error of the guess."""
+        difference = action - target
+        return difference.square() if self.error == "mse" else difference.abs()
+
+    def shown(self, error: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+        """An error as the agent gets to see it: as it is, or in bins."""
+        if self.bins is None:
+            return error
+        return ((error * self.bins).floor().clamp(0, self.bins - 1) + 0.5) / self.bins
+
+
+class GuessingTask(Task):
+    """One batch of numbers to guess; has no state."""
+
+    def __init__(self, target: Float[Tensor, "B d"], family: GuessingGame) -> None:
+        super().__init__(target)
+        self.family = family
+
+    def reset(self) -> tuple[None, Observation]:
+        _, observation, _ = self.step(None, torch.zeros_like(self.target))
+        return None, observation
+
+    def step(
+        self, state: None, action: Float[Tensor, "B d"]
+    ) -> tuple[None, Observation, Float[Tensor, " B"]]:
+        errors = self.family.output_errors(action, self.target)
+        error = errors.mean(dim=1)
+        if self.family.feedback == "scalar":
+            observation = Observation(self.family.shown(error), torch.zeros_like(errors))
+        else:
+            observation = Observation(torch.zeros_like(error), self.family.shown(errors))
+        return None, observation, error

@@ -1,0 +1,188 @@
+"""What every topology is: a generator of edges."""
+
+from __future__ import annotations
+
+import inspect
+import reprlib
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+import networkx as nx
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from topologies.edges import Edges
+from topologies.spectrum import GraphSummary, is_strongly_connected, summarise
+
+Redraw = Literal["once", "rollout", "agent"]
+
+MAX_REDRAWS = 100
+"""How often a graph that must be strongly connected is drawn before giving up."""
+
+_CPU = torch.device("cpu")
+
+_MAX_KEPT = 4
+
+
+class Topology(nn.Module, ABC):
+    """A generator of edges: decides which expert hears which.
+
+    A topology is asked once per rollout (``dynamic = False``) or before every communication
+    stage (``dynamic = True``, when the edges depend on the experts' states). It never joins two
+    agents, works for any number of agents and experts, and makes its edges on the device of
+    ``hidden``. Gradients flow through the weights of the edges.
+
+    Every constructor argument is kept as plain data in the attribute of its name, so that a
+    checkpoint can say how to build the topology again.
+    """
+
+    dynamic: ClassVar[bool] = False
+
+    @abstractmethod
+    def forward(
+        self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None
+    ) -> Edges:
+        """The edges of a batch of B agents of N experts.
+
+        Args:
+            hidden: states of the experts; gives B, N and the device.
+            generator: source of the random draws, on the device of ``hidden``.
+
+        Raises:
+            ValueError: when no such graph exists for N experts.
+        """
+
+    def extra_repr(self) -> str:
+        """The constructor arguments, as ``print`` and error messages show them."""
+        names = inspect.signature(type(self)).parameters
+        return ", ".join(f"{name}={reprlib.repr(getattr(self, name))}" for name in names)
+
+
+class GraphTopology(Topology):
+    """A topology that does not look at the experts' states: it draws graphs.
+
+    Subclasses say how to draw; this class says how often.
+
+    Args:
+        redraw: ``"once"``: one graph for the run, the same for every agent, a function of
+            ``seed`` and N alone, so that a resumed run or a loaded policy finds it again;
+            ``"rollout"``: a fresh graph for every rollout, shared by its agents;
+            ``"agent"``: a fresh graph for every agent of every rollout.
+        seed: seed of the graph that is drawn once.
+        strongly_connected: draw again until every expert can reach every other.
+    """
+
+    def __init__(
+        self, redraw: Redraw = "once", seed: int = 0, strongly_connected: bool = False
+    ) -> None:
+        super().__init__()
+        if redraw not in ("once", "rollout", "agent"):
+            raise ValueError(f"redraw must be 'once', 'rollout' or 'agent', got {redraw!r}")
+        self.redraw = redraw
+        self.seed = seed
+        self.strongly_connected = strongly_connected
+        self._drawn: dict[tuple[int, int, torch.device], Edges] = {}
+
+    @abstractmethod
+    def draw(
+        self,
+        num_graphs: int,
+        num_experts: int,
+        generator: torch.Generator | None,
+        device: torch.device,
+    ) -> Edges:
+        """Independent graphs of ``num_experts`` nodes, numbered through, ordered by target.
+
+        Args:
+            num_graphs: how many.
+            num_experts: nodes of each.
+            generator: source of the random draws, on ``device``.
+            device: where the edges are made.
+
+        Raises:
+            ValueError: when no such graph exists for ``num_experts`` experts.
+        """
+
+    def forward(
+        self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None
+    ) -> Edges:
+        batch_size, num_experts, _ = hidden.shape
+        if self.redraw == "once":
+            return self._drawn_once(batch_size, num_experts, hidden.device)
+        if self.redraw == "agent":
+            return self._draw_valid(batch_size, num_experts, generator, hidden.device)
+        edges = self._draw_valid(1, num_experts, generator, hidden.device)
+        return edges.repeat(batch_size, num_experts)
+
+    def graph(self, num_experts: int) -> nx.DiGraph:
+        """The graph for ``num_experts`` experts that ``seed`` gives, as a NetworkX graph."""
+        return self._drawn_once(1, num_experts, _CPU).to_networkx(num_experts)
+
+    def summary(self, num_experts: int) -> GraphSummary:
+        """Laplacian spectrum, algebraic connectivity and connectedness of :meth:`graph`."""
+        return summarise(self._drawn_once(1, num_experts, _CPU), num_experts)
+
+    def _drawn_once(self, batch_size: int, num_experts: int, device: torch.device) -> Edges:
+        key = (batch_size, num_experts, device)
+        if key not in self._drawn:
+            # Drawn on the CPU, so that every device finds the same graph.
+            generator = torch.Generator(_CPU).manual_seed(self.seed)
+            edges = self._draw_valid(1, num_experts, generator, _CPU)
+            # Enough for training and validation; a sweep over sizes must not pile them up.
+            if len(self._drawn) == _MAX_KEPT:
+                del self._drawn[next(iter(self._drawn))]
+            self._drawn[key] = edges.repeat(batch_size, num_experts).to(device)
+        return self._drawn[key]
+
+    def _draw_valid(
+        self,
+        num_graphs: int,
+        num_experts: int,
+        generator: torch.Generator | None,
+        device: torch.device,
+    ) -> Edges:
+        if num_experts < 1:
+            raise ValueError(f"a topology needs at least one expert, got {num_experts}")
+        if not self.strongly_connected:
+            return self.draw(num_graphs, num_experts, generator, device)
+        graphs = [
+            self._draw_strongly_connected(num_experts, generator, device) for _ in range(num_graphs)
+        ]
+        return Edges.join(graphs, num_experts)
+
+    def _draw_strongly_connected(
+        self, num_experts: int, generator: torch.Generator | None, device: torch.device
+    ) -> Edges:
+        for _ in range(MAX_REDRAWS):
+            edges = self.draw(1, num_experts, generator, device)
+            if is_strongly_connected(edges, num_experts):
+                return edges
+        raise ValueError(
+            f"the graph must be strongly connected, got none in {MAX_REDRAWS} draws for "
+            f"{num_experts} experts of {self}"
+        )
+
+
+class FixedTopology(GraphTopology):
+    """A topology that leaves nothing to chance: one graph for each number of experts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    @abstractmethod
+    def edges(self, num_experts: int) -> Edges:
+        """The graph of ``num_experts`` nodes on the CPU, ordered by target.
+
+        Raises:
+            ValueError: when no such graph exists for ``num_experts`` experts.
+        """
+
+    def draw(
+        self,
+        num_graphs: int,
+        num_experts: int,
+        generator: torch.Generator | None,
+        device: torch.device,
+    ) -> Edges:
+        return self.edges(num_experts).repeat(num_graphs, num_experts).to(device)
