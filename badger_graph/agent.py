@@ -161,10 +161,9 @@ class BadgerAgent(nn.Module):
         percept = self.membrane.perceive(observation, graph.action, num_experts).flatten(0, 1)
         percept = torch.cat([percept, graph.identifier], dim=-1)
         hidden = communicate(self.policy, graph.hidden, percept, wiring, self.rounds)
-        spoken = self.policy.speak(hidden).view(experts)
         graph = copy.copy(graph)
         graph.hidden = hidden
-        graph.action = self.membrane.act(spoken, num_outputs)
+        graph.action = self.membrane.act(hidden.view(experts), self.policy.speak, num_outputs)
         graph.edge_index, graph.edge_weight = wiring.edges
         graph.wiring = wiring
         return graph, graph.action

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import re
 import sys
@@ -238,7 +239,11 @@ def fit_main(arguments: Sequence[str] | None = None) -> None:
             auto_configure_optimizers=False,
             save_config_kwargs={"overwrite": True},
             parser_kwargs={
-                command: {"default_config_files": [str(CONFIGS / "fit.yaml")]}
+                command: {
+                    "default_config_files": [str(CONFIGS / "fit.yaml")],
+                    # The generated usage is two screens long and would hide the error under it.
+                    "usage": f"%(prog)s [options], see 'fit.py {command} --help'",
+                }
                 for command in SUBCOMMANDS
             },
         )
@@ -267,7 +272,10 @@ def quieten() -> None:
     """Silence what says nothing to a user of this program."""
     for message in (
         ".*does not have many workers.*",
+        ".*Found .* module.* in eval mode.*",
         ".*Checkpoint directory .* exists and is not empty.*",
         ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
     ):
         warnings.filterwarnings("ignore", message)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)

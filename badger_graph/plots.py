@@ -21,25 +21,26 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import networkx as nx
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from matplotlib import colormaps, rc_context
-from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import EllipseCollection, LineCollection, PolyCollection
-from matplotlib.colors import to_rgb, to_rgba_array
+from matplotlib.collections import Collection, EllipseCollection, LineCollection, PolyCollection
+from matplotlib.colors import to_hex, to_rgba_array
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 Record = Mapping[str, NDArray[Any]]
 
@@ -74,7 +75,9 @@ METHOD_COLOURS = {
     EXACT_SOLVER: INK,
 }
 
-STYLE: dict[str, Any] = {
+ROLES = {"always zero": " (chance)", EXACT_SOLVER: " (limit)"}
+
+STYLE: Any = {
     "font.size": 12,
     "axes.titlesize": 14,
     "axes.titleweight": "bold",
@@ -100,7 +103,7 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 2.0,
     "lines.solid_capstyle": "round",
     "figure.facecolor": PAPER,
-    "figure.dpi": 110,
+    "figure.dpi": 130,
     "savefig.facecolor": PAPER,
 }
 
@@ -127,14 +130,16 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def smooth(error: Float[np.ndarray, " n"], window: int) -> Float[np.ndarray, " n"]:
-    """Moving geometric mean over ``window`` neighbours; what is not finite is left out."""
+    """Moving geometric mean over about ``window`` points; what is not finite is left out."""
     log_error = np.log10(np.maximum(error, ERROR_FLOOR))
     valid = np.isfinite(log_error)
-    kernel = np.ones(min(max(window, 1), len(error)))
-    total = np.convolve(np.where(valid, log_error, 0.0), kernel, "same")
-    count = np.convolve(valid.astype(float), kernel, "same")
+    half = window // 2
+    middle = slice(half, half + len(error))
+    kernel = np.ones(2 * half + 1)
+    total = np.convolve(np.where(valid, log_error, 0.0), kernel)[middle]
+    count = np.convolve(valid.astype(float), kernel)[middle]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return cast("NDArray[np.float64]", 10 ** (total / count))
+        return np.power(10.0, total / count)
 
 
 def plateaus(
@@ -225,9 +230,9 @@ def learning_curve(
         label="validation",
         zorder=3,
     )
-    _level(axes, chance, f"chance {chance:.3f}", "chance")
+    _level(axes, chance, "chance", x=1.0)
     if solved is not None:
-        _level(axes, solved, f"solved {solved:g}", "solved")
+        _level(axes, solved, "solved", x=0.0)
     axes.set(yscale="log", xlabel="outer step", ylabel="error (MSE) at the last inner step")
     axes.set_title("Learning curve")
     handles = axes.get_lines()[:3]
@@ -319,19 +324,21 @@ def error_after_queries(evaluation: Mapping[str, Any]) -> Figure:
             zorder=4 if name == "agent" else 3,
         )
     axes.set(yscale="log", xlabel="number of queries", ylabel="error (MSE) of the answer")
-    axes.set_ylim(floor * 0.8, None)
+    axes.set_ylim(floor * 0.45, None)
     axes.set_xlim(query[0], max(query[-1], 2))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _name_lines(axes)
     _mark_limit(axes, num_outputs + 1)
-    _level(axes, float(evaluation["chance"]), "", "chance")
-    axes.set_title(f"{num_outputs} numbers guessed by {evaluation['num_experts']} experts")
+    axes.axhline(float(evaluation["chance"]), color=MUTED, linewidth=1, label="chance", zorder=1)
+    axes.set_title(
+        f"{_count(num_outputs, 'number')} guessed by {_count(evaluation['num_experts'], 'expert')}"
+    )
     return figure
 
 
 def _floor_below(errors: Sequence[NDArray[np.float64]]) -> float:
     """A third of the smallest error above zero: where zeros are drawn."""
-    values = np.concatenate([*errors, [1.0]])
+    values = np.concatenate([*(np.ravel(error) for error in errors), [1.0]])
     return float(max(values[np.isfinite(values) & (values > ERROR_FLOOR)].min() / 3, ERROR_FLOOR))
 
 
@@ -340,13 +347,12 @@ def _mark_limit(axes: Axes, query: int) -> None:
         return
     axes.axvline(query, color=MUTED, linewidth=1, linestyle=":", gid="limit", zorder=1)
     axes.annotate(
-        f"d + 1 = {query}\ncan be exact",
+        f"d + 1 = {query} queries determine the target",
         (query, axes.get_ylim()[0]),
-        xytext=(5, 8),
+        xytext=(5, 6),
         textcoords="offset points",
         fontsize=10,
         color=MUTED,
-        linespacing=1.3,
     )
 
 
@@ -362,7 +368,7 @@ def _name_lines(axes: Axes) -> None:
     for line, height in zip(lines, heights, strict=True):
         name = str(line.get_label())
         axes.annotate(
-            f"{name} (limit)" if name == EXACT_SOLVER else name,
+            name + ROLES.get(name, ""),
             (1.015, height),
             xycoords="axes fraction",
             verticalalignment="center",
@@ -396,6 +402,7 @@ def rollouts(record: Record) -> Figure:
     shown = min(num_outputs, MAX_OUTPUTS)
     colours = output_colours(num_outputs)
     channel = _liveliest_channels(record["message"])[:1]
+    floor = _floor_below([loss[:, :num_rollouts]])
 
     figure = Figure(figsize=(4 + 1.2 * num_rollouts, 7.2), layout="constrained")
     top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=[3, 1.6, 1.8])
@@ -406,17 +413,19 @@ def rollouts(record: Record) -> Figure:
             goal = [target[rollout, j]] * 2
             top.plot(edges, goal, color=colours[j], linewidth=1.3, linestyle=(0, (3, 1.5)))
             top.plot(step, action[:, rollout, j], color=colours[j], linewidth=1.7, **_dot(step))
-        middle.plot(step, _drawable(loss[:, rollout]), color=INK, linewidth=1.7, **_dot(step))
+        middle.plot(
+            step, _drawable(loss[:, rollout], floor), color=INK, linewidth=1.7, **_dot(step)
+        )
         for line, colour in _messages(record["message"][:, rollout][..., channel], colours):
             bottom.plot(step, line, color=colour, linewidth=0.8, alpha=0.75, **_dot(step))
         if rollout:
             for axes in (top, middle, bottom):
                 axes.axvline(step[0] - 1, color=MUTED, linewidth=0.8, alpha=0.5)
 
-    top.set_ylabel("action and target")
+    top.set(ylabel="action and target", ylim=_limits(action[:, :num_rollouts], target))
     middle.set(yscale="log", ylabel="error (MSE)")
     bottom.set_ylabel(f"message\n(channel {channel[0]})" if len(channel) else "message")
-    bottom.set_xlabel(f"rollout, {num_steps} inner steps each")
+    bottom.set_xlabel(f"rollout, {_count(num_steps, 'inner step')} each")
     bottom.set_xticks(
         [r * (num_steps + 1) + (num_steps - 1) / 2 for r in range(num_rollouts)],
         [str(r + 1) for r in range(num_rollouts)],
@@ -427,7 +436,7 @@ def rollouts(record: Record) -> Figure:
         axes.set_xlim(-1, num_rollouts * (num_steps + 1) - 1)
     figure.align_ylabels()
     some = f" (the first {shown} of {num_outputs} outputs)" if shown < num_outputs else ""
-    top.set_title(f"{num_rollouts} rollouts of one agent{some}")
+    top.set_title(f"{_count(num_rollouts, 'rollout')} of one agent{some}")
     dashed = Line2D([], [], color=INK, linestyle=(0, (3, 1.5)), linewidth=1.3, label="target")
     outputs = [Line2D([], [], color=colours[j], label=f"output {j}") for j in range(shown)]
     free = [Line2D([], [], color=FREE_EXPERT, linewidth=1, label="message of a free expert")]
@@ -489,10 +498,11 @@ def communication(record: Record) -> Figure:
             axes.set_title(f"rollout {column + 1}", fontsize=12, fontweight="normal")
         if column == 0:
             axes.set_ylabel(f"channel {channels[row]}\nexpert")
+            axes.tick_params(axis="y", length=0, pad=9)
             _mark_outputs(axes, min(num_outputs, num_experts))
     figure.suptitle("Messages of the experts", fontweight="bold", x=0.01, ha="left", fontsize=14)
     figure.supxlabel("inner step", fontsize=12)
-    figure.colorbar(image, ax=grid, label="message", shrink=0.8, pad=0.015, extend="both")
+    figure.colorbar(image, ax=grid, label="message", shrink=0.8, pad=0.015)
     return figure
 
 
@@ -512,7 +522,7 @@ def _mark_outputs(axes: Axes, num_outputs: int) -> None:
 
 def _liveliest_channels(message: Float[np.ndarray, "T R N M"]) -> Int[np.ndarray, " M"]:
     """The channels of the messages, the one that varies most first."""
-    spread = np.nan_to_num(message, posinf=0.0, neginf=0.0).std(axis=(0, 1, 2))
+    spread = _finite(message).std(axis=(0, 1, 2))
     return np.argsort(-spread, kind="stable")
 
 
@@ -532,17 +542,18 @@ def topology(record: Record) -> Figure:
     figure, axes = _figure(7.2, 7.6)
     _draw_graph(axes, record)
     symmetric = _is_symmetric(index)
-    kind = "connections" if symmetric else "edges"
+    kind = "connection" if symmetric else "edge"
     num_edges = _num_connections(index) if symmetric else index.shape[1]
-    axes.set_title(f"{num_experts} experts, {num_edges} {kind}", loc="center")
+    title = f"{_count(num_experts, 'expert')}, {_count(num_edges, kind)}"
+    figure.suptitle(title, fontweight="bold", fontsize=14)
     outputs = min(num_outputs, num_experts)
     colours = output_colours(num_outputs)
     handles = [_disc(colours[j], f"speaks for output {j}") for j in range(min(outputs, 8))]
     if outputs > 8:
-        handles = [_disc(colours[0], f"speaks for one of {outputs} outputs")]
+        handles = [_disc(colours[0], f"in colour: speaks for one of {outputs} outputs")]
     if num_experts > outputs:
         handles.append(_disc(FREE_EXPERT, "free expert"))
-    _legend_below(figure, handles, columns=3)
+    _legend_below(figure, handles)
     return figure
 
 
@@ -556,18 +567,18 @@ def layout(index: Int[np.ndarray, "2 E"], num_experts: int) -> Float[np.ndarray,
     graph.add_nodes_from(range(num_experts))
     graph.add_edges_from((s, t) for s, t in index.T.tolist() if s != t)
     num_edges = graph.number_of_edges()
+    # From the top, clockwise.
+    circle = {node: np.array([y, x]) for node, (x, y) in nx.circular_layout(graph).items()}
     if num_experts > 2 and num_edges <= 2 * num_experts and nx.is_connected(graph):
-        place = nx.kamada_kawai_layout(graph)
+        place = nx.kamada_kawai_layout(graph, pos=circle)
     elif num_experts <= 32 or num_edges > num_experts**2 / 4:
-        # From the top, clockwise.
-        place = nx.circular_layout(graph)
-        place = {node: np.array([y, x]) for node, (x, y) in place.items()}
+        place = circle
     else:
         place = nx.spring_layout(graph, seed=0, k=2.5 / np.sqrt(num_experts), iterations=100)
     position = np.array([place[node] for node in range(num_experts)], dtype=np.float64)
     position -= (position.max(axis=0) + position.min(axis=0)) / 2
     reach = np.linalg.norm(position, axis=1).max()
-    return position / reach if reach > 0 else position
+    return np.divide(position, max(reach, ERROR_FLOOR))
 
 
 class _GraphArtists(NamedTuple):
@@ -575,53 +586,82 @@ class _GraphArtists(NamedTuple):
 
     nodes: EllipseCollection
     halos: EllipseCollection
-    curves: LineCollection
+    edges: Sequence[Collection]
+    numbers: Sequence[Text]
     radius: float
 
 
 def _draw_graph(axes: Axes, record: Record) -> _GraphArtists:
     index = record["edge_index"]
-    weight = np.abs(np.nan_to_num(record["edge_weight"].astype(np.float64)))
     num_experts, num_outputs = record["hidden"].shape[2], record["action"].shape[2]
     position = layout(index, num_experts)
     radius = _node_radius(position)
-    symmetric = _is_symmetric(index)
-    node_colours = [*output_colours(num_outputs)[:num_experts]]
-    node_colours += [FREE_EXPERT] * (num_experts - len(node_colours))
-    edge_colours = to_rgba_array(node_colours)[index[0]]
-    edge_colours[:, 3] = np.clip(7 / np.sqrt(max(index.shape[1], 1)), 0.12, 0.85)
+    colours = [*output_colours(num_outputs)[:num_experts]]
+    colours += [FREE_EXPERT] * (num_experts - len(colours))
 
-    curve = _curves(position, index, radius, bend=0.0 if symmetric else 0.16)  # [E, K, 2]
-    widths = 0.5 + 1.5 * weight / max(weight.max(initial=0.0), ERROR_FLOOR)
-    curves = LineCollection(list(curve), colors=edge_colours, linewidths=widths, zorder=1)
-    axes.add_collection(curves)
-    if not symmetric:
-        heads = _arrow_heads(curve, position[index[1]], radius)
-        axes.add_collection(PolyCollection(heads, facecolors=edge_colours, zorder=1, linewidth=0))
-
-    def discs(scale: float, **kwargs: Any) -> EllipseCollection:
-        diameter = np.full(num_experts, 2 * radius * scale)
-        collection = EllipseCollection(
-            diameter,
-            diameter,
-            np.zeros(num_experts),
-            units="xy",
-            offsets=position,
-            offset_transform=axes.transData,
-            **kwargs,
-        )
-        axes.add_collection(collection)
-        return collection
-
-    halos = discs(1.0, facecolors=node_colours, alpha=0.25, linewidth=0, zorder=2)
-    nodes = discs(1.0, facecolors=node_colours, edgecolors=PAPER, linewidth=1.5, zorder=3)
-    if num_experts <= 40:
-        for expert, (x, y) in enumerate(position):
-            axes.text(x, y, str(expert), ha="center", va="center_baseline", fontsize=9, zorder=4)
-    reach = 1 + 4 * radius
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    edges = _draw_edges(axes, record, position, radius, to_rgba_array(colours)[index[0]])
+    halos = _draw_discs(axes, position, radius, alpha=0.25, linewidth=0, zorder=2)
+    nodes = _draw_discs(axes, position, radius, edgecolors=PAPER, linewidth=1.5, zorder=3)
+    for discs in (halos, nodes):
+        discs.set_facecolor(colours)
+    # The numbers of more experts than that could not be read.
+    places = position if num_experts <= 40 else position[:0]
+    numbers = [
+        axes.text(x, y, str(expert), ha="center", va="center_baseline", fontsize=9, zorder=4)
+        for expert, (x, y) in enumerate(places)
+    ]
+    _contrast(numbers, to_rgba_array(colours))
+    reach = np.maximum(np.abs(position).max(axis=0) + 2.6 * radius, 0.5)
+    axes.set(xlim=(-reach[0], reach[0]), ylim=(-reach[1], reach[1]), aspect="equal")
     axes.axis("off")
-    return _GraphArtists(nodes, halos, curves, radius)
+    return _GraphArtists(nodes, halos, edges, numbers, radius)
+
+
+def _draw_edges(
+    axes: Axes,
+    record: Record,
+    position: Float[np.ndarray, "N 2"],
+    radius: float,
+    colours: Float[np.ndarray, "E 4"],
+) -> list[Collection]:
+    index = record["edge_index"]
+    weight = np.abs(_finite(record["edge_weight"]))
+    symmetric = _is_symmetric(index)
+    # The more edges, the fainter, so that many do not merge into one blot.
+    colours[:, 3] = 0.8 * min(1.0, 50 / max(index.shape[1], 1)) ** 0.6
+    curves = _curves(position, index, radius, bend=0.0 if symmetric else 0.16)  # [E, K, 2]
+    widths = 0.5 + 1.5 * weight / max(weight.max(initial=0.0), ERROR_FLOOR)
+    edges: list[Collection] = [LineCollection(list(curves), colors=colours, linewidths=widths)]
+    if not symmetric:
+        heads = _arrow_heads(curves, position[index[1]], radius)
+        edges.append(PolyCollection(list(heads), facecolors=colours, linewidth=0))
+    for collection in edges:
+        axes.add_collection(collection)
+    return edges
+
+
+def _draw_discs(
+    axes: Axes, position: Float[np.ndarray, "N 2"], radius: float, **kwargs: Any
+) -> EllipseCollection:
+    diameter = np.full(len(position), 2 * radius)
+    discs = EllipseCollection(
+        diameter,
+        diameter,
+        np.zeros(len(position)),
+        units="xy",
+        offsets=position,
+        offset_transform=axes.transData,
+        **kwargs,
+    )
+    axes.add_collection(discs)
+    return discs
+
+
+def _contrast(numbers: Sequence[Text], background: Float[np.ndarray, "N 4"]) -> None:
+    """Dark numbers on light experts, light numbers on dark ones."""
+    lightness = background[:, :3] @ np.array([0.299, 0.587, 0.114])
+    for number, value in zip(numbers, lightness, strict=False):
+        number.set_color(INK if value > 0.5 else "white")
 
 
 def _node_radius(position: Float[np.ndarray, "N 2"]) -> float:
@@ -636,20 +676,21 @@ def _node_radius(position: Float[np.ndarray, "N 2"]) -> float:
 def _curves(
     position: Float[np.ndarray, "N 2"], index: Int[np.ndarray, "2 E"], radius: float, bend: float
 ) -> Float[np.ndarray, "E K 2"]:
-    """A quadratic Bézier curve for each edge, bent to the left; a loop beside the node to itself."""
+    """A Bézier curve for each edge, bent to the left; an edge to itself is a loop."""
     start, end = position[index[0]], position[index[1]]
     loop = index[0] == index[1]
     along = end - start
     across = np.stack([-along[:, 1], along[:, 0]], axis=-1)
     middle = (start + end) / 2 + bend * across
     t = np.linspace(0, 1, 24)[None, :, None]
+    curve: NDArray[np.float64]
     curve = (1 - t) ** 2 * start[:, None] + 2 * t * (1 - t) * middle[:, None] + t**2 * end[:, None]
     outward = np.where(np.any(start[loop], axis=1, keepdims=True), start[loop], [0.0, 1.0])
     outward = outward / np.linalg.norm(outward, axis=1, keepdims=True)
     turn = 2 * np.pi * np.linspace(0, 1, 24)
     circle = 1.1 * radius * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
     curve[loop] = (start[loop] + 1.4 * radius * outward)[:, None] + circle
-    return cast("NDArray[np.float64]", curve)
+    return curve
 
 
 def _arrow_heads(
@@ -702,75 +743,89 @@ def animate(record: Record, path: str | Path, rollout: int = 0) -> Path:
     if not 0 <= rollout < num_rollouts:
         raise ValueError(f"rollout must be between 0 and {num_rollouts - 1}, got {rollout}")
     state = _principal_component(record["hidden"][:, rollout])  # [T, N]
-    size = np.linalg.norm(np.nan_to_num(record["message"][:, rollout]), axis=-1)  # [T, N]
+    size = np.linalg.norm(_finite(record["message"][:, rollout]), axis=-1)  # [T, N]
     size = size / max(size.max(initial=0.0), ERROR_FLOOR)
-    colours = output_colours(num_outputs)
-    shown = min(num_outputs, MAX_OUTPUTS)
-    step = np.arange(1, num_steps + 1)
+    rims = [*output_colours(num_outputs)[: state.shape[1]]]
+    rims += [PAPER] * (state.shape[1] - len(rims))
 
-    figure = Figure(figsize=(9.6, 5.0), dpi=80)
-    FigureCanvasAgg(figure)
+    figure = Figure(figsize=(9.6, 5.2), dpi=80)
+    canvas = FigureCanvasAgg(figure)
     grid = figure.add_gridspec(
-        2, 2, width_ratios=[1.05, 1], left=0.02, right=0.97, top=0.87, bottom=0.12, hspace=0.35
+        2, 2, width_ratios=[1.2, 1], left=0.01, right=0.97, top=0.89, bottom=0.115, wspace=0.2
     )
     graph = figure.add_subplot(grid[:, 0])
-    top, bottom = figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
     artists = _draw_graph(graph, record)
-    rims = [*colours[: state.shape[1]], *[PAPER] * (state.shape[1] - num_outputs)]
     artists.nodes.set(edgecolors=rims, linewidths=2.5)
     artists.halos.set(facecolors=MUTED)
-    edge_colours = np.tile(to_rgba_array(INK), (record["edge_index"].shape[1], 1))
-    strongest = float(np.clip(6 / np.sqrt(max(len(edge_colours), 1)), 0.15, 0.8))
-
-    for j in range(shown):
-        top.axhline(target[rollout, j], color=colours[j], linewidth=1.3, linestyle=(0, (3, 1.5)))
-    lines = [top.plot([], [], color=colours[j], marker="o", markersize=3)[0] for j in range(shown)]
-    (error,) = bottom.plot([], [], color=INK, marker="o", markersize=3)
-    drawn = _drawable(loss[:, rollout])
-    top.set(ylabel="action and target", ylim=_limits(action[:, rollout], target[rollout]))
-    top.tick_params(labelbottom=False)
-    bottom.set(yscale="log", ylabel="error (MSE)", xlabel="inner step", ylim=_log_limits(drawn))
-    for axes in (top, bottom):
-        axes.set_xlim(0.5, num_steps + 0.5)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.align_ylabels([top, bottom])
-    graph.set_title(
-        "colour: state      halo: size of message",
-        fontsize=11,
-        color=MUTED,
-        y=-0.06,
-        fontweight="normal",
-        loc="center",
-    )
+    edge_colours = to_rgba_array(artists.edges[0].get_edgecolor())
+    edge_alpha = edge_colours[:, 3].copy()
+    note = "colour: state    rim: its output    halo: size of its message"
+    figure.text(0.28, 0.03, note, color=MUTED, fontsize=11, ha="center")
     title = figure.suptitle("", fontweight="bold", x=0.03, ha="left", fontsize=14)
+    reveal = _draw_progress(figure, grid, action[:, rollout], target[rollout], loss[:, rollout])
 
-    def frame(t: int) -> list[Any]:
-        artists.nodes.set_facecolor(colormaps["PuOr"](0.5 + 0.42 * state[t]))
-        diameter = 2 * artists.radius * (1.1 + 1.1 * size[t])
-        artists.halos.set(widths=diameter, heights=diameter)
-        edge_colours[:, 3] = strongest * (0.15 + 0.85 * size[t][record["edge_index"][0]])
-        artists.curves.set_color(edge_colours)  # type: ignore[arg-type]
-        for j, line in enumerate(lines):
-            line.set_data(step[: t + 1], action[: t + 1, rollout, j])
-        error.set_data(step[: t + 1], drawn[: t + 1])
+    images = []
+    for t in range(num_steps):
+        node_colours = colormaps["PuOr"](0.5 + 0.42 * state[t])
+        artists.nodes.set_facecolor(node_colours)
+        _contrast(artists.numbers, node_colours)
+        halo = 2 * artists.radius * (1.1 + 1.1 * size[t])
+        artists.halos.set(widths=halo, heights=halo)
+        edge_colours[:, 3] = edge_alpha * (0.15 + 0.85 * size[t][record["edge_index"][0]])
+        for collection in artists.edges:
+            collection.set_color(list(edge_colours))
+        reveal(t)
         title.set_text(f"inner step {t + 1} of {num_steps}, error {loss[t, rollout]:.2g}")
-        return []
-
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        image = Image.fromarray(pixels).convert("RGB")
+        # Without dithering the flat colours stay flat and the file stays small.
+        images.append(image.quantize(colors=128, dither=Image.Dither.NONE))
     path = Path(path)
-    animation = FuncAnimation(figure, frame, frames=num_steps, init_func=lambda: [])
-    animation.save(path, writer=PillowWriter(fps=4), dpi=80)
+    wait = [250] * (num_steps - 1) + [2500]  # milliseconds
+    images[0].save(path, save_all=True, append_images=images[1:], duration=wait, loop=0)
     return path
+
+
+def _draw_progress(
+    figure: Figure,
+    grid: GridSpec,
+    action: Float[np.ndarray, "T d"],
+    target: Float[np.ndarray, " d"],
+    loss: Float[np.ndarray, " T"],
+) -> Callable[[int], None]:
+    """The panels beside the graph; returns what draws their lines up to an inner step."""
+    top, bottom = figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
+    shown = list(enumerate(output_colours(len(target))))[:MAX_OUTPUTS]
+    step, error = np.arange(1, len(action) + 1), _drawable(loss, _floor_below([loss]))
+    for j, colour in shown:
+        top.axhline(target[j], color=colour, linewidth=1.3, linestyle=(0, (3, 1.5)))
+    lines = [top.plot([], [], color=colour, marker="o", markersize=3)[0] for _, colour in shown]
+    (error_line,) = bottom.plot([], [], color=INK, marker="o", markersize=3)
+    top.set(ylabel="action and target", ylim=_limits(action, target))
+    top.tick_params(labelbottom=False)
+    bottom.set(yscale="log", ylabel="error (MSE)", xlabel="inner step", ylim=_log_limits(error))
+    for axes in (top, bottom):
+        axes.set_xlim(0.5, len(step) + 0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    figure.align_ylabels([top, bottom])
+
+    def reveal(t: int) -> None:
+        for j, line in enumerate(lines):
+            line.set_data(step[: t + 1], action[: t + 1, j])
+        error_line.set_data(step[: t + 1], error[: t + 1])
+
+    return reveal
 
 
 def _principal_component(hidden: Float[np.ndarray, "T N H"]) -> Float[np.ndarray, "T N"]:
     """The states on the direction in which they vary most, scaled to [-1, 1]."""
-    states = np.nan_to_num(hidden.astype(np.float64), posinf=0.0, neginf=0.0)
-    flat = states.reshape(-1, states.shape[-1])
-    flat = flat - flat.mean(axis=0)
-    _, vectors = np.linalg.eigh(flat.T @ flat)
-    projected = flat @ vectors[:, -1]
+    states = _finite(hidden)
+    states = states - states.mean(axis=(0, 1))
+    _, directions = np.linalg.eigh(np.einsum("tni,tnj->ij", states, states))
+    projected: NDArray[np.float64] = states @ directions[:, -1]  # [T, N]
     scale = np.quantile(np.abs(projected), 0.98)
-    return np.clip(projected / max(scale, ERROR_FLOOR), -1, 1).reshape(states.shape[:2])
+    return np.clip(np.divide(projected, max(scale, ERROR_FLOOR)), -1, 1)
 
 
 def _limits(*values: NDArray[Any]) -> tuple[float, float]:
@@ -788,10 +843,9 @@ def _log_limits(error: NDArray[np.float64]) -> tuple[float, float]:
 
 def output_colours(num_outputs: int) -> list[str]:
     """One colour an output; a colour map takes over where the palette ends."""
-    if num_outputs <= len(OUTPUT_COLOURS):
-        return list(OUTPUT_COLOURS[:num_outputs])
-    shades = colormaps["viridis"](np.linspace(0.05, 0.92, num_outputs))
-    return ["#" + "".join(f"{round(255 * c):02x}" for c in shade[:3]) for shade in shades]
+    num_shades = max(num_outputs - len(OUTPUT_COLOURS), 0)
+    shades = colormaps["viridis"](np.linspace(0.05, 0.92, num_shades))
+    return [*OUTPUT_COLOURS[:num_outputs], *(to_hex(shade) for shade in shades)]
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
@@ -799,10 +853,17 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _drawable(error: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+def _drawable(
+    error: Float[np.ndarray, " n"], floor: float = ERROR_FLOOR
+) -> Float[np.ndarray, " n"]:
     """The error as a logarithmic axis can show it: zeros at the floor, gaps where not finite."""
     error = np.asarray(error, dtype=np.float64)
-    return np.where(np.isfinite(error), np.maximum(error, ERROR_FLOOR), np.nan)
+    return np.where(np.isfinite(error), np.maximum(error, floor), np.nan)
+
+
+def _finite(values: NDArray[Any]) -> NDArray[np.float64]:
+    """The values with zeros where they are not finite."""
+    return np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
 
 
 def _dot(step: NDArray[Any]) -> dict[str, Any]:
@@ -810,15 +871,16 @@ def _dot(step: NDArray[Any]) -> dict[str, Any]:
     return {"marker": "o", "markersize": 4} if len(step) == 1 else {}
 
 
-def _level(axes: Axes, error: float, label: str, name: str) -> None:
+def _level(axes: Axes, error: float, name: str, x: float) -> None:
+    """A dashed line at one error, named at its left (``x = 0``) or right end (``x = 1``)."""
     axes.axhline(error, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)), label=name, zorder=2)
     axes.annotate(
-        label,
-        (1, error),
+        f"{name} {error:.3g}",
+        (x, error),
         xycoords=axes.get_yaxis_transform(),
-        xytext=(-2, 4),
+        xytext=(4 - 8 * x, 4),
         textcoords="offset points",
-        ha="right",
+        ha="right" if x else "left",
         fontsize=11,
         color=MUTED,
     )
@@ -828,10 +890,13 @@ def _disc(colour: str, label: str) -> Line2D:
     return Line2D([], [], linestyle="none", marker="o", markersize=9, color=colour, label=label)
 
 
-def _legend_below(
-    figure: Figure, handles: Sequence[Line2D | Patch], columns: int | None = None
-) -> None:
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns or len(handles))
+def _legend_below(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
+    columns = max(min(len(handles), int(figure.get_figwidth() / 2.2)), 1)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 RECORD_SHAPES = {

@@ -109,10 +109,10 @@ def test_seeds_differ(name):
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_leaves_the_global_generator_alone_and_prints_nothing(name, capfd, recwarn):
-    np.random.seed(3)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    np.random.seed(3)
+    before = np.random.get_state()[1].copy()
     error_after_queries(SOLVERS[name](), uniform_targets(2, 2), 60, mse, mse, 0)
-    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    np.testing.assert_array_equal(before, np.random.get_state()[1])
     assert capfd.readouterr() == ("", "")
     assert not recwarn.list
 

@@ -59,7 +59,7 @@ def _read_edge_list(file: Path) -> nx.MultiDiGraph:
         try:
             tail, head = fields[:2]
             graph.add_edge(tail, head, weight=_parse_weight(*fields[2:]))
-        except (ValueError, SyntaxError, AttributeError) as error:
+        except (ValueError, SyntaxError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"line {number} must be 'source target [weight]', got {line!r}"
             ) from error

@@ -145,7 +145,7 @@ def _all_pairs(sources: Int[Tensor, " S"], targets: Int[Tensor, " T"]) -> Int[Te
     return torch.cartesian_prod(sources, targets).T
 
 
-def _stack(sources: Int[Tensor, "*P"], targets: Int[Tensor, "*P"]) -> Int[Tensor, "2 P"]:
+def _stack(sources: Int[Tensor, "*S"], targets: Int[Tensor, "*S"]) -> Int[Tensor, "2 P"]:
     return torch.stack([sources.flatten(), targets.flatten()])
 
 

@@ -30,18 +30,15 @@ class CMAES(Solver):
     ) -> Float64[np.ndarray, "num_queries d"]:
         cma = _import_cma()
         search = BestSoFar(query, num_queries)
-        strategy = cma.CMAEvolutionStrategy(
-            np.zeros(num_outputs),
-            0.5,
-            {
-                # With bounds cma 4.5 fails in one dimension.
-                "bounds": list(BOX) if num_outputs > 1 else [None, None],
-                "verbose": -9,
-                # Its own seed would reseed NumPy's global generator: all draws come from `rng`.
-                "seed": np.nan,
-                "randn": lambda *size: rng.standard_normal(size),
-            },
-        )
+        options: dict[str, Any] = {
+            # With bounds cma 4.5 fails in one dimension.
+            "bounds": list(BOX) if num_outputs > 1 else [None, None],
+            "verbose": -9,
+            # Its own seed would reseed NumPy's global generator: all draws come from `rng`.
+            "seed": np.nan,
+            "randn": lambda *size: rng.standard_normal(size),
+        }
+        strategy = cma.CMAEvolutionStrategy(np.zeros(num_outputs), 0.5, options)
         with suppress(OutOfQueries):
             search(np.zeros(num_outputs))
             while not strategy.stop():

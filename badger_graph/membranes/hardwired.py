@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from badger_graph.membranes.base import Membrane
+from badger_graph.membranes.base import Membrane, Speak
 from badger_graph.typing import Observation
 
 
@@ -78,8 +78,10 @@ class HardwiredMembrane(Membrane):
         ]
         return torch.stack(channels, dim=-1)
 
-    def act(self, spoken: Float[Tensor, "B N 1"], num_outputs: int) -> Float[Tensor, "B d"]:
-        return spoken[:, :num_outputs, 0]
+    def act(
+        self, hidden: Float[Tensor, "B N H"], speak: Speak, num_outputs: int
+    ) -> Float[Tensor, "B d"]:
+        return speak(hidden[:, :num_outputs]).squeeze(-1)
 
     def _feedback(self, feedback: Float[Tensor, " B"], num_experts: int) -> Float[Tensor, "B N"]:
         if self.readers == "all":

@@ -1,0 +1,582 @@
+"""What holds for every topology, then every topology on small graphs that are known exactly."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+import networkx as nx
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
+from jsonargparse import ArgumentParser
+
+import topologies
+from topologies import (
+    TOPOLOGIES,
+    CompleteTopology,
+    Edges,
+    ErdosRenyiTopology,
+    GraphTopology,
+    GridTopology,
+    IsolatedTopology,
+    LayeredTopology,
+    NetworkXTopology,
+    RandomTopology,
+    RingTopology,
+    StarTopology,
+    Topology,
+    from_networkx,
+    is_strongly_connected,
+)
+
+CPU = torch.device("cpu")
+
+# ------------------------------------------------------------- what holds for every topology
+
+
+def states(batch_size: int, num_experts: int, device: torch.device = CPU) -> torch.Tensor:
+    return torch.zeros(batch_size, num_experts, 3, device=device)
+
+
+def seeded(seed: int, device: torch.device = CPU) -> torch.Generator:
+    return torch.Generator(device).manual_seed(seed)
+
+
+def pairs(edges: Edges) -> list[tuple[int, int]]:
+    """The edges as (source, target), in their order."""
+    source, target = edges.index.tolist()
+    return list(zip(source, target, strict=True))
+
+
+def graphs_of_agents(edges: Edges, batch_size: int, num_experts: int) -> list[set[tuple[int, int]]]:
+    """Every agent's edges, its experts numbered from 0."""
+    graphs: list[set[tuple[int, int]]] = [set() for _ in range(batch_size)]
+    for source, target in pairs(edges):
+        graphs[target // num_experts].add((source % num_experts, target % num_experts))
+    return graphs
+
+
+def built_again(topology: Topology) -> Topology:
+    """The topology after a round trip through {class_path, init_args} as JSON."""
+    cls = type(topology)
+    init_args = {name: getattr(topology, name) for name in inspect.signature(cls).parameters}
+    class_path = f"{cls.__module__}.{cls.__qualname__}"
+    saved = json.loads(json.dumps({"class_path": class_path, "init_args": init_args}))
+    module, _, name = saved["class_path"].rpartition(".")
+    built: Topology = getattr(importlib.import_module(module), name)(**saved["init_args"])
+    return built
+
+
+def assert_edges_well_formed(
+    topology: Topology, batch_size: int, num_experts: int, device: torch.device = CPU
+) -> None:
+    """Numbers of nodes, ordered by target, each edge once, with finite weights on the device."""
+    index, weight = topology(states(batch_size, num_experts, device), seeded(0, device))
+    assert index.dtype == torch.int64
+    assert index.device.type == weight.device.type == device.type
+    assert weight.dtype == torch.float32
+    assert weight.shape == index.shape[1:]
+    assert weight.isfinite().all()
+    assert ((index >= 0) & (index < batch_size * num_experts)).all()
+    assert (index[1].diff() >= 0).all()
+    assert index.unique(dim=1).shape == index.shape
+
+
+def assert_no_edge_between_agents(topology: Topology, batch_size: int, num_experts: int) -> None:
+    """Both ends of every edge belong to one agent."""
+    source, target = topology(states(batch_size, num_experts), seeded(0)).index
+    assert torch.equal(source // num_experts, target // num_experts)
+
+
+def assert_no_self_loops(topology: Topology, batch_size: int, num_experts: int) -> None:
+    """Nobody hears itself."""
+    source, target = topology(states(batch_size, num_experts), seeded(0)).index
+    assert (source != target).all()
+
+
+def assert_deterministic_by_seed(topology: Topology, batch_size: int, num_experts: int) -> None:
+    """The same generator gives the same edges, in this object and in one built like it."""
+    hidden = states(batch_size, num_experts)
+    first = topology(hidden, seeded(1))
+    for again in (topology(hidden, seeded(1)), built_again(topology)(hidden, seeded(1))):
+        assert torch.equal(first.index, again.index)
+        assert torch.equal(first.weight, again.weight)
+
+
+def assert_redrawn_as_said(topology: GraphTopology, batch_size: int, num_experts: int) -> None:
+    """Agents share their graph unless redraw = 'agent'; rollouts do if redraw = 'once'.
+
+    Only for a topology with so many possible graphs that two draws are never the same.
+    """
+    hidden, generator = states(batch_size, num_experts), seeded(2)
+    rollouts = [
+        graphs_of_agents(topology(hidden, generator), batch_size, num_experts) for _ in range(3)
+    ]
+    different = {frozenset(graph) for rollout in rollouts for graph in rollout}
+    assert len(different) == {"once": 1, "rollout": 3, "agent": 3 * batch_size}[topology.redraw]
+    for rollout in rollouts:
+        agents = {frozenset(graph) for graph in rollout}
+        assert len(agents) == (batch_size if topology.redraw == "agent" else 1)
+
+
+def assert_needs_an_expert(topology: GraphTopology) -> None:
+    """No experts is an error, not an empty graph."""
+    with pytest.raises(ValueError, match="at least one expert, got 0"):
+        topology(states(2, 0))
+
+
+EXAMPLES: dict[str, Callable[[int], GraphTopology]] = {
+    "random": lambda n: RandomTopology(k=3),
+    "random, per rollout": lambda n: RandomTopology(k=3, redraw="rollout"),
+    "random, per agent": lambda n: RandomTopology(k=3, redraw="agent"),
+    "random, connected": lambda n: RandomTopology(k=3, redraw="agent", strongly_connected=True),
+    "erdos_renyi": lambda n: ErdosRenyiTopology(p=0.5),
+    "erdos_renyi, per rollout": lambda n: ErdosRenyiTopology(p=0.5, redraw="rollout"),
+    "erdos_renyi, per agent": lambda n: ErdosRenyiTopology(p=0.5, redraw="agent"),
+    "layered": lambda n: LayeredTopology(num_inputs=2, num_outputs=1),
+    "layered, closed": lambda n: LayeredTopology(num_inputs=2, num_outputs=1, closed=True),
+    "ring": lambda n: RingTopology(),
+    "grid": lambda n: GridTopology(),
+    "torus": lambda n: GridTopology(periodic=True),
+    "star": lambda n: StarTopology(),
+    "complete": lambda n: CompleteTopology(),
+    "isolated": lambda n: IsolatedTopology(),
+    "networkx": lambda n: NetworkXTopology("gnp_random_graph", {"p": 0.5, "directed": True}),
+    "networkx, per rollout": lambda n: NetworkXTopology(
+        "gnp_random_graph", {"p": 0.5}, redraw="rollout"
+    ),
+    "networkx, per agent": lambda n: NetworkXTopology(
+        "gnp_random_graph", {"p": 0.5}, redraw="agent"
+    ),
+    "given": lambda n: from_networkx(nx.path_graph(n)),
+}
+RANDOM = [name for name in EXAMPLES if name.startswith(("random", "erdos_renyi", "networkx"))]
+SIZES = [(1, 4), (1, 12), (5, 9)]
+
+every_topology = pytest.mark.parametrize("name", EXAMPLES)
+every_size = pytest.mark.parametrize(("batch_size", "num_experts"), SIZES)
+
+
+@every_topology
+@every_size
+def test_edges_are_well_formed(name: str, batch_size: int, num_experts: int) -> None:
+    assert_edges_well_formed(EXAMPLES[name](num_experts), batch_size, num_experts)
+
+
+@every_topology
+@every_size
+def test_no_edge_joins_two_agents(name: str, batch_size: int, num_experts: int) -> None:
+    assert_no_edge_between_agents(EXAMPLES[name](num_experts), batch_size, num_experts)
+
+
+@every_topology
+@every_size
+def test_nobody_hears_itself(name: str, batch_size: int, num_experts: int) -> None:
+    assert_no_self_loops(EXAMPLES[name](num_experts), batch_size, num_experts)
+
+
+@every_topology
+@every_size
+def test_the_seed_decides(name: str, batch_size: int, num_experts: int) -> None:
+    assert_deterministic_by_seed(EXAMPLES[name](num_experts), batch_size, num_experts)
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_graphs_are_redrawn_as_said(name: str) -> None:
+    assert_redrawn_as_said(EXAMPLES[name](20), batch_size=4, num_experts=20)
+
+
+@every_topology
+def test_no_experts_is_an_error(name: str) -> None:
+    assert_needs_an_expert(EXAMPLES[name](4))
+
+
+@every_topology
+def test_graph_and_summary_are_those_of_the_edges(name: str) -> None:
+    topology = EXAMPLES[name](9)
+    graph, summary = topology.graph(9), topology.summary(9)
+    assert list(graph) == list(range(9))
+    assert summary.num_experts == 9
+    assert summary.num_edges == graph.number_of_edges()
+    assert summary.strongly_connected == nx.is_strongly_connected(graph)
+    if topology.redraw == "once":
+        assert set(graph.edges) == set(pairs(topology(states(1, 9))))
+
+
+@every_topology
+def test_repr_shows_the_arguments(name: str) -> None:
+    topology = EXAMPLES[name](4)
+    for argument in inspect.signature(type(topology)).parameters:
+        assert f"{argument}=" in repr(topology)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
+@every_topology
+def test_edges_on_a_gpu(name: str) -> None:
+    topology, cuda = EXAMPLES[name](9), torch.device("cuda")
+    assert_edges_well_formed(topology, batch_size=5, num_experts=9, device=cuda)
+    if topology.redraw == "once":  # every device finds the same graph
+        on_cpu, on_gpu = topology(states(2, 9)), topology(states(2, 9, cuda))
+        assert torch.equal(on_cpu.index, on_gpu.index.cpu())
+
+
+# ---------------------------------------------------------------------------- table of names
+
+
+def test_every_public_topology_has_a_short_name() -> None:
+    named = set()
+    for entry in TOPOLOGIES.values():
+        is_class = inspect.isclass(entry)
+        named.add(entry if is_class else typing.get_type_hints(entry)["return"])
+    for module_info in pkgutil.iter_modules(topologies.__path__):
+        module = importlib.import_module(f"topologies.{module_info.name}")
+        for cls in vars(module).values():
+            if inspect.isclass(cls) and issubclass(cls, Topology) and not inspect.isabstract(cls):
+                assert cls in named, f"{cls.__name__} has no short name"
+
+
+def test_everything_named_is_public() -> None:
+    for entry in TOPOLOGIES.values():
+        assert getattr(topologies, entry.__name__) is entry
+    assert all(hasattr(topologies, name) for name in topologies.__all__)
+
+
+@pytest.mark.parametrize(
+    ("short_name", "arguments"),
+    [
+        ("random", {"k": 2, "redraw": "agent"}),
+        ("erdos_renyi", {"p": 0.1, "strongly_connected": True}),
+        ("layered", {"num_inputs": 1, "closed": True}),
+        ("ring", {}),
+        ("grid", {"rows": 2}),
+        ("star", {}),
+        ("complete", {}),
+        ("isolated", {}),
+        ("networkx", {"generator": "watts_strogatz_graph", "kwargs": {"k": 4, "p": 0.1}}),
+        ("file", {"path": "ring.edgelist"}),
+    ],
+)
+def test_command_line_builds_every_topology(
+    short_name: str,
+    arguments: dict[str, object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ring.edgelist").write_text("0 1\n1 0\n")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--topology", type=Topology)
+    class_path = f"topologies.{TOPOLOGIES[short_name].__name__}"
+    spec = {"class_path": class_path, "init_args": arguments}
+    topology = parser.instantiate(parser.parse_object({"topology": spec})).topology
+    direct = TOPOLOGIES[short_name](**arguments)
+    assert type(topology) is type(direct)
+    assert repr(topology) == repr(direct)
+
+
+# ------------------------------------------------------------------------------------ drawing
+
+
+def test_a_graph_drawn_once_is_kept() -> None:
+    topology = RandomTopology(k=2)
+    training, validation = states(4, 8), states(7, 8)
+    first = topology(training)
+    topology(validation)
+    topology.summary(8)
+    assert topology(training).index is first.index
+
+
+def test_a_sweep_over_sizes_keeps_few_graphs() -> None:
+    topology = RandomTopology(k=2)
+    for num_experts in range(3, 30):
+        topology(states(2, num_experts))
+    assert len(topology._drawn) < 10
+
+
+def test_the_seed_of_a_graph_drawn_once_is_its_own() -> None:
+    hidden = states(1, 12)
+    assert pairs(RandomTopology(seed=1)(hidden)) != pairs(RandomTopology(seed=2)(hidden))
+    topology = RandomTopology(seed=1)
+    assert pairs(topology(hidden, seeded(5))) == pairs(RandomTopology(seed=1)(hidden, seeded(6)))
+
+
+def test_a_graph_drawn_once_leaves_the_generator_alone() -> None:
+    generator = seeded(3)
+    before = generator.get_state()
+    RandomTopology()(states(2, 12), generator)
+    assert torch.equal(generator.get_state(), before)
+
+
+def test_unknown_redraw() -> None:
+    redraw: typing.Any = "never"
+    # Where types are checked at run time, the check speaks first.
+    message = r"'once', 'rollout' or 'agent', got 'never'|Literal\['once', 'rollout', 'agent'\]"
+    with pytest.raises((ValueError, TypeCheckError), match=message):
+        RandomTopology(redraw=redraw)
+
+
+@pytest.mark.parametrize("redraw", ["once", "rollout", "agent"])
+def test_strongly_connected_on_request(redraw: typing.Any) -> None:
+    free = RandomTopology(k=2, redraw="agent")(states(30, 8), seeded(0))
+    wanted = RandomTopology(k=2, redraw=redraw, strongly_connected=True)(states(30, 8), seeded(0))
+
+    def connected(edges: Edges) -> list[bool]:
+        graphs = graphs_of_agents(edges, 30, 8)
+        return [
+            is_strongly_connected(Edges.unweighted(torch.tensor(sorted(g)).T), 8) for g in graphs
+        ]
+
+    assert not all(connected(free))  # or the next line would show nothing
+    assert all(connected(wanted))
+
+
+@pytest.mark.parametrize(
+    "topology",
+    [
+        RandomTopology(k=1, redraw="agent", strongly_connected=True),
+        ErdosRenyiTopology(p=0.0, strongly_connected=True),
+        NetworkXTopology("empty_graph", strongly_connected=True),
+    ],
+    ids=repr,
+)
+def test_strong_connection_that_cannot_be_had(topology: GraphTopology) -> None:
+    name = type(topology).__name__
+    message = rf"strongly connected, got none in 100 draws for 40 experts of {name}\("
+    with pytest.raises(ValueError, match=message):
+        topology(states(2, 40), seeded(0))
+
+
+# ------------------------------------------------------------------------------------- random
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), num_experts=st.integers(1, 40), batch_size=st.integers(1, 6))
+def test_random_gives_k_distinct_others(
+    data: st.DataObject, num_experts: int, batch_size: int
+) -> None:
+    k = data.draw(st.integers(0, num_experts - 1))
+    topology = RandomTopology(k, redraw="agent")
+    assert_edges_well_formed(topology, batch_size, num_experts)
+    assert_no_edge_between_agents(topology, batch_size, num_experts)
+    assert_no_self_loops(topology, batch_size, num_experts)
+    target = topology(states(batch_size, num_experts), seeded(0)).index[1]
+    in_degree = target.bincount(minlength=batch_size * num_experts)
+    assert in_degree.tolist() == [k] * (batch_size * num_experts)
+
+
+def test_random_with_all_the_others_is_complete() -> None:
+    hidden = states(2, 7)
+    everybody = set(pairs(CompleteTopology()(hidden)))
+    assert set(pairs(RandomTopology(k=6, redraw="agent")(hidden, seeded(0)))) == everybody
+
+
+def test_random_is_uniform_over_sets() -> None:
+    num_graphs, num_experts, k, num_sets = 4000, 6, 2, 10
+    source = RandomTopology(k).draw(num_graphs, num_experts, seeded(0), CPU).index[0]
+    heard = (source % num_experts).view(num_graphs, num_experts, k).sort().values
+    chi_square = 0.0
+    for expert in range(num_experts):
+        counts = torch.unique(heard[:, expert], dim=0, return_counts=True)[1]
+        assert len(counts) == num_sets
+        chi_square += float(((counts - num_graphs / num_sets) ** 2).sum()) * num_sets / num_graphs
+    freedom = num_experts * (num_sets - 1)
+    assert abs(chi_square - freedom) < 4 * (2 * freedom) ** 0.5
+
+
+def test_random_with_100_000_experts() -> None:
+    index = RandomTopology(k=8).draw(1, 100_000, seeded(0), CPU).index
+    source, target = index.view(2, 100_000, 8)
+    assert (target == torch.arange(100_000)[:, None]).all()
+    assert (source.sort().values.diff() > 0).all()
+    assert (source != target).all()
+
+
+@pytest.mark.parametrize(("k", "num_experts"), [(4, 4), (9, 3), (1, 1)])
+def test_random_needs_more_experts_than_k(k: int, num_experts: int) -> None:
+    message = f"k must be less than the number of experts, .* got k={k} and {num_experts} experts"
+    with pytest.raises(ValueError, match=message):
+        RandomTopology(k)(states(2, num_experts))
+
+
+def test_random_needs_k_of_at_least_zero() -> None:
+    with pytest.raises(ValueError, match="k must be at least 0, got -1"):
+        RandomTopology(k=-1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    p=st.floats(0, 1) | st.sampled_from([0.0, 1.0, 1e-300, 1e-9]),
+    num_experts=st.integers(1, 25),
+    batch_size=st.integers(1, 5),
+)
+def test_erdos_renyi_is_a_graph(p: float, num_experts: int, batch_size: int) -> None:
+    topology = ErdosRenyiTopology(p, redraw="agent")
+    assert_edges_well_formed(topology, batch_size, num_experts)
+    assert_no_edge_between_agents(topology, batch_size, num_experts)
+    assert_no_self_loops(topology, batch_size, num_experts)
+
+
+@pytest.mark.parametrize("p", [0.05, 0.3, 0.9])
+def test_erdos_renyi_joins_every_pair_with_p_independently(p: float) -> None:
+    num_graphs, num_experts = 20_000, 4
+    source, target = ErdosRenyiTopology(p).draw(num_graphs, num_experts, seeded(0), CPU).index
+    adjacency = torch.zeros(num_graphs, num_experts, num_experts, dtype=torch.float64)
+    adjacency[target // num_experts, target % num_experts, source % num_experts] = 1
+    joined = adjacency[:, ~torch.eye(num_experts, dtype=torch.bool)]  # [graphs, pairs]
+    covariance = joined.T.cov()
+    sigma = (p * (1 - p) / num_graphs) ** 0.5
+    assert (joined.mean(dim=0) - p).abs().max() < 4.5 * sigma
+    independent = torch.eye(covariance.size(0)) * p * (1 - p)
+    assert (covariance - independent).abs().max() < 4.5 * sigma
+
+
+def test_erdos_renyi_treats_the_first_and_last_pair_as_any() -> None:
+    topology, generator = ErdosRenyiTopology(p=0.3), seeded(0)
+    drawn = [set(pairs(topology.draw(1, 2, generator, CPU))) for _ in range(3000)]
+    for pair in ((1, 0), (0, 1)):
+        assert abs(sum(pair in graph for graph in drawn) - 900) < 4.5 * (3000 * 0.21) ** 0.5
+
+
+def test_erdos_renyi_at_the_ends() -> None:
+    hidden = states(3, 6)
+    assert pairs(ErdosRenyiTopology(p=0.0)(hidden)) == []
+    assert pairs(ErdosRenyiTopology(p=1.0)(hidden)) == pairs(CompleteTopology()(hidden))
+
+
+def test_erdos_renyi_with_100_000_experts() -> None:
+    num_edges = ErdosRenyiTopology(p=8e-5).draw(1, 100_000, seeded(0), CPU).index.size(1)
+    assert abs(num_edges - 8e5) < 5 * 8e5**0.5
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
+def test_erdos_renyi_needs_a_probability(p: float) -> None:
+    with pytest.raises(ValueError, match=f"p must be a probability, from 0 to 1, got {p}"):
+        ErdosRenyiTopology(p)
+
+
+# ---------------------------------------------------------------------------------- hardwired
+
+
+def both_ways(*edges: tuple[int, int]) -> set[tuple[int, int]]:
+    return {pair for source, target in edges for pair in ((source, target), (target, source))}
+
+
+PATH_3 = both_ways((0, 1), (1, 2))
+SMALL_GRAPHS = [
+    (RingTopology(), 1, set()),
+    (RingTopology(), 2, both_ways((0, 1))),
+    (RingTopology(), 3, both_ways((0, 1), (1, 2), (2, 0))),
+    (RingTopology(), 5, both_ways((0, 1), (1, 2), (2, 3), (3, 4), (4, 0))),
+    (StarTopology(), 1, set()),
+    (StarTopology(), 2, both_ways((0, 1))),
+    (StarTopology(), 4, both_ways((0, 1), (0, 2), (0, 3))),
+    (CompleteTopology(), 1, set()),
+    (CompleteTopology(), 3, both_ways((0, 1), (1, 2), (2, 0))),
+    (IsolatedTopology(), 1, set()),
+    (IsolatedTopology(), 5, set()),
+    (GridTopology(), 1, set()),
+    (GridTopology(), 3, PATH_3),  # prime
+    (GridTopology(), 4, both_ways((0, 1), (2, 3), (0, 2), (1, 3))),
+    (GridTopology(), 6, both_ways((0, 1), (1, 2), (3, 4), (4, 5), (0, 3), (1, 4), (2, 5))),
+    (GridTopology(rows=3), 6, both_ways((0, 1), (2, 3), (4, 5), (0, 2), (2, 4), (1, 3), (3, 5))),
+    (GridTopology(rows=3), 3, PATH_3),
+    (GridTopology(periodic=True), 1, set()),
+    (GridTopology(periodic=True), 2, both_ways((0, 1))),
+    (GridTopology(periodic=True), 3, PATH_3 | both_ways((2, 0))),
+    (GridTopology(periodic=True), 4, both_ways((0, 1), (2, 3), (0, 2), (1, 3))),
+    (
+        GridTopology(rows=2, periodic=True),
+        6,
+        both_ways((0, 1), (1, 2), (2, 0), (3, 4), (4, 5), (5, 3), (0, 3), (1, 4), (2, 5)),
+    ),
+    # outputs 0 and 1, hidden 2 and 3, input 4
+    (
+        LayeredTopology(num_inputs=1, num_outputs=2),
+        5,
+        {(4, 2), (4, 3), (2, 3), (3, 2), (2, 0), (3, 0), (2, 1), (3, 1)},
+    ),
+    # output 0, hidden 1, inputs 2 and 3
+    (
+        LayeredTopology(num_inputs=2, num_outputs=1, closed=True),
+        4,
+        {(2, 1), (3, 1), (1, 0), (0, 2), (0, 3)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("topology", "num_experts", "expected"), SMALL_GRAPHS)
+def test_small_graphs(
+    topology: GraphTopology, num_experts: int, expected: set[tuple[int, int]]
+) -> None:
+    edges = topology(states(1, num_experts))
+    assert set(pairs(edges)) == expected
+    assert len(pairs(edges)) == len(expected)
+    assert edges.weight.tolist() == [1.0] * len(expected)
+
+
+@settings(deadline=None, max_examples=40)
+@given(rows=st.integers(1, 6), columns=st.integers(1, 6), periodic=st.booleans())
+def test_grid_is_that_of_networkx(rows: int, columns: int, periodic: bool) -> None:
+    grid = GridTopology(rows=rows, periodic=periodic).graph(rows * columns)
+    # NetworkX joins opposite sides of more than two rows or columns only: the rest is joined.
+    expected = nx.grid_2d_graph(rows, columns, periodic=periodic)
+    expected = nx.relabel_nodes(expected, {(r, c): r * columns + c for r, c in expected})
+    assert set(grid.edges) == {(s, t) for s, t in expected.to_directed().edges if s != t}
+
+
+@pytest.mark.parametrize(("num_experts", "rows"), [(16, 4), (12, 3), (7, 1), (18, 3), (100, 10)])
+def test_grid_is_as_square_as_can_be(num_experts: int, rows: int) -> None:
+    assert set(GridTopology().graph(num_experts).edges) == set(
+        GridTopology(rows=rows).graph(num_experts).edges
+    )
+
+
+def test_layered_defaults_suit_16_experts_and_4_outputs() -> None:
+    graph = LayeredTopology().graph(16)
+    outputs, hidden, inputs = set(range(4)), set(range(4, 12)), set(range(12, 16))
+    for node in graph:
+        heard = set(graph.predecessors(node))
+        if node in outputs:
+            assert heard == hidden
+        elif node in hidden:
+            assert heard == (inputs | hidden) - {node}
+        else:
+            assert heard == set()
+
+
+def test_layered_is_strongly_connected_when_closed() -> None:
+    assert not LayeredTopology().summary(16).strongly_connected
+    assert LayeredTopology(closed=True).summary(16).strongly_connected
+
+
+def test_ring_of_many_experts() -> None:
+    assert RingTopology()(states(1, 100_000)).index.size(1) == 200_000
+
+
+def test_layered_needs_a_hidden_expert() -> None:
+    message = "at least one hidden expert beside 4 input and 4 output experts, got 8 experts"
+    with pytest.raises(ValueError, match=message):
+        LayeredTopology()(states(2, 8))
+
+
+def test_layered_needs_all_layers() -> None:
+    with pytest.raises(ValueError, match="num_inputs must be at least 1, got 0"):
+        LayeredTopology(num_inputs=0)
+    with pytest.raises(ValueError, match="num_outputs must be at least 1, got -2"):
+        LayeredTopology(num_outputs=-2)
+
+
+def test_grid_needs_a_divisor() -> None:
+    with pytest.raises(ValueError, match=r"rows must divide .* got 5 rows and 16 experts"):
+        GridTopology(rows=5)(states(2, 16))
+    with pytest.raises(ValueError, match="rows must be at least 1, got 0"):
+        GridTopology(rows=0)

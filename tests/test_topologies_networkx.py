@@ -1,0 +1,275 @@
+"""Graphs from NetworkX: its generators by name, and any graph object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pytest
+import torch
+from jaxtyping import TypeCheckError
+
+from topologies import Edges, GivenGraph, NetworkXTopology, from_networkx
+
+
+def drawn(topology: NetworkXTopology | GivenGraph, num_experts: int) -> Edges:
+    edges: Edges = topology(torch.zeros(1, num_experts, 1), torch.Generator().manual_seed(0))
+    return edges
+
+
+def weights(edges: Edges) -> dict[tuple[int, int], float]:
+    source, target = edges.index.tolist()
+    return dict(zip(zip(source, target, strict=True), edges.weight.tolist(), strict=True))
+
+
+# --------------------------------------------------------------------------------- generators
+
+
+@pytest.mark.parametrize(
+    ("generator", "kwargs"),
+    [
+        ("watts_strogatz_graph", {"k": 4, "p": 0.1}),
+        ("barabasi_albert_graph", {"m": 2}),
+        ("random_regular_graph", {"d": 3}),
+        ("scale_free_graph", None),  # a multigraph with self-loops
+        ("complete_graph", None),
+        ("hypercube_graph", {"n": 4}),
+        ("grid_2d_graph", {"m": 4, "n": 4}),
+        ("connected_caveman_graph", {"l": 4, "k": 4}),  # no parameter n
+        ("stochastic_block_model", {"sizes": [8, 8], "p": [[0.9, 0.1], [0.1, 0.9]]}),
+        ("random_geometric_graph", {"radius": 0.5}),
+    ],
+)
+def test_any_generator(generator: str, kwargs: dict[str, Any] | None) -> None:
+    first = drawn(NetworkXTopology(generator, kwargs), 16)
+    again = drawn(NetworkXTopology(generator, kwargs), 16)
+    assert weights(first) == weights(again)
+    assert first.index.size(1) > 0
+
+
+def test_generator_is_that_of_networkx() -> None:
+    expected = nx.watts_strogatz_graph(12, 4, 0.3, seed=7)
+    topology = NetworkXTopology("watts_strogatz_graph", {"k": 4, "p": 0.3, "seed": 7})
+    assert set(topology.graph(12).edges) == set(expected.to_directed().edges)
+
+
+def test_labels_of_a_grid_are_numbered_row_by_row() -> None:
+    edges = drawn(NetworkXTopology("grid_2d_graph", {"m": 2, "n": 3}), 6)
+    expected = [(0, 1), (1, 2), (3, 4), (4, 5), (0, 3), (1, 4), (2, 5)]
+    assert set(weights(edges)) == {pair for s, t in expected for pair in ((s, t), (t, s))}
+
+
+def test_a_given_seed_fixes_the_graph() -> None:
+    topology = NetworkXTopology("gnp_random_graph", {"p": 0.5, "seed": 3}, redraw="agent")
+    edges = topology(torch.zeros(3, 10, 1))
+    graphs = edges.index.view(2, 3, -1) - 10 * torch.arange(3)[:, None]
+    assert torch.equal(graphs[:, 0], graphs[:, 1])
+    assert torch.equal(graphs[:, 0], graphs[:, 2])
+
+
+def test_arguments_are_copied() -> None:
+    kwargs = {"k": 4, "p": 0.1}
+    topology = NetworkXTopology("watts_strogatz_graph", kwargs)
+    kwargs["q"] = 1
+    assert topology.kwargs == {"k": 4, "p": 0.1}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "watts_strogatz",  # a slip
+        "write_graphml",  # a function that writes files
+        "read_graphml",
+        "pagerank",
+        "Graph",
+        "generators",
+        "__doc__",
+        "",
+    ],
+)
+def test_names_of_no_generator(name: str) -> None:
+    with pytest.raises(ValueError, match=f"must be the name of a graph generator .* got '{name}'"):
+        NetworkXTopology(name)
+
+
+def test_close_names_are_offered() -> None:
+    with pytest.raises(ValueError, match=r"close to it: .*watts_strogatz_graph"):
+        NetworkXTopology("wats_strogatz_graph")
+
+
+def test_arguments_that_a_generator_does_not_have() -> None:
+    message = r"watts_strogatz_graph\(n, k, p, .*\), got {'degree': 4}: .*'degree'"
+    with pytest.raises(ValueError, match=message):
+        NetworkXTopology("watts_strogatz_graph", {"degree": 4})
+
+
+def test_arguments_that_choose_a_backend() -> None:
+    with pytest.raises(ValueError, match=r"arguments it has, .*'backend'"):
+        NetworkXTopology("path_graph", {"backend": "parallel"})
+
+
+def test_arguments_that_cannot_be_saved() -> None:
+    with pytest.raises(ValueError, match=r"must be plain data, .* got .*DiGraph"):
+        NetworkXTopology("path_graph", {"create_using": nx.DiGraph})
+
+
+@pytest.mark.parametrize(
+    ("generator", "kwargs", "value"),
+    [
+        ("watts_strogatz_graph", {"k": 40, "p": 0.1}, "k=40"),
+        ("watts_strogatz_graph", {"k": "four", "p": 0.1}, "k='four'"),
+        ("watts_strogatz_graph", {"k": 4}, "missing .*'p'"),
+        ("barabasi_albert_graph", {"m": 0}, "m=0"),
+        ("random_regular_graph", {"d": 17}, "d=17"),
+        ("path_graph", {"create_using": "DiGraph"}, "create_using='DiGraph'"),
+        ("hypercube_graph", {}, "missing .*'n'"),  # 2^n nodes: not filled in
+    ],
+)
+def test_values_that_a_generator_refuses(
+    generator: str, kwargs: dict[str, Any], value: str
+) -> None:
+    message = rf"must accept its arguments, {generator}\(.*\), got {generator}\(.*{value}"
+    with pytest.raises(ValueError, match=message):
+        drawn(NetworkXTopology(generator, kwargs), 16)
+
+
+@pytest.mark.parametrize(
+    ("generator", "kwargs", "num_nodes"),
+    [("star_graph", {}, 17), ("petersen_graph", {}, 10), ("path_graph", {"n": 5}, 5)],
+)
+def test_other_numbers_of_nodes(generator: str, kwargs: dict[str, Any], num_nodes: int) -> None:
+    message = rf"one node for every expert, got {num_nodes} nodes for 16 experts from {generator}\("
+    with pytest.raises(ValueError, match=message):
+        drawn(NetworkXTopology(generator, kwargs), 16)
+
+
+def test_functions_that_make_no_graph() -> None:
+    with pytest.raises(ValueError, match=r"must make one graph, got list from graph_atlas_g\(\)"):
+        drawn(NetworkXTopology("graph_atlas_g"), 16)
+
+
+# -------------------------------------------------------------------------------------- graphs
+
+
+def test_undirected_edges_go_both_ways() -> None:
+    edges = drawn(from_networkx(nx.Graph([(0, 1), (2, 1)])), 3)
+    assert weights(edges) == {(0, 1): 1, (1, 0): 1, (1, 2): 1, (2, 1): 1}
+
+
+def test_directed_edges_do_not() -> None:
+    edges = drawn(from_networkx(nx.DiGraph([(0, 1), (2, 1)])), 3)
+    assert weights(edges) == {(0, 1): 1, (2, 1): 1}
+
+
+def test_weights_are_kept() -> None:
+    graph = nx.Graph([(0, 1, {"weight": 0.25}), (1, 2, {"colour": "red"})])
+    graph.add_edge(0, 2, weight=np.float32(-3))
+    edges = drawn(from_networkx(graph), 3)
+    assert weights(edges) == {
+        (0, 1): 0.25, (1, 0): 0.25, (1, 2): 1, (2, 1): 1, (0, 2): -3, (2, 0): -3,
+    }  # fmt: skip
+
+
+def test_parallel_edges_are_summed() -> None:
+    graph = nx.MultiDiGraph([(0, 1, {"weight": 2.0}), (0, 1, {"weight": 0.5}), (1, 0)])
+    assert weights(drawn(from_networkx(graph), 2)) == {(0, 1): 2.5, (1, 0): 1}
+
+
+@pytest.mark.parametrize("kind", [nx.Graph, nx.DiGraph])
+def test_self_loops_are_kept_once(kind: type[nx.Graph]) -> None:
+    graph = kind([(0, 0, {"weight": 3.0}), (0, 1)])
+    assert weights(drawn(from_networkx(graph), 2))[0, 0] == 3
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ([2, 0, 1], [0, 1, 2]),
+        ([30, 10, 20], [10, 20, 30]),
+        (["10", "9", "8"], ["8", "9", "10"]),
+        (["b", "a", "c"], ["b", "a", "c"]),
+        ([(1, 0), (0, 1), (0, 0)], [(1, 0), (0, 1), (0, 0)]),
+        ([1, "a", 0], [1, "a", 0]),
+        ([0.5, 0.25, 1.5], [0.5, 0.25, 1.5]),
+    ],
+)
+def test_labels_become_numbers(nodes: list[Any], expected: list[Any]) -> None:
+    graph = nx.DiGraph()
+    graph.add_nodes_from(nodes)
+    nx.add_path(graph, expected)
+    assert set(weights(drawn(from_networkx(graph), 3))) == {(0, 1), (1, 2)}
+
+
+def test_graph_without_edges() -> None:
+    assert drawn(from_networkx(nx.empty_graph(4)), 4).index.shape == (2, 0)
+
+
+def test_one_graph_for_every_agent() -> None:
+    topology = from_networkx(nx.DiGraph([(1, 0, {"weight": 2.0}), (0, 1, {"weight": 3.0})]))
+    edges = topology(torch.zeros(2, 2, 1))
+    assert weights(edges) == {(1, 0): 2, (0, 1): 3, (3, 2): 2, (2, 3): 3}
+
+
+def test_round_trip() -> None:
+    topology = from_networkx(nx.gnp_random_graph(12, 0.3, seed=0, directed=True))
+    again = from_networkx(topology.graph(12))
+    assert (again.num_experts, again.index, again.weight) == (12, topology.index, topology.weight)
+
+
+def test_other_numbers_of_experts() -> None:
+    message = "one expert for every node, got 5 nodes and 6 experts"
+    with pytest.raises(ValueError, match=message):
+        drawn(from_networkx(nx.path_graph(5)), 6)
+
+
+def test_graph_without_nodes() -> None:
+    with pytest.raises(ValueError, match="at least one node, got 0"):
+        from_networkx(nx.Graph())
+
+
+def test_no_graph() -> None:
+    no_graph: Any = [(0, 1)]
+    # Where types are checked at run time, the check speaks first.
+    with pytest.raises((ValueError, TypeCheckError), match=r"got list|\[\(0, 1\)\]"):
+        from_networkx(no_graph)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ("heavy", "must be a number, got 'heavy' from 'a' to 'b'"),
+        (None, "must be a number, got None"),
+        (float("nan"), "must be finite, got nan"),
+        (float("inf"), "must be finite, got inf"),
+    ],
+)
+def test_odd_weights(weight: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        from_networkx(nx.Graph([("a", "b", {"weight": weight})]))
+
+
+@pytest.mark.parametrize(
+    ("num_experts", "index", "weight", "message"),
+    [
+        (0, [[], []], None, "at least one node, got 0"),
+        (2, [[0, 1]], None, r"two lists of equal length, .* got lengths \[2\]"),
+        (2, [[0, 1], [1]], None, r"two lists of equal length, .* got lengths \[2, 1\]"),
+        (2, [[0, 2], [1, 1]], None, "nodes must be 0 to 1, got 2"),
+        (2, [[0, -1], [1, 1]], None, "nodes must be 0 to 1, got -1"),
+        (2, [[0, 0], [1, 1]], None, r"every edge must be given once, got \(0, 1\) 2 times"),
+        (2, [[0], [1]], [1.0, 2.0], "one weight, got 2 for 1 edges"),
+        (2, [[0], [1]], [float("inf")], "must be finite, got inf"),
+    ],
+)
+def test_lists_that_are_no_graph(
+    num_experts: int, index: list[list[int]], weight: list[float] | None, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        GivenGraph(num_experts, index, weight)
+
+
+def test_edges_are_ordered_by_target_with_their_weights() -> None:
+    edges = GivenGraph(3, [[2, 0, 1], [1, 1, 0]], [5.0, 6.0, 7.0]).edges(3)
+    assert edges.index.tolist() == [[1, 0, 2], [0, 1, 1]]
+    assert edges.weight.tolist() == [7.0, 6.0, 5.0]
