@@ -39,7 +39,7 @@ class PlainPolicy(MessagePassing):
         return self.policy.cell(torch.cat([received, percept], dim=-1), hidden)
 
     def message(self, hidden_j: Tensor) -> Tensor:
-        return torch.tanh(self.policy.message_linear(hidden_j))
+        return self.policy.message_mlp(hidden_j)
 
 
 def plain_loss(
@@ -48,11 +48,14 @@ def plain_loss(
     """The loss of a rollout in plain PyG."""
     policy, (batch_size, num_outputs) = plain.policy, task.target.shape
     born = agent.reset(1, num_experts, num_outputs)
-    graphs = [
-        Data(x=born.hidden, identifier=born.identifier, edge_index=born.edge_index)
-        for _ in range(batch_size)
-    ]
-    batch = Batch.from_data_list(graphs)
+    # As from_networkx lists them: by source.
+    edge_index = born.edge_index[:, born.edge_index[0].argsort(stable=True)]
+    batch = Batch.from_data_list(
+        [
+            Data(x=born.hidden, identifier=born.identifier, edge_index=edge_index, y=target)
+            for target in task.target.split(1)
+        ]
+    )
     hidden, speaks = batch.x, batch.ptr[:-1, None] + torch.arange(num_outputs)
     role = torch.zeros(len(hidden)).index_fill(0, speaks.flatten(), 1.0)
     action = torch.zeros_like(task.target)
@@ -93,6 +96,7 @@ def benchmark(
     num_outputs: int = 4,
     num_steps: int = 20,
     message_size: int = 16,
+    identifier_size: int = 12,
     rounds: int = 30,
     threads: int = 1,
     out: str = "results/benchmark.json",
@@ -112,7 +116,7 @@ def benchmark(
     """
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    policy = GRUPolicy(message_size=message_size)
+    policy = GRUPolicy(message_size=message_size, identifier_size=identifier_size)
     topology, membrane, family = RandomTopology(k), HardwiredMembrane(), GuessingGame()
     agents = {
         "badger-graph": BadgerAgent(policy, topology, membrane),

@@ -10,7 +10,7 @@ import matplotlib as mpl
 import networkx as nx
 import numpy as np
 import pytest
-from matplotlib.colors import same_color
+from matplotlib.colors import same_color, to_rgb
 from PIL import Image
 
 from badger_graph import plots
@@ -249,6 +249,13 @@ def test_every_baseline_has_its_own_colour():
     assert ExactSolver.name == plots.EXACT_SOLVER
 
 
+def test_no_limit_is_marked_where_no_exact_solver_ran():
+    evaluation = make_evaluation()
+    del evaluation["errors"][ExactSolver.name]
+    (axes,) = plots.error_after_queries(evaluation).axes
+    assert all(line.get_gid() != "limit" for line in axes.get_lines())
+
+
 @pytest.mark.parametrize("num_outputs", [1, 30])
 def test_error_after_queries_of_odd_sizes(num_outputs):
     evaluation = make_evaluation()
@@ -290,8 +297,8 @@ def drawn(axes):
 
 
 def test_at_most_ten_rollouts_are_drawn_one_after_the_other():
-    top, *_ = plots.rollouts(make_record(num_rollouts=12)).axes
-    assert [text.get_text() for text in top.get_xticklabels()] == [str(r) for r in range(1, 11)]
+    top, _, bottom = plots.rollouts(make_record(num_rollouts=12)).axes
+    assert [text.get_text() for text in bottom.get_xticklabels()] == [str(r) for r in range(1, 11)]
     starts = [line.get_xdata()[0] for line in top.get_lines() if len(line.get_xdata()) == 4]
     assert sorted(set(starts)) == [5 * rollout for rollout in range(10)]
 
@@ -345,7 +352,7 @@ def test_messages_without_a_channel_cannot_be_a_heat_map():
 
 
 def edges_of(graph):
-    return np.array(nx.convert_node_labels_to_integers(graph).to_directed().edges).T
+    return np.array(nx.convert_node_labels_to_integers(graph).to_directed().edges, dtype=int).T
 
 
 def test_a_directed_graph_has_arrows_and_an_undirected_one_has_none():
@@ -409,10 +416,16 @@ def test_animation_has_a_frame_for_every_inner_step(tmp_path):
         assert image.n_frames == 7
 
 
-def test_animation_of_the_default_agent_is_small(tmp_path):
+def test_animation_of_the_default_agent_is_small_and_keeps_its_colours(tmp_path):
     record = make_record(num_steps=20, num_experts=16, num_outputs=4)
     path = plots.animate(record, tmp_path / "rollout.gif")
     assert path.stat().st_size < 2e6
+    with Image.open(path) as image:
+        image.seek(19)
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    for colour in plots.output_colours(4):
+        wanted = 255 * np.array(to_rgb(colour))
+        assert np.abs(pixels - wanted).sum(axis=1).min() < 12
 
 
 @pytest.mark.parametrize("rollout", [-1, 3])
@@ -512,8 +525,10 @@ def names(paths):
     return [Path(path).name for path in paths]
 
 
-def test_save_all_writes_every_figure(run_folder):
+def test_save_all_writes_every_figure_and_leaves_matplotlib_alone(run_folder):
+    settings = dict(mpl.rcParams)
     paths = plots.save_all(run_folder)
+    assert dict(mpl.rcParams) == settings
     figures = ["learning_curve", "error_after_queries", "rollouts", "communication", "topology"]
     assert names(paths) == [*(f"{name}.png" for name in figures), "rollout.gif"]
     for path in paths:
@@ -541,9 +556,3 @@ def test_pickled_objects_are_not_loaded(run_folder):
     np.savez(run_folder / "rollouts.npz", action=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         plots.save_all(run_folder)
-
-
-def test_settings_of_matplotlib_are_left_alone(run_folder):
-    before = dict(mpl.rcParams)
-    plots.save_all(run_folder)
-    assert dict(mpl.rcParams) == before

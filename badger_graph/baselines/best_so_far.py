@@ -9,10 +9,10 @@ from badger_graph.baselines.base import OutOfQueries, Query
 
 
 class BestSoFar:
-    """A query that remembers the best guess so far and ends the search when the budget is spent.
+    r"""A query that remembers the best guess so far and ends the search when the budget is spent.
 
     .. math::
-        a_q = x_{k}, \\quad k = \\arg\\min_{i \\le q} f(x_i), \\text{ the earliest of equals}
+        a_q = x_{k}, \quad k = \arg\min_{i \le q} f(x_i), \text{ the earliest of equals}
 
     Args:
         query: the feedback of the task.

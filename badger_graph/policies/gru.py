@@ -13,7 +13,7 @@ class GRUPolicy(ExpertPolicy):
     r"""A gated recurrent unit in every expert: the Micro-Badger policy.
 
     .. math::
-        m_j = \tanh(W_m h_j + b_m), \qquad
+        m_j = W_2 \tanh(W_1 h_j + b_1) + b_2, \qquad
         h_i' = \mathrm{GRU}\big([\bar m_i,\, p_i],\, h_i\big), \qquad
         y_i = w_o \cdot h_i + b_o
 
@@ -32,17 +32,21 @@ class GRUPolicy(ExpertPolicy):
     def __init__(
         self,
         percept_size: int = 4,
-        identifier_size: int = 8,
+        identifier_size: int = 12,
         hidden_size: int = 32,
         message_size: int = 16,
     ) -> None:
         super().__init__(percept_size, identifier_size, hidden_size, message_size)
-        self.message_linear = nn.Linear(hidden_size, message_size)
+        self.message_mlp = nn.Sequential(
+            nn.Linear(hidden_size, 2 * hidden_size),
+            nn.Tanh(),
+            nn.Linear(2 * hidden_size, message_size),
+        )
         self.cell = nn.GRUCell(message_size + percept_size + identifier_size, hidden_size)
         self.readout = nn.Linear(hidden_size, 1)
 
     def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
-        return self.message_linear(hidden).tanh()
+        return self.message_mlp(hidden)
 
     def next_hidden(
         self,

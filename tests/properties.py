@@ -1,0 +1,432 @@
+"""What must hold for every component of a kind, each property one function.
+
+The tests run them over the tables ``POLICIES``, ``MEMBRANES``, ``TASKS``, ``META_LOSSES`` and
+``TOPOLOGIES``, so that a new entry is held to them without a new test.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+
+import pytest
+import torch
+from jaxtyping import TypeCheckError
+from torch import Tensor, nn
+from torch_geometric.data import Batch
+
+from badger_graph import (
+    BadgerAgent,
+    Edges,
+    ExpertPolicy,
+    Membrane,
+    MetaLoss,
+    Observation,
+    Task,
+    TaskFamily,
+    split,
+)
+from badger_graph.exchange import Executor, prepare
+from badger_graph.outer.config import from_config, to_config
+from topologies import TOPOLOGIES, Topology
+
+EXECUTORS: tuple[Executor, ...] = typing.get_args(Executor)
+
+NEEDS_ARGUMENTS = {"networkx", "file"}
+"""Topologies that cannot be built by their name alone."""
+
+BUILDABLE = [name for name in TOPOLOGIES if name not in NEEDS_ARGUMENTS]
+
+CPU = torch.device("cpu")
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """Everything made inside is float64, so that rounding cannot hide or fake a difference."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def seeded(seed: int, device: torch.device = CPU) -> torch.Generator:
+    return torch.Generator(device).manual_seed(seed)
+
+
+def uniform(seed: int, *shape: int) -> Tensor:
+    """Numbers uniform in [-1, 1], in float64."""
+    return torch.rand(shape, generator=seeded(seed), dtype=torch.float64) * 2 - 1
+
+
+def some_edges(batch_size: int, num_experts: int, num_edges: int, seed: int = 0) -> Edges:
+    """Weighted edges within agents, with self-loops and repetitions, in no order."""
+    generator = seeded(seed)
+    agent = torch.randint(batch_size, (num_edges,), generator=generator)
+    ends = torch.randint(num_experts, (2, num_edges), generator=generator)
+    return Edges(ends + agent * num_experts, uniform(seed + 1, num_edges))
+
+
+def some_observation(batch_size: int, num_outputs: int, seed: int = 0) -> Observation:
+    """Feedback of every kind, in the default precision."""
+    feedback, output_feedback = uniform(seed, batch_size), uniform(seed, batch_size, num_outputs)
+    dtype = torch.get_default_dtype()
+    return Observation(feedback.to(dtype), output_feedback.to(dtype))
+
+
+def tensors(graph: Batch) -> dict[str, Tensor]:
+    """The tensors among the attributes of a graph."""
+    return {name: value for name, value in graph.to_dict().items() if isinstance(value, Tensor)}
+
+
+# ------------------------------------------------------------------------------ any component
+
+
+def assert_refused(message: str, call: Callable[[], object]) -> None:
+    """A wrong input is a ValueError that says the rule and the value.
+
+    Where types are checked at run time, that check may speak first.
+    """
+    with pytest.raises((ValueError, TypeCheckError)) as caught:
+        call()
+    if not isinstance(caught.value, TypeCheckError):
+        assert re.search(message, str(caught.value)), str(caught.value)
+
+
+def assert_table_is_the_folder(
+    table: Mapping[str, type], package: ModuleType, component: type
+) -> None:
+    """Every class of a folder is in its table, under the name of its file."""
+    found = {}
+    for module_info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+        for cls in vars(module).values():
+            own = inspect.isclass(cls) and cls.__module__ == module.__name__
+            if own and issubclass(cls, component) and not inspect.isabstract(cls):
+                assert module_info.name not in found, f"{module_info.name} holds two"
+                found[module_info.name] = cls
+    assert dict(table) == found
+
+
+def assert_round_trip(component: object, behaviour: Callable[..., object]) -> None:
+    """A component that went through JSON has the same config and does the same."""
+    config = to_config(component)
+    again = from_config(json.loads(json.dumps(config)))
+    assert type(again) is type(component)
+    assert to_config(again) == config
+    if isinstance(component, nn.Module) and isinstance(again, nn.Module):
+        again.load_state_dict(component.state_dict())
+    torch.testing.assert_close(behaviour(again), behaviour(component), rtol=0, atol=0)
+
+
+def assert_deterministic_by_seed(run: Callable[[int], Tensor]) -> None:
+    """The same seed gives the same bits, another seed something else."""
+    first, again, other = run(1), run(1), run(2)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def assert_gradients_reach_every_parameter(loss: Tensor, module: nn.Module) -> None:
+    """No weight is left out, and no gradient is infinite."""
+    names, parameters = zip(*module.named_parameters(), strict=True)
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    for name, gradient in zip(names, gradients, strict=True):
+        assert gradient is not None, f"no gradient reaches {name}"
+        assert gradient.isfinite().all(), f"the gradient of {name} is not finite"
+        assert gradient.any(), f"the gradient of {name} is zero"
+
+
+# ---------------------------------------------------------------------------- expert policies
+
+
+def assert_permutation_equivariant(
+    policy: ExpertPolicy, executor: Executor, batch_size: int, num_experts: int, seed: int = 0
+) -> None:
+    """Renumbering the experts of each agent renumbers their next states, and changes nothing else.
+
+    Edges are renumbered and shuffled, percepts and identifiers travel with their experts.
+    """
+    policy = copy.deepcopy(policy).double()
+    nodes = batch_size * num_experts
+    hidden = uniform(seed, nodes, policy.hidden_size)
+    percept = uniform(seed + 1, nodes, policy.percept_size + policy.identifier_size)
+    edges = some_edges(batch_size, num_experts, 3 * nodes, seed)
+
+    generator = seeded(seed)
+    moved_to = torch.cat(
+        [torch.randperm(num_experts, generator=generator) + b * num_experts
+         for b in range(batch_size)]
+    )
+    comes_from = moved_to.argsort()
+    shuffled = torch.randperm(3 * nodes, generator=generator)
+    moved = Edges(moved_to[edges.index][:, shuffled], edges.weight[shuffled])
+
+    after = policy(hidden, percept, prepare(edges, batch_size, num_experts, executor))
+    moved_after = policy(
+        hidden[comes_from], percept[comes_from], prepare(moved, batch_size, num_experts, executor)
+    )
+    assert not torch.allclose(after, hidden)
+    torch.testing.assert_close(moved_after[moved_to], after, rtol=1e-12, atol=1e-12)
+
+
+def assert_executors_agree(
+    policy: ExpertPolicy, edges: Edges, batch_size: int, num_experts: int
+) -> None:
+    """Every executor gives the reference's states and gradients, to 1e-9 in float64."""
+    policy = copy.deepcopy(policy).double()
+    nodes = batch_size * num_experts
+    hidden = uniform(0, nodes, policy.hidden_size).requires_grad_()
+    percept = uniform(
+        1, nodes, policy.percept_size + policy.identifier_size
+    ).requires_grad_()
+    weight = edges.weight.detach().double().requires_grad_()
+    cotangent = uniform(2, nodes, policy.hidden_size)
+    inputs = {"hidden": hidden, "percept": percept, "weight": weight}
+    inputs |= dict(policy.named_parameters())
+
+    def run(executor: Executor) -> tuple[Tensor, dict[str, Tensor]]:
+        wiring = prepare(Edges(edges.index, weight), batch_size, num_experts, executor)
+        # Twice, so that what is prepared is used again and messages travel back.
+        after = policy(policy(hidden, percept, wiring), percept, wiring)
+        gradients = torch.autograd.grad(
+            (after * cotangent).sum(),
+            list(inputs.values()),
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        return after, dict(zip(inputs, gradients, strict=True))
+
+    expected = run("reference")
+    for executor in EXECUTORS:
+        torch.testing.assert_close(
+            run(executor), expected, rtol=1e-9, atol=1e-12, msg=lambda m: f"{executor}: {m}"
+        )
+
+
+# ------------------------------------------------------------------------------------- agents
+
+
+def assert_agents_independent(agent: BadgerAgent, num_experts: int, num_outputs: int) -> None:
+    """Whatever happens to one agent of a batch, the others do not notice.
+
+    Call it in :func:`double_precision`; the agents have to be alike to 1e-12.
+    """
+    changed, others = 1, [0, 2]
+    nodes = slice(changed * num_experts, (changed + 1) * num_experts)
+    graph = agent.reset(3, num_experts, num_outputs, seeded(0))
+    observation = some_observation(3, num_outputs)
+
+    disturbed = copy.copy(graph)
+    for name in ("hidden", "identifier"):
+        value = getattr(graph, name).clone()
+        value[nodes] += 1.0
+        setattr(disturbed, name, value)
+    belongs = graph.edge_index[1] // num_experts == changed
+    disturbed.edge_weight = torch.where(belongs, 3 * graph.edge_weight, graph.edge_weight)
+    told = Observation(*(field.clone() for field in observation))
+    told.feedback[changed] += 1.0
+    told.output_feedback[changed] += 1.0
+
+    for _ in range(3):
+        graph, action = agent(graph, observation, seeded(1))
+        disturbed, other_action = agent(disturbed, told, seeded(1))
+        hidden = graph.hidden.view(3, num_experts, -1)
+        other_hidden = disturbed.hidden.view(3, num_experts, -1)
+        for value, other in ((action, other_action), (hidden, other_hidden)):
+            torch.testing.assert_close(other[others], value[others], rtol=0, atol=1e-12)
+            assert not torch.allclose(other[changed], value[changed])
+
+
+def assert_any_number_of_experts(agent: BadgerAgent, sizes: list[tuple[int, int]]) -> None:
+    """The same weights live as any (N, d), in any order, and are not changed by it."""
+    weights = copy.deepcopy(agent.state_dict())
+    first_actions: dict[tuple[int, int], Tensor] = {}
+    for num_experts, num_outputs in [*sizes, *reversed(sizes)]:
+        graph = agent.reset(2, num_experts, num_outputs, seeded(0))
+        for step in range(2):
+            graph, action = agent(graph, some_observation(2, num_outputs, step), seeded(0))
+        assert graph.hidden.shape == (2 * num_experts, agent.policy.hidden_size)
+        assert action.shape == (2, num_outputs)
+        assert action.isfinite().all()
+        expected = first_actions.setdefault((num_experts, num_outputs), action)
+        assert torch.equal(action, expected)
+    assert all(torch.equal(agent.state_dict()[name], value) for name, value in weights.items())
+
+
+def assert_pure(agent: BadgerAgent, num_experts: int, num_outputs: int) -> None:
+    """An inner-loop step leaves the graph it was given as it was, and can be taken again."""
+    graph = agent.reset(2, num_experts, num_outputs, seeded(0))
+    for step in range(2):
+        observation = some_observation(2, num_outputs, step)
+        held = tensors(graph)
+        copies = {name: tensor.clone() for name, tensor in held.items()}
+        after, action = agent(graph, observation, seeded(step))
+        _, again = agent(graph, observation, seeded(step))
+        assert torch.equal(action, again)
+        assert tensors(graph).keys() == copies.keys()
+        for name, tensor in tensors(graph).items():
+            assert tensor is held[name], f"{name} was replaced"
+            assert torch.equal(tensor, copies[name]), f"{name} was overwritten"
+        assert not torch.equal(after.hidden, graph.hidden)
+        graph = after
+
+
+def assert_free_experts_exchangeable(
+    agent: BadgerAgent, num_experts: int, num_outputs: int
+) -> None:
+    """Renumbering the experts that speak for no output leaves every action as it is.
+
+    Only for a membrane that treats them alike. Call it in :func:`double_precision`.
+    """
+    graph = agent.reset(2, num_experts, num_outputs, seeded(0))
+    graph.hidden = uniform(0, *graph.hidden.shape)
+    free = torch.randperm(num_experts - num_outputs, generator=seeded(3)) + num_outputs
+    one = torch.cat([torch.arange(num_outputs), free])
+    moved_to = torch.cat([one, one + num_experts])
+    comes_from = moved_to.argsort()
+    moved = copy.copy(graph)
+    moved.hidden, moved.identifier = graph.hidden[comes_from], graph.identifier[comes_from]
+    moved.edge_index = moved_to[graph.edge_index]
+    for step in range(3):
+        observation = some_observation(2, num_outputs, step)
+        graph, action = agent(graph, observation)
+        moved, moved_action = agent(moved, observation)
+        torch.testing.assert_close(moved_action, action, rtol=0, atol=1e-12)
+        torch.testing.assert_close(moved.hidden[moved_to], graph.hidden, rtol=0, atol=1e-12)
+
+
+def assert_split_lives_alone(agent: BadgerAgent, graph: Batch) -> None:
+    """Each agent of a batch, split off, has its own states and edges, and lives on alike.
+
+    Call it in :func:`double_precision`.
+    """
+    num_outputs, num_experts = graph.action.size(1), len(graph.hidden) // graph.num_graphs
+    observation = some_observation(graph.num_graphs, num_outputs)
+    after, action = agent(graph, observation)
+    parts = split(graph)
+    assert len(parts) == graph.num_graphs
+    for b, part in enumerate(parts):
+        nodes = slice(b * num_experts, (b + 1) * num_experts)
+        assert torch.equal(part.hidden, graph.hidden[nodes])
+        assert torch.equal(part.identifier, graph.identifier[nodes])
+        assert torch.equal(part.action, graph.action[b : b + 1])
+        belongs = graph.edge_index[1] // num_experts == b
+        assert torch.equal(part.edge_index, graph.edge_index[:, belongs] - b * num_experts)
+        assert torch.equal(part.edge_weight, graph.edge_weight[belongs])
+        alone = agent.reset(1, num_experts, num_outputs, seeded(0))
+        for name in ("hidden", "identifier", "edge_index", "edge_weight", "action"):
+            setattr(alone, name, getattr(part, name))
+        told = Observation(*(field[b : b + 1] for field in observation))
+        alone, alone_action = agent(alone, told)
+        torch.testing.assert_close(alone_action, action[b : b + 1], rtol=0, atol=1e-12)
+        torch.testing.assert_close(alone.hidden, after.hidden[nodes], rtol=0, atol=1e-12)
+
+
+# ---------------------------------------------------------------------------------- membranes
+
+
+def assert_percepts_of_agents_independent(
+    membrane: Membrane, num_experts: int, num_outputs: int
+) -> None:
+    """What the experts of one agent perceive has ``percept_size`` channels and is their own."""
+    action = uniform(1, 4, num_outputs).to(torch.get_default_dtype())
+    observation = some_observation(4, num_outputs)
+    percept = membrane.perceive(observation, action, num_experts)
+    assert percept.shape == (4, num_experts, membrane.percept_size)
+    for b in range(4):
+        told = Observation(*(field[b : b + 1] for field in observation))
+        assert torch.equal(membrane.perceive(told, action[b : b + 1], num_experts)[0], percept[b])
+
+
+# -------------------------------------------------------------------------------------- tasks
+
+
+def assert_zero_is_chance(family: TaskFamily, num_outputs: int) -> None:
+    """Always answering zero errs as much as ``chance`` says, to 4 standard errors."""
+    task = family.sample(20_000, num_outputs, seeded(0))
+    _, _, error = task.step(task.reset()[0], torch.zeros_like(task.target))
+    assert abs(error.mean() - family.chance) < 4 * error.std() / 20_000**0.5
+
+
+def assert_task_is_pure(task: Task) -> None:
+    """A step can be taken again, and changes neither its action, the state nor the targets."""
+    target, (state, _) = task.target.clone(), task.reset()
+    action = uniform(0, *task.target.shape).to(task.target)
+    before = action.clone(), copy.deepcopy(state)
+    first, again = task.step(state, action), task.step(state, action)
+    torch.testing.assert_close(first, again, rtol=0, atol=0, allow_subclasses=True)
+    torch.testing.assert_close((action, state), before, rtol=0, atol=0)
+    assert torch.equal(task.target, target)
+
+
+def assert_target_is_right(task: Task) -> None:
+    """The target makes no error, everything else does."""
+    state, _ = task.reset()
+    shape = (task.batch_size,)
+    torch.testing.assert_close(task.step(state, task.target)[2], torch.zeros(shape))
+    error = task.step(state, task.target + 0.1)[2]
+    assert error.shape == shape
+    assert (error > 0).all()
+
+
+def assert_first_feedback_is_on_zero(task: Task) -> None:
+    """Before it acts, an agent sees the feedback on the action of all zeros."""
+    state, observation = task.reset()
+    _, expected, _ = task.step(state, torch.zeros_like(task.target))
+    torch.testing.assert_close(tuple(observation), tuple(expected), rtol=0, atol=0)
+
+
+def assert_tasks_independent(task: Task) -> None:
+    """What one agent does changes only its own feedback and error."""
+    state, _ = task.reset()
+    action = uniform(0, *task.target.shape).to(task.target)
+    other = action.clone()
+    other[0] += 0.5
+    _, observation, error = task.step(state, action)
+    _, other_observation, other_error = task.step(state, other)
+    pairs = [*zip(observation, other_observation, strict=True), (error, other_error)]
+    for before, after in pairs:
+        assert torch.equal(before[1:], after[1:])
+    assert error[0] != other_error[0]
+
+
+# -------------------------------------------------------------------------------- meta-losses
+
+
+def assert_weighted_mean_over_steps(meta_loss: MetaLoss, num_steps: int) -> None:
+    """A mean: constant errors give that constant; all agents count alike; no step counts negative.
+
+    And it is linear, so that its gradient is its weights, which are found here again.
+    """
+    table = uniform(0, num_steps, 3).requires_grad_()
+    loss = meta_loss(table)
+    assert loss.shape == ()
+    (gradient,) = torch.autograd.grad(loss, table)
+    assert (gradient >= 0).all()
+    per_step = gradient.sum(dim=1)
+    torch.testing.assert_close(gradient, per_step[:, None].expand(-1, 3) / 3)
+    torch.testing.assert_close(per_step.sum(), torch.tensor(1.0, dtype=torch.float64))
+    torch.testing.assert_close(loss, (per_step @ table.mean(dim=1)))
+    weights = meta_loss.weights(num_steps)
+    assert weights.shape == (num_steps,)
+    torch.testing.assert_close((weights / weights.sum()).double(), per_step, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(meta_loss(torch.full((num_steps, 2), 0.7)), torch.tensor(0.7))
+
+
+# --------------------------------------------------------------------------------- topologies
+
+
+def build(name: str) -> Topology:
+    """A topology by its name alone, with a fresh graph for every agent where it can."""
+    entry = TOPOLOGIES[name]
+    redraws = "redraw" in inspect.signature(entry).parameters
+    return entry(redraw="agent") if redraws else entry()
