@@ -1,0 +1,138 @@
+"""Train on every kind of graph, with error bars: python scripts/compare_topologies.py.
+
+Every run is one call of ``fit.py`` with its defaults (N=16 experts guess d=4 numbers in T=20
+steps) and stops when it is solved. In one half of the runs all experts read the feedback; in the
+other half only expert 0 does, so that the others must be told. Finished runs are kept in the JSON
+and not run again. The table goes to the screen and, as Markdown, beside the JSON.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import auto_cli
+
+FIT = Path(__file__).with_name("fit.py")
+
+SOLVED = 0.002
+"""Validation error from which a run counts as solved; chance is 1/3."""
+
+TOPOLOGIES = {
+    "random (4 in-links)": "random --topology.seed {seed}",
+    "layered": "layered",
+    "ring": "ring",
+    "complete": "complete",
+    "small-world": "networkx --topology.generator watts_strogatz_graph "
+    "--topology.kwargs.k=4 --topology.kwargs.p=0.1 --topology.seed {seed}",
+    "scale-free": "networkx --topology.generator barabasi_albert_graph "
+    "--topology.kwargs.m=2 --topology.seed {seed}",
+    "grid (4 x 4)": "networkx --topology.generator grid_2d_graph "
+    "--topology.kwargs.m=4 --topology.kwargs.n=4",
+    "no communication": "isolated",
+}
+READERS = ("all", "one")
+
+
+def train(topology: str, readers: str, seed: int, max_steps: int) -> dict[str, Any]:
+    """One run of ``fit.py``; what its validations say."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(FIT), "--run_dir", folder, "--evaluate", "false"]
+        command += ["--topology", *TOPOLOGIES[topology].format(seed=seed).split()]
+        command += ["--membrane", "hardwired", "--membrane.readers", readers]
+        command += ["--seed", str(seed), "--max_steps", str(max_steps)]
+        start = time.monotonic()
+        subprocess.run(
+            command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        )
+        seconds = time.monotonic() - start
+        with next(Path(folder).glob("logs/version_*/metrics.csv")).open() as file:
+            rows = [row for row in csv.DictReader(file) if row["val/error"]]
+    steps = [int(row["step"]) + 1 for row in rows]
+    errors = [float(row["val/error"]) for row in rows]
+    solved = [step for step, error in zip(steps, errors, strict=True) if error <= SOLVED]
+    return {
+        "topology": topology,
+        "readers": readers,
+        "seed": seed,
+        "max_steps": max_steps,
+        "steps": steps,
+        "errors": errors,
+        "best_error": min(errors),
+        "solved_at": solved[0] if solved else None,
+        "seconds": seconds,
+    }
+
+
+def markdown(runs: list[dict[str, Any]]) -> str:
+    """The runs as a table: one row a topology, error bars over seeds."""
+    lines = [
+        "| topology | feedback read by | solved | outer steps to MSE ≤ 0.002 | best validation MSE "
+        "| seconds a run |",
+        "|---|---|---|---|---|---|",
+    ]
+    for readers in READERS:
+        for topology in TOPOLOGIES:
+            group = [r for r in runs if (r["topology"], r["readers"]) == (topology, readers)]
+            if not group:
+                continue
+            errors = [run["best_error"] for run in group]
+            bar = statistics.stdev(errors) / math.sqrt(len(errors)) if len(errors) > 1 else 0.0
+            steps = [run["solved_at"] for run in group if run["solved_at"]]
+            needed = f"{statistics.median(steps):.0f} ({min(steps)}-{max(steps)})" if steps else "-"
+            seconds = statistics.median(run["seconds"] for run in group)
+            lines.append(
+                f"| {topology} | {'all experts' if readers == 'all' else 'one expert'} "
+                f"| {len(steps)} of {len(group)} | {needed} "
+                f"| {statistics.mean(errors):.4f} ± {bar:.4f} | {seconds:.0f} |"
+            )
+    return "\n".join(lines)
+
+
+def compare_topologies(
+    seeds: int = 5, max_steps: int = 2000, jobs: int = 2, out: str = "results/topologies.json"
+) -> None:
+    """Train on every kind of graph and tabulate the errors.
+
+    Args:
+        seeds: runs of each kind.
+        max_steps: outer steps of a run at most.
+        jobs: runs side by side, one thread each.
+        out: where to keep the runs; the table goes beside it.
+    """
+    file = Path(out)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    runs: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+    done = {(r["topology"], r["readers"], r["seed"], r["max_steps"]) for r in runs}
+    wanted = [
+        (topology, readers, seed, max_steps)
+        for seed in range(seeds)
+        for readers in READERS
+        for topology in TOPOLOGIES
+    ]
+    with ThreadPoolExecutor(jobs) as pool:
+        for run in pool.map(lambda job: train(*job), [job for job in wanted if job not in done]):
+            runs.append(run)
+            file.write_text(json.dumps(runs, indent=1))
+            print(
+                f"{run['topology']}, feedback read by {run['readers']}, seed {run['seed']}: "
+                f"MSE {run['best_error']:.4f}, {run['seconds']:.0f} s",
+                flush=True,
+            )
+    table = markdown(sorted(runs, key=lambda run: run["seed"]))
+    file.with_suffix(".md").write_text(table + "\n")
+    print(table)
+
+
+if __name__ == "__main__":
+    auto_cli(compare_topologies)
