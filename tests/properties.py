@@ -163,8 +163,10 @@ def assert_permutation_equivariant(
 
     generator = seeded(seed)
     moved_to = torch.cat(
-        [torch.randperm(num_experts, generator=generator) + b * num_experts
-         for b in range(batch_size)]
+        [
+            torch.randperm(num_experts, generator=generator) + b * num_experts
+            for b in range(batch_size)
+        ]
     )
     comes_from = moved_to.argsort()
     shuffled = torch.randperm(3 * nodes, generator=generator)
@@ -185,9 +187,7 @@ def assert_executors_agree(
     policy = copy.deepcopy(policy).double()
     nodes = batch_size * num_experts
     hidden = uniform(0, nodes, policy.hidden_size).requires_grad_()
-    percept = uniform(
-        1, nodes, policy.percept_size + policy.identifier_size
-    ).requires_grad_()
+    percept = uniform(1, nodes, policy.percept_size + policy.identifier_size).requires_grad_()
     weight = edges.weight.detach().double().requires_grad_()
     cotangent = uniform(2, nodes, policy.hidden_size)
     inputs = {"hidden": hidden, "percept": percept, "weight": weight}

@@ -1,0 +1,87 @@
+"""What holds for every meta-loss, then each on a table of errors by hand."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from properties import assert_refused, assert_round_trip, assert_weighted_mean_over_steps, uniform
+
+import badger_graph.outer.losses
+from badger_graph import ConvergeFast, LastStep, MeanOverEnd, MetaLoss
+from badger_graph.outer import META_LOSSES
+
+EXAMPLES: dict[str, MetaLoss] = {
+    **{name: meta_loss() for name, meta_loss in META_LOSSES.items()},
+    "discounted": ConvergeFast(discount=0.9),
+    "last tenth": MeanOverEnd(fraction=0.1),
+}
+
+every_meta_loss = pytest.mark.parametrize("name", EXAMPLES)
+
+TABLE = torch.tensor([[8.0, 0.0], [4.0, 2.0], [1.0, 3.0], [0.5, 0.5]])
+"""Four steps of two agents; means 4, 3, 2, 0.5."""
+
+
+def test_every_meta_loss_is_in_the_table() -> None:
+    defined = {
+        cls
+        for cls in vars(badger_graph.outer.losses).values()
+        if inspect.isclass(cls) and issubclass(cls, MetaLoss) and not inspect.isabstract(cls)
+    }
+    assert set(META_LOSSES.values()) == defined
+    for name, cls in META_LOSSES.items():
+        assert name.replace("_", "") == cls.__name__.lower()
+
+
+@every_meta_loss
+@given(num_steps=st.integers(1, 40))
+def test_weighted_mean_over_steps(name: str, num_steps: int) -> None:
+    assert_weighted_mean_over_steps(EXAMPLES[name], num_steps)
+
+
+@every_meta_loss
+def test_round_trip(name: str) -> None:
+    assert_round_trip(EXAMPLES[name], lambda meta_loss: meta_loss(uniform(0, 11, 3)))
+
+
+@every_meta_loss
+def test_on_every_device(name: str, device: torch.device) -> None:
+    table = uniform(0, 11, 3).float()
+    on_device = EXAMPLES[name](table.to(device))
+    assert on_device.device.type == device.type
+    torch.testing.assert_close(on_device.cpu(), EXAMPLES[name](table))
+
+
+@pytest.mark.parametrize(
+    ("meta_loss", "expected"),
+    [
+        (LastStep(), 0.5),
+        (ConvergeFast(), (4 + 3 + 2 + 0.5) / 4),
+        (ConvergeFast(discount=0.5), (4 + 3 / 2 + 2 / 4 + 0.5 / 8) / (1 + 1 / 2 + 1 / 4 + 1 / 8)),
+        (MeanOverEnd(), (2 + 0.5) / 2),
+        (MeanOverEnd(fraction=0.25), 0.5),
+        (MeanOverEnd(fraction=0.75), (3 + 2 + 0.5) / 3),
+        (MeanOverEnd(fraction=1.0), (4 + 3 + 2 + 0.5) / 4),
+        (MeanOverEnd(fraction=0.01), 0.5),  # at least one step
+    ],
+)
+def test_by_hand(meta_loss: MetaLoss, expected: float) -> None:
+    assert meta_loss(TABLE).item() == pytest.approx(expected)
+
+
+@given(fraction=st.floats(0.001, 1.0), num_steps=st.integers(1, 100))
+def test_mean_over_end_counts_its_fraction(fraction: float, num_steps: int) -> None:
+    weights = MeanOverEnd(fraction).weights(num_steps)
+    assert abs(weights.sum().item() - max(1, fraction * num_steps)) <= 0.5
+    assert (weights.diff() >= 0).all()  # nothing, then everything
+    assert set(weights.tolist()) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("value", [0.0, -0.5, 1.5, float("nan")])
+def test_parts_that_are_none(value: float) -> None:
+    assert_refused(rf"discount must be in \(0, 1\], got {value}", lambda: ConvergeFast(value))
+    assert_refused(rf"fraction must be in \(0, 1\], got {value}", lambda: MeanOverEnd(value))

@@ -1,0 +1,197 @@
+"""What holds for every expert policy, then the Micro-Badger policy by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from properties import (
+    EXECUTORS,
+    assert_executors_agree,
+    assert_gradients_reach_every_parameter,
+    assert_permutation_equivariant,
+    assert_refused,
+    assert_round_trip,
+    assert_table_is_the_folder,
+    double_precision,
+    some_edges,
+    uniform,
+)
+from torch import nn
+
+import badger_graph.policies
+from badger_graph import Edges, ExpertPolicy, HardwiredMembrane
+from badger_graph.exchange import Executor, prepare
+from badger_graph.policies import POLICIES
+
+every_policy = pytest.mark.parametrize("name", POLICIES)
+every_executor = pytest.mark.parametrize("executor", EXECUTORS)
+
+
+def make(name: str, identifier_size: int = 3) -> ExpertPolicy:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 6, "message_size": 5, "identifier_size": identifier_size}
+    return POLICIES[name](percept_size=4, **sizes)
+
+
+def no_edges() -> Edges:
+    return Edges.unweighted(torch.zeros(2, 0, dtype=torch.int64))
+
+
+def test_every_policy_is_in_the_table() -> None:
+    assert_table_is_the_folder(POLICIES, badger_graph.policies, ExpertPolicy)
+
+
+# -------------------------------------------------------------- what holds for every policy
+
+
+@every_policy
+@every_executor
+@given(num_experts=st.integers(1, 9), batch_size=st.integers(1, 4), seed=st.integers(0, 99))
+def test_equivariant_to_permutations(
+    name: str, executor: Executor, num_experts: int, batch_size: int, seed: int
+) -> None:
+    assert_permutation_equivariant(make(name), executor, batch_size, num_experts, seed)
+
+
+@every_policy
+@given(
+    num_experts=st.integers(1, 9),
+    batch_size=st.integers(1, 4),
+    num_edges=st.integers(0, 60),
+    seed=st.integers(0, 99),
+)
+def test_executors_agree_on_any_edges(
+    name: str, num_experts: int, batch_size: int, num_edges: int, seed: int
+) -> None:
+    edges = some_edges(batch_size, num_experts, num_edges, seed)
+    assert_executors_agree(make(name), edges, batch_size, num_experts)
+
+
+EDGES = {
+    "nobody hears anybody": (2, 5, no_edges()),
+    "one expert alone": (3, 1, no_edges()),
+    "one expert that hears itself": (1, 1, Edges.unweighted(torch.tensor([[0], [0]]))),
+    "the same edge three times": (1, 3, Edges.unweighted(torch.tensor([[0, 0, 0], [1, 1, 1]]))),
+    "the same edge, opposite weights": (
+        1,
+        3,
+        Edges(torch.tensor([[0, 0], [1, 1]]), torch.tensor([1.5, -1.5])),
+    ),
+    "edges of weight zero": (1, 2, Edges(torch.tensor([[0, 1], [1, 0]]), torch.zeros(2))),
+    "only the last agent has edges": (3, 2, Edges.unweighted(torch.tensor([[4, 5], [5, 4]]))),
+    "a star into one": (1, 4, Edges.unweighted(torch.tensor([[1, 2, 3], [0, 0, 0]]))),
+    "more experts than dense products are good for": (1, 70, some_edges(1, 70, 400)),
+}
+
+
+@every_policy
+@pytest.mark.parametrize("case", EDGES)
+def test_executors_agree_on_odd_edges(name: str, case: str) -> None:
+    batch_size, num_experts, edges = EDGES[case]
+    assert_executors_agree(make(name), edges, batch_size, num_experts)
+
+
+@every_policy
+@every_executor
+def test_gradients_reach_every_parameter(name: str, executor: Executor) -> None:
+    policy = make(name).double()
+    wiring = prepare(some_edges(2, 5, 30), 2, 5, executor)
+    hidden, percept = uniform(0, 10, 6), uniform(1, 10, 7)
+    after = policy(policy(hidden, percept, wiring), percept, wiring)
+    assert_gradients_reach_every_parameter(policy.speak(after).sin().sum(), policy)
+
+
+@every_policy
+def test_an_expert_alone_hears_zeros(name: str) -> None:
+    """No in-neighbours, a neighbour of weight zero and messages that cancel are the same."""
+    policy, hidden, percept = make(name), uniform(0, 3, 6).float(), uniform(1, 3, 7).float()
+    heard = [
+        no_edges(),
+        Edges(torch.tensor([[0, 1], [2, 2]]), torch.zeros(2)),
+        Edges(torch.tensor([[0, 0], [2, 2]]), torch.tensor([1.0, -1.0])),
+    ]
+    first, *rest = (policy(hidden, percept, prepare(edges, 1, 3))[2] for edges in heard)
+    for state in rest:
+        torch.testing.assert_close(state, first)
+    one = Edges.unweighted(torch.tensor([[0], [2]]))
+    assert not torch.allclose(policy(hidden, percept, prepare(one, 1, 3))[2], first)
+
+
+@every_policy
+@pytest.mark.parametrize("identifier_size", [0, 3])
+def test_round_trip(name: str, identifier_size: int) -> None:
+    hidden, percept = uniform(0, 4, 6), uniform(1, 4, 4 + identifier_size)
+    wiring = prepare(some_edges(1, 4, 9), 1, 4)
+    with double_precision():
+        policy = make(name, identifier_size)
+        assert_round_trip(policy, lambda policy: policy(hidden, percept, wiring))
+
+
+@every_policy
+def test_runs_on_every_device(name: str, device: torch.device) -> None:
+    policy, edges = make(name).double(), some_edges(2, 4, 20)
+    hidden, percept = uniform(0, 8, 6), uniform(1, 8, 7)
+    expected = policy(hidden, percept, prepare(edges, 2, 4))
+    policy, edges = policy.to(device), edges.to(device)
+    for executor in EXECUTORS:
+        wiring = prepare(edges, 2, 4, executor)
+        after = policy(hidden.to(device), percept.to(device), wiring)
+        assert after.device.type == device.type
+        torch.testing.assert_close(after.cpu(), expected, rtol=1e-9, atol=1e-12)
+
+
+@every_policy
+@pytest.mark.parametrize(
+    ("size", "least"),
+    [("percept_size", 1), ("identifier_size", 0), ("hidden_size", 1), ("message_size", 1)],
+)
+def test_sizes_that_are_too_small(name: str, size: str, least: int) -> None:
+    message = f"{size} must be at least {least}, got {least - 1}"
+    assert_refused(message, lambda: POLICIES[name](**{size: least - 1}))
+
+
+# ------------------------------------------------------------------------------ GRU, by hand
+
+
+def test_gru_on_a_tiny_graph_by_hand() -> None:
+    """Expert 0 hears 1 (weight 1) and 2 (weight 3), 1 hears 0, 2 hears nobody."""
+    policy = make("gru").double()
+    hidden, percept = uniform(0, 3, 6), uniform(1, 3, 7)
+    edges = Edges(
+        torch.tensor([[1, 2, 0], [0, 0, 1]]), torch.tensor([1, 3, 1], dtype=torch.float64)
+    )
+    sent = [policy.emit(expert[None])[0] for expert in hidden]
+    received = [(1 * sent[1] + 3 * sent[2]) / 2, sent[0], torch.zeros(5, dtype=torch.float64)]
+
+    cell = nn.GRUCell(5 + 7, 6, dtype=torch.float64)
+    weights = policy.state_dict().items()
+    cell.load_state_dict({key[5:]: value for key, value in weights if key.startswith("cell.")})
+    expected = [
+        cell(torch.cat([received[n], percept[n]])[None], hidden[n][None])[0] for n in range(3)
+    ]
+    for executor in EXECUTORS:
+        after = policy(hidden, percept, prepare(edges, 1, 3, executor))
+        torch.testing.assert_close(after, torch.stack(expected), rtol=1e-12, atol=1e-12)
+
+
+def test_gru_message_is_the_formula_in_its_docstring() -> None:
+    """m = W2 tanh(W1 h + b1) + b2, with tensors of these shapes and no others."""
+    policy, hidden = make("gru").double(), uniform(0, 4, 6)
+    w1, b1, w2, b2 = (value for key, value in policy.state_dict().items() if "message" in key)
+    expected = [w2 @ torch.tanh(w1 @ h + b1) + b2 for h in hidden]
+    torch.testing.assert_close(policy.emit(hidden), torch.stack(expected))
+
+
+def test_gru_speaks_linearly() -> None:
+    policy, hidden = make("gru").double(), uniform(0, 2, 3, 6)
+    said = policy.speak(hidden)
+    assert said.shape == (2, 3, 1)
+    zero = policy.speak(torch.zeros_like(hidden))
+    torch.testing.assert_close(policy.speak(3 * hidden) - zero, 3 * (said - zero))
+
+
+@every_policy
+def test_the_defaults_fit_the_hardwired_membrane(name: str) -> None:
+    assert POLICIES[name]().percept_size == HardwiredMembrane.percept_size

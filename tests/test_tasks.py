@@ -1,0 +1,202 @@
+"""What holds for every task family, then the guessing game by hand."""
+
+from __future__ import annotations
+
+import typing
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from properties import (
+    assert_deterministic_by_seed,
+    assert_first_feedback_is_on_zero,
+    assert_refused,
+    assert_round_trip,
+    assert_table_is_the_folder,
+    assert_target_is_right,
+    assert_task_is_pure,
+    assert_tasks_independent,
+    assert_zero_is_chance,
+    seeded,
+)
+
+import badger_graph.tasks
+from badger_graph import GuessingGame, TaskFamily
+from badger_graph.tasks import TASKS, GuessingTask
+
+FAMILIES: dict[str, TaskFamily] = {
+    **{name: family() for name, family in TASKS.items()},
+    "l1": GuessingGame(error="l1"),
+    "per output": GuessingGame(feedback="per_output"),
+    "12 bins": GuessingGame(bins=12),
+    "l1 per output in 3 bins": GuessingGame(error="l1", feedback="per_output", bins=3),
+}
+
+every_family = pytest.mark.parametrize("name", FAMILIES)
+
+
+def test_every_task_family_is_in_the_table() -> None:
+    assert_table_is_the_folder(TASKS, badger_graph.tasks, TaskFamily)
+
+
+# --------------------------------------------------------- what holds for every task family
+
+
+@every_family
+@pytest.mark.parametrize("num_outputs", [1, 4])
+def test_zero_is_chance(name: str, num_outputs: int) -> None:
+    assert_zero_is_chance(FAMILIES[name], num_outputs)
+
+
+@every_family
+def test_a_step_is_pure(name: str) -> None:
+    assert_task_is_pure(FAMILIES[name].sample(5, 3, seeded(0)))
+
+
+@every_family
+def test_the_target_is_right(name: str) -> None:
+    assert_target_is_right(FAMILIES[name].sample(5, 3, seeded(0)))
+
+
+@every_family
+def test_the_first_feedback_is_on_zero(name: str) -> None:
+    assert_first_feedback_is_on_zero(FAMILIES[name].sample(5, 3, seeded(0)))
+
+
+@every_family
+def test_tasks_of_a_batch_are_independent(name: str) -> None:
+    assert_tasks_independent(FAMILIES[name].sample(5, 3, seeded(0)))
+
+
+@every_family
+@given(batch_size=st.integers(1, 8), num_outputs=st.integers(1, 8))
+def test_sizes(name: str, batch_size: int, num_outputs: int) -> None:
+    task = FAMILIES[name].sample(batch_size, num_outputs, seeded(0))
+    assert (task.batch_size, task.num_outputs) == (batch_size, num_outputs)
+    _, observation = task.reset()
+    assert observation.feedback.shape == (batch_size,)
+    assert observation.output_feedback.shape == (batch_size, num_outputs)
+
+
+@every_family
+def test_the_seed_decides(name: str) -> None:
+    assert_deterministic_by_seed(lambda seed: FAMILIES[name].sample(5, 3, seeded(seed)).target)
+
+
+@every_family
+def test_tasks_are_made_where_their_generator_is(name: str, device: torch.device) -> None:
+    task = FAMILIES[name].sample(5, 3, seeded(0, device))
+    state, observation = task.reset()
+    _, _, error = task.step(state, torch.zeros(5, 3, device=device))
+    for tensor in (task.target, *observation, error):
+        assert tensor.device.type == device.type
+
+
+@every_family
+def test_round_trip(name: str) -> None:
+    assert_round_trip(
+        FAMILIES[name], lambda family: tuple(family.sample(5, 3, seeded(0)).reset()[1])
+    )
+
+
+# -------------------------------------------------------------------- guessing game, by hand
+
+TARGET = torch.tensor([[0.5, -1.0], [0.0, 0.25]])
+ACTION = torch.tensor([[1.0, 0.0], [0.0, -0.25]])
+"""Differences: 0.5 and 1.0; 0 and -0.5."""
+
+
+def shown(**arguments: typing.Any) -> tuple[list[float], list[list[float]], list[float]]:
+    """Feedback, feedback on each output, and error."""
+    task = GuessingTask(TARGET, GuessingGame(**arguments))
+    _, observation, error = task.step(None, ACTION)
+    return observation.feedback.tolist(), observation.output_feedback.tolist(), error.tolist()
+
+
+NOTHING = [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_mean_squared_error() -> None:
+    assert shown() == ([0.625, 0.125], NOTHING, [0.625, 0.125])
+
+
+def test_mean_absolute_error() -> None:
+    assert shown(error="l1") == ([0.75, 0.25], NOTHING, [0.75, 0.25])
+
+
+def test_each_output_its_own_error() -> None:
+    per_output = [[0.25, 1.0], [0.0, 0.25]]
+    assert shown(feedback="per_output") == ([0.0, 0.0], per_output, [0.625, 0.125])
+    per_output = [[0.5, 1.0], [0.0, 0.5]]
+    assert shown(feedback="per_output", error="l1") == ([0.0, 0.0], per_output, [0.75, 0.25])
+
+
+def test_feedback_in_bins_is_the_middle_of_the_bin() -> None:
+    """Four bins: 0.625 lies in [0.5, 0.75), 0.125 in [0, 0.25). The error itself stays exact."""
+    assert shown(bins=4) == ([0.625, 0.125], NOTHING, [0.625, 0.125])
+    assert shown(bins=2) == ([0.75, 0.25], NOTHING, [0.625, 0.125])
+
+
+def test_bins_of_each_output() -> None:
+    """Two bins: 0.25 and 0 in [0, 0.5), 1.0 in the last."""
+    per_output = [[0.25, 0.75], [0.25, 0.25]]
+    assert shown(bins=2, feedback="per_output") == ([0.0, 0.0], per_output, [0.625, 0.125])
+
+
+def test_the_edges_of_bins() -> None:
+    """A bin holds its lower end; everything from 1 on is in the last."""
+    errors = torch.tensor([0.0, 0.2499, 0.25, 0.999, 1.0, 4.0])
+    assert GuessingGame(bins=4).shown(errors).tolist() == [
+        0.125, 0.125, 0.375, 0.875, 0.875, 0.875,
+    ]  # fmt: skip
+
+
+@given(error=st.floats(0, 1, exclude_max=True), bins=st.integers(2, 50))
+def test_bins_miss_by_half_a_bin_at_most(error: float, bins: int) -> None:
+    seen = GuessingGame(bins=bins).shown(torch.tensor(error, dtype=torch.float64)).item()
+    assert abs(seen - error) <= 0.5 / bins + 1e-12
+
+
+def test_no_gradient_through_bins_but_through_exact_feedback() -> None:
+    for bins, reaches in ((None, True), (4, False)):
+        action = ACTION.clone().requires_grad_()
+        _, observation, error = GuessingTask(TARGET, GuessingGame(bins=bins)).step(None, action)
+        (gradient,) = torch.autograd.grad(observation.feedback.sum(), action, retain_graph=True)
+        assert bool(gradient.any()) == reaches
+        # d/dx_j of the mean squared error is 2 (x_j - t_j) / d, with bins or without.
+        (gradient,) = torch.autograd.grad(error.sum(), action)
+        torch.testing.assert_close(gradient, ACTION - TARGET)
+
+
+def test_chance_is_the_integral_over_the_targets() -> None:
+    """The mean of t^2 and of |t| over [-1, 1], by the midpoint rule."""
+    t = (torch.arange(10_000, dtype=torch.float64) + 0.5) / 5_000 - 1
+    assert GuessingGame().chance == pytest.approx((t**2).mean().item(), abs=1e-8)
+    assert GuessingGame(error="l1").chance == pytest.approx(t.abs().mean().item(), abs=1e-8)
+
+
+def test_targets_are_uniform_and_independent() -> None:
+    """Within the square, each of 10 x 10 cells gets its share (chi-square, 4 sigma)."""
+    num_tasks = 40_000
+    target = GuessingGame().sample(num_tasks, 2, seeded(0)).target
+    assert target.min() >= -1
+    assert target.max() <= 1
+    assert target.max() - target.min() > 1.99
+    cell = ((target + 1) * 5).long().clamp(max=9)
+    counts = (cell[:, 0] * 10 + cell[:, 1]).bincount(minlength=100).double()
+    chi_square = ((counts - num_tasks / 100) ** 2 / (num_tasks / 100)).sum().item()
+    assert abs(chi_square - 99) < 4 * (2 * 99) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"error": "mae"}, "error must be 'mse' or 'l1', got 'mae'"),
+        ({"feedback": "none"}, "feedback must be 'scalar' or 'per_output', got 'none'"),
+        ({"bins": 1}, "bins must be at least 2, or none for exact feedback, got 1"),
+        ({"bins": 0}, "bins must be at least 2, or none for exact feedback, got 0"),
+    ],
+)
+def test_games_that_cannot_be_played(arguments: typing.Any, message: str) -> None:
+    assert_refused(message, lambda: GuessingGame(**arguments))
