@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
-from torch_geometric.utils import unbatch_edge_index
 
 from badger_graph.communication import communicate
 from badger_graph.exchange import Executor, Wiring, prepare
@@ -205,8 +204,11 @@ class BadgerAgent(nn.Module):
 
 def split(graph: Batch) -> list[Data]:
     """The agents of a batch, one PyG graph each, with experts numbered from zero."""
-    edge_indices = unbatch_edge_index(graph.edge_index, graph.batch)
-    counts = [index.size(1) for index in edge_indices]
+    num_experts = len(graph.hidden) // graph.num_graphs
+    agent = graph.edge_index[1] // num_experts
+    order = agent.argsort(stable=True)  # a rewired graph may list its edges in any order
+    counts = agent.bincount(minlength=graph.num_graphs).tolist()
+    edge_index = graph.edge_index[:, order] % num_experts
     return [
         Data(
             hidden=hidden,
@@ -214,13 +216,13 @@ def split(graph: Batch) -> list[Data]:
             edge_index=edge_index,
             edge_weight=edge_weight,
             action=action[None],
-            num_nodes=len(hidden),
+            num_nodes=num_experts,
         )
         for hidden, identifier, edge_index, edge_weight, action in zip(
             graph.hidden.chunk(graph.num_graphs),
             graph.identifier.chunk(graph.num_graphs),
-            edge_indices,
-            graph.edge_weight.split(counts),
+            edge_index.split(counts, dim=1),
+            graph.edge_weight[order].split(counts),
             graph.action,
             strict=True,
         )

@@ -68,9 +68,10 @@ def evaluate(
         raise ValueError(f"only the guessing game can be evaluated, got {type(learner.task)}")
     if num_tasks < 1:
         raise ValueError(f"num_tasks must be at least 1, got {num_tasks}")
-    learner.num_experts = num_experts or learner.num_experts
-    learner.num_outputs = num_outputs or learner.num_outputs
-    learner.num_steps = num_steps or learner.num_steps
+    sizes = {"num_experts": num_experts, "num_outputs": num_outputs, "num_steps": num_steps}
+    for name, size in sizes.items():
+        if size is not None:  # 0 is wrong, and must be told so further down
+            setattr(learner, name, size)
     agent, family = learner.agent.eval(), learner.task
     generator = torch.Generator(agent.device).manual_seed(seed)
     task = family.sample(num_tasks, learner.num_outputs, generator)

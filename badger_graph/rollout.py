@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -62,6 +63,7 @@ def unroll(
     losses, actions = [], []
     for step in range(num_steps):
         if detach_every is not None and step and step % detach_every == 0:
+            graph = copy.copy(graph)  # a probe may have kept the other
             graph.hidden, graph.action = graph.hidden.detach(), graph.action.detach()
             state, observation = _detached(state), _detached(observation)
         graph, action = agent(graph, observation, generator)

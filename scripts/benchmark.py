@@ -126,7 +126,7 @@ def print_rows(title: str, rows: dict[str, dict[str, float]]) -> None:
 
 
 def benchmark(
-    sizes: Sizes = Sizes(),  # noqa: B008
+    sizes: Sizes = Sizes(),
     rounds: int = 30,
     threads: int = 1,
     out: str = "results/benchmark.json",

@@ -1,9 +1,10 @@
 """Train on every kind of graph, with error bars: python scripts/compare_topologies.py.
 
 Every run is one call of ``fit.py`` with its defaults (N=16 experts guess d=4 numbers in T=20
-steps) and stops when it is solved. In one half of the runs all experts read the feedback; in the
-other half only expert 0 does, so that the others must be told. Finished runs are kept in the JSON
-and not run again. The table goes to the screen and, as Markdown, beside the JSON.
+steps) and stops when it is solved. First all experts read the feedback, as by default; then only
+expert 0 does, so that the others must be told, and the control without communication must fail.
+Finished runs are kept in the JSON and not run again. The table goes to the screen and, as
+Markdown, beside the JSON.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ TOPOLOGIES = {
     "--topology.kwargs.m=4 --topology.kwargs.n=4",
     "no communication": "isolated",
 }
-READERS = ("all", "one")
+TOLD = ("random (4 in-links)", "complete", "no communication")
+"""The graphs to train with a single reader of the feedback as well."""
+
+KINDS = [("all", topology) for topology in TOPOLOGIES] + [("one", topology) for topology in TOLD]
 
 
 def train(topology: str, readers: str, seed: int, max_steps: int) -> dict[str, Any]:
@@ -81,11 +85,9 @@ def markdown(runs: list[dict[str, Any]]) -> str:
         "| seconds a run |",
         "|---|---|---|---|---|---|",
     ]
-    for readers in READERS:
-        for topology in TOPOLOGIES:
-            group = [r for r in runs if (r["topology"], r["readers"]) == (topology, readers)]
-            if not group:
-                continue
+    for readers, topology in KINDS:
+        group = [r for r in runs if (r["readers"], r["topology"]) == (readers, topology)]
+        if group:
             errors = [run["best_error"] for run in group]
             bar = statistics.stdev(errors) / math.sqrt(len(errors)) if len(errors) > 1 else 0.0
             steps = [run["solved_at"] for run in group if run["solved_at"]]
@@ -106,7 +108,7 @@ def compare_topologies(
 
     Args:
         seeds: runs of each kind.
-        max_steps: outer steps of a run at most.
+        max_steps: outer steps of a run at most; twice as many with a single reader.
         jobs: runs side by side, one thread each.
         out: where to keep the runs; the table goes beside it.
     """
@@ -115,10 +117,9 @@ def compare_topologies(
     runs: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
     done = {(r["topology"], r["readers"], r["seed"], r["max_steps"]) for r in runs}
     wanted = [
-        (topology, readers, seed, max_steps)
+        (topology, readers, seed, max_steps if readers == "all" else 2 * max_steps)
         for seed in range(seeds)
-        for readers in READERS
-        for topology in TOPOLOGIES
+        for readers, topology in KINDS
     ]
     with ThreadPoolExecutor(jobs) as pool:
         for run in pool.map(lambda job: train(*job), [job for job in wanted if job not in done]):

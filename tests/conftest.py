@@ -37,11 +37,8 @@ def device(request: pytest.FixtureRequest) -> torch.device:
     return torch.device(request.param)
 
 
-Fit = Callable[..., Trainer]
-
-
 @pytest.fixture
-def fit(tmp_path: Path) -> Fit:
+def fit(tmp_path: Path) -> Callable[..., Trainer]:
     """Train a learner for some outer steps, quietly, with no files but those of callbacks."""
 
     def run(

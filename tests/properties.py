@@ -207,9 +207,28 @@ def assert_executors_agree(
 
     expected = run("reference")
     for executor in EXECUTORS:
-        torch.testing.assert_close(
-            run(executor), expected, rtol=1e-9, atol=1e-12, msg=lambda m: f"{executor}: {m}"
-        )
+        torch.testing.assert_close(run(executor), expected, rtol=1e-9, atol=1e-12)
+
+
+def assert_gradients_are_right(
+    policy: ExpertPolicy, executor: Executor, batch_size: int, num_experts: int
+) -> None:
+    """Gradients of states, percepts, edge weights and every parameter are finite differences'."""
+    policy = copy.deepcopy(policy).double()
+    nodes = batch_size * num_experts
+    index, weight = some_edges(batch_size, num_experts, 2 * nodes)
+    names, parameters = zip(*policy.named_parameters(), strict=True)
+
+    def run(hidden: Tensor, percept: Tensor, weight: Tensor, *parameters: Tensor) -> Tensor:
+        wiring = prepare(Edges(index, weight), batch_size, num_experts, executor)
+        weights = dict(zip(names, parameters, strict=True))
+        after = torch.func.functional_call(policy, weights, (hidden, percept, wiring))
+        return torch.func.functional_call(policy, weights, (after, percept, wiring))
+
+    percept_size = policy.percept_size + policy.identifier_size
+    inputs = (uniform(0, nodes, policy.hidden_size), uniform(1, nodes, percept_size), weight)
+    inputs = tuple(value.detach().clone().requires_grad_() for value in (*inputs, *parameters))
+    assert torch.autograd.gradcheck(run, inputs, fast_mode=True)
 
 
 # ------------------------------------------------------------------------------------- agents

@@ -15,6 +15,11 @@ from PIL import Image
 
 from badger_graph import plots
 from badger_graph.baselines import SOLVERS, ExactSolver
+from badger_graph.plots.animation import principal_component
+from badger_graph.plots.error_after_queries import EXACT_SOLVER, METHOD_COLOURS
+from badger_graph.plots.graph import layout
+from badger_graph.plots.learning_curve import plateaus, smooth
+from badger_graph.plots.style import expert_colours, output_colours
 
 CHANCE = 1 / 3
 
@@ -89,7 +94,7 @@ def staircase(step):
 def test_plateaus_of_a_staircase_are_found(noise):
     step = np.arange(0.0, 2000.0, 5.0)
     error = staircase(step) * 10 ** np.random.default_rng(0).normal(0, noise, step.shape)
-    found = plots.plateaus(step, plots.smooth(error, 8))
+    found = plateaus(step, smooth(error, 8))
     assert len(found) == 2
     np.testing.assert_allclose(found, [(0, 600), (800, 1400)], atol=60)
 
@@ -97,34 +102,34 @@ def test_plateaus_of_a_staircase_are_found(noise):
 @pytest.mark.parametrize("decades", [0.5, 1.0, 4.0])
 def test_a_steady_fall_has_no_plateau(decades):
     step = np.linspace(0, 5000, 300)
-    assert plots.plateaus(step, 10 ** (-decades * step / 5000)) == []
+    assert plateaus(step, 10 ** (-decades * step / 5000)) == []
 
 
 def test_a_run_that_never_learns_is_one_plateau():
     step = np.linspace(0, 5000, 300)
     noise = np.random.default_rng(0).normal(0, 0.01, step.shape)
-    ((first, last),) = plots.plateaus(step, CHANCE * 10**noise)
+    ((first, last),) = plateaus(step, CHANCE * 10**noise)
     assert (first, last) == (0, 5000)
 
 
 def test_plateaus_do_not_depend_on_the_unit_of_the_error_or_of_the_step():
     step = np.arange(0.0, 2000.0, 5.0)
-    found = np.array(plots.plateaus(step, staircase(step)))
-    np.testing.assert_allclose(plots.plateaus(step, 7 * staircase(step)), found)
-    np.testing.assert_allclose(plots.plateaus(10 * step, staircase(step)), 10 * found)
+    found = np.array(plateaus(step, staircase(step)))
+    np.testing.assert_allclose(plateaus(step, 7 * staircase(step)), found)
+    np.testing.assert_allclose(plateaus(10 * step, staircase(step)), 10 * found)
 
 
 @pytest.mark.parametrize("num_points", [0, 1, 2])
 def test_too_few_points_have_no_plateau(num_points):
-    assert plots.plateaus(np.arange(num_points, dtype=float), np.full(num_points, 0.3)) == []
+    assert plateaus(np.arange(num_points, dtype=float), np.full(num_points, 0.3)) == []
 
 
 def test_smoothing_keeps_constants_and_skips_what_is_not_finite():
     error = np.full(20, 0.25)
-    np.testing.assert_allclose(plots.smooth(error, 5), error)
+    np.testing.assert_allclose(smooth(error, 5), error)
     error[3], error[9] = np.nan, np.inf
-    np.testing.assert_allclose(plots.smooth(error, 5), np.full(20, 0.25))
-    np.testing.assert_allclose(plots.smooth(np.array([0.1, 0.001]), 99), [0.01, 0.01])
+    np.testing.assert_allclose(smooth(error, 5), np.full(20, 0.25))
+    np.testing.assert_allclose(smooth(np.array([0.1, 0.001]), 99), [0.01, 0.01])
 
 
 # The learning curve.
@@ -148,7 +153,7 @@ def test_learning_curve_shades_its_plateaus():
     history = {"step": step, "train": staircase(step), "val_step": [], "val": []}
     figure = plots.learning_curve(history, CHANCE)
     shaded = [patch for patch in figure.axes[0].patches if patch.get_gid() == "plateau"]
-    expected = plots.plateaus(step, plots.smooth(staircase(step), 8))
+    expected = plateaus(step, smooth(staircase(step), 8))
     spans = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in shaded]
     np.testing.assert_allclose(spans, expected)
     assert "plateau" in [text.get_text() for text in figure.legends[0].get_texts()]
@@ -244,9 +249,9 @@ def test_names_of_lines_that_end_together_stay_apart():
 
 def test_every_baseline_has_its_own_colour():
     names = [solver.name for solver in SOLVERS.values()]
-    assert set(names) <= set(plots.METHOD_COLOURS)
-    assert len(set(plots.METHOD_COLOURS.values())) == len(plots.METHOD_COLOURS)
-    assert ExactSolver.name == plots.EXACT_SOLVER
+    assert set(names) <= set(METHOD_COLOURS)
+    assert len(set(METHOD_COLOURS.values())) == len(METHOD_COLOURS)
+    assert ExactSolver.name == EXACT_SOLVER
 
 
 def test_no_limit_is_marked_where_no_exact_solver_ran():
@@ -254,6 +259,46 @@ def test_no_limit_is_marked_where_no_exact_solver_ran():
     del evaluation["errors"][ExactSolver.name]
     (axes,) = plots.error_after_queries(evaluation).axes
     assert all(line.get_gid() != "limit" for line in axes.get_lines())
+
+
+def test_zero_has_a_tick_of_its_own_only_where_it_is_drawn():
+    evaluation = make_evaluation()
+    (axes,) = plots.error_after_queries(evaluation).axes
+    (tick,) = [text for text in axes.texts if text.get_text() == "0"]
+    assert tick.xy[1] == line(axes, ExactSolver.name).get_ydata()[-1]
+    del evaluation["errors"][ExactSolver.name]
+    (axes,) = plots.error_after_queries(evaluation).axes
+    assert "0" not in [text.get_text() for text in axes.texts]
+
+
+@pytest.mark.parametrize(
+    ("task", "label"),
+    [
+        ({"init_args": {"error": "mse"}}, "error (MSE) of the answer"),
+        ({"init_args": {"error": "l1"}}, "error (L1) of the answer"),
+        ({"init_args": {"error": "huber"}}, "error of the answer"),
+        ({}, "error of the answer"),
+    ],
+)
+def test_the_error_has_the_name_that_the_task_gives_it(task, label):
+    (axes,) = plots.error_after_queries(make_evaluation() | {"task": task}).axes
+    assert axes.get_ylabel() == label
+
+
+def test_chance_is_named_where_no_method_has_it():
+    evaluation = make_evaluation()
+    del evaluation["errors"]["always zero"]
+    (axes,) = plots.error_after_queries(evaluation).axes
+    assert "chance" in [text.get_text() for text in axes.texts]
+
+
+def test_names_of_lines_that_end_high_stay_below_the_top():
+    evaluation = make_evaluation()
+    evaluation["errors"] = {name: [0.1, 0.3] for name in "abcdef"}
+    figure = plots.error_after_queries(evaluation)
+    heights = sorted(text.xy[1] for text in figure.axes[0].texts if text.get_text() in "abcdef")
+    assert (np.diff(heights) > 0.05).all()
+    assert heights[-1] <= 1
 
 
 @pytest.mark.parametrize("num_outputs", [1, 30])
@@ -290,6 +335,20 @@ def test_rollouts_draw_actions_targets_error_and_messages():
     for expert in range(5):
         message = record["message"][:, 0, expert, channel]
         assert any(np.array_equal(y, message) for y in drawn(bottom))
+
+
+@pytest.mark.parametrize("reach", [0.5, 3.0, 12.0, 4000.0])
+def test_targets_stay_readable_and_no_action_is_clipped(reach):
+    record = make_record()
+    record["action"][0, 0, 0] = -reach
+    axes = plots.rollouts(record).axes[0]
+    low, high = axes.get_ylim()
+    assert low < -reach
+    assert high > np.abs(record["action"]).max()
+    ticks = axes.get_yticks()
+    assert len(set(ticks)) == len(ticks)
+    place = axes.transData.transform(np.array([[0, low], [0, -1], [0, 1], [0, high]]))[:, 1]
+    assert place[2] - place[1] > 0.2 * (place[3] - place[0])
 
 
 def drawn(axes):
@@ -376,10 +435,36 @@ def find(axes, kind):
 def test_arrows_point_at_the_expert_that_hears():
     record = make_record()
     axes = plots.topology(record).axes[0]
-    place = plots.layout(record["edge_index"], 5)
+    place = layout(record["edge_index"], 5)
     tips = [path.vertices[0] for path in find(axes, "PolyCollection").get_paths()]
     for tip, target in zip(tips, record["edge_index"][1], strict=True):
         assert np.argmin(np.linalg.norm(place - tip, axis=1)) == target
+
+
+def test_connections_are_halves_in_the_colours_of_both_experts():
+    record = make_record()
+    record |= {"edge_index": edges_of(nx.cycle_graph(5)), "edge_weight": np.ones(10)}
+    lines = find(plots.topology(record).axes[0], "LineCollection")
+    place = layout(record["edge_index"], 5)
+    colours = expert_colours(5, 2)
+    for (source, target), segment, colour in zip(
+        record["edge_index"].T, lines.get_segments(), lines.get_colors(), strict=True
+    ):
+        np.testing.assert_allclose(segment[-1], (place[source] + place[target]) / 2, atol=1e-9)
+        assert same_color(colour[:3], colours[source])
+
+
+def test_every_edge_leaves_the_experts_free_and_ends_at_its_arrow_head():
+    record = make_record()
+    record["edge_index"][1, 0] = 0  # an edge to itself
+    axes = plots.topology(record).axes[0]
+    place = layout(record["edge_index"], 5)
+    heads = [path.vertices for path in find(axes, "PolyCollection").get_paths()]
+    radius = find(axes, "EllipseCollection").get_widths()[0] / 2
+    for segment, head in zip(find(axes, "LineCollection").get_segments(), heads, strict=True):
+        np.testing.assert_allclose(segment[-1], head[1:3].mean(axis=0), atol=1e-9)
+        for point in (segment[0], head[0]):
+            assert np.linalg.norm(place - point, axis=1).min() > radius
 
 
 def test_width_grows_with_weight():
@@ -390,10 +475,10 @@ def test_width_grows_with_weight():
 
 
 def test_a_ring_and_a_grid_look_like_themselves():
-    ring = plots.layout(edges_of(nx.cycle_graph(12)), 12)
+    ring = layout(edges_of(nx.cycle_graph(12)), 12)
     np.testing.assert_allclose(np.linalg.norm(ring, axis=1), 1, atol=0.02)
     index = edges_of(nx.grid_2d_graph(4, 4))
-    grid = plots.layout(index, 16)
+    grid = layout(index, 16)
     lengths = np.linalg.norm(grid[index[0]] - grid[index[1]], axis=1)
     assert lengths.max() < 1.4 * lengths.min()
 
@@ -402,7 +487,7 @@ def test_a_ring_and_a_grid_look_like_themselves():
 @pytest.mark.parametrize("make", [nx.empty_graph, nx.path_graph, nx.complete_graph])
 def test_layout_keeps_experts_apart_within_the_unit_circle(make, num_experts):
     index = edges_of(make(num_experts)).reshape(2, -1)
-    place = plots.layout(index, num_experts)
+    place = layout(index, num_experts)
     assert place.shape == (num_experts, 2)
     assert np.isfinite(place).all()
     assert (np.linalg.norm(place, axis=1) < 1 + 1e-9).all()
@@ -423,7 +508,7 @@ def test_animation_of_the_default_agent_is_small_and_keeps_its_colours(tmp_path)
     with Image.open(path) as image:
         image.seek(19)
         pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
-    for colour in plots.output_colours(4):
+    for colour in output_colours(4):
         wanted = 255 * np.array(to_rgb(colour))
         assert np.abs(pixels - wanted).sum(axis=1).min() < 12
 
@@ -438,7 +523,7 @@ def test_first_principal_component():
     """States on one line are shown by their place on it."""
     place = np.linspace(-1, 1, 12).reshape(4, 3)
     hidden = place[..., None] * np.array([3.0, 4.0]) + np.array([10.0, -7.0])
-    projected = plots._principal_component(hidden)
+    projected = principal_component(hidden)
     scaled = np.clip(place / np.quantile(np.abs(place), 0.98), -1, 1)
     np.testing.assert_allclose(np.abs(projected), np.abs(scaled), atol=1e-9)
     assert abs(np.corrcoef(projected.ravel(), place.ravel())[0, 1]) > 0.999

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from properties import (
     EXECUTORS,
     assert_executors_agree,
+    assert_gradients_are_right,
     assert_gradients_reach_every_parameter,
     assert_permutation_equivariant,
     assert_refused,
@@ -91,6 +92,15 @@ EDGES = {
 def test_executors_agree_on_odd_edges(name: str, case: str) -> None:
     batch_size, num_experts, edges = EDGES[case]
     assert_executors_agree(make(name), edges, batch_size, num_experts)
+
+
+@every_policy
+@every_executor
+@pytest.mark.parametrize(("batch_size", "num_experts"), [(1, 1), (2, 3)])
+def test_gradients_are_right(
+    name: str, executor: Executor, batch_size: int, num_experts: int
+) -> None:
+    assert_gradients_are_right(make(name), executor, batch_size, num_experts)
 
 
 @every_policy

@@ -29,7 +29,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             "a checkpoint must hold tensors and plain data, no pickled code, "
             f"but {str(path)!r} does (nothing of it was run) or is no checkpoint at all"
         ) from error
-    except (RuntimeError, EOFError, OSError, KeyError) as error:
+    except Exception as error:  # damaged bytes may raise anything while they are read
         raise ValueError(
             f"a checkpoint must be a whole file, but {str(path)!r} is truncated or damaged: "
             f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
@@ -47,15 +47,19 @@ def load_learner(path: str | Path) -> MetaLearner:
             not imported, or weights that do not fit the policy that the checkpoint names.
     """
     checkpoint = read_checkpoint(path)
-    config = checkpoint[CONFIG_KEY]
-    components = {
-        name: from_config(value) if isinstance(value, dict) else value
-        for name, value in config.items()
-    }
-    learner = MetaLearner(**components)
+    try:
+        components = {
+            name: from_config(value) if isinstance(value, dict) else value
+            for name, value in checkpoint[CONFIG_KEY].items()
+        }
+        learner = MetaLearner(**components)
+    except (AttributeError, TypeError) as error:
+        raise ValueError(
+            f"a checkpoint must say how its agent is built, {str(path)!r} does not: {error}"
+        ) from error
     try:
         learner.load_state_dict(checkpoint["state_dict"])
-    except (RuntimeError, KeyError) as error:
+    except (RuntimeError, KeyError, TypeError) as error:
         raise ValueError(
             f"the weights in {str(path)!r} must fit its {type(learner.agent.policy).__name__}: "
             f"{error}"

@@ -59,7 +59,7 @@ def from_config(config: Config) -> Any:
         )
     arguments = {
         name: from_config(value) if isinstance(value, dict) and "class_path" in value else value
-        for name, value in config["init_args"].items()
+        for name, value in config.get("init_args", {}).items()
     }
     try:
         return cls(**arguments)

@@ -85,7 +85,7 @@ class MetaLearner(LightningModule):
             raise ValueError(f"seed must not be negative, got {seed}")
         # One step in the life of one agent finds whatever does not fit together.
         with torch.no_grad():
-            generator = torch.Generator().manual_seed(seed)
+            generator = torch.Generator(agent.device).manual_seed(seed)
             trial = task.sample(1, num_outputs, generator)
             unroll(agent, trial, num_experts, 1, generator, detach_every)
 
@@ -116,10 +116,12 @@ class MetaLearner(LightningModule):
 
     def validation_step(self, seed: int, batch_idx: int) -> None:
         error = self.rollout(seed).loss[-1].mean()
+        self._require_finite(error, "validation error")
         self.log("val/error", error, batch_size=self.batch_size, sync_dist=True)
 
     def train_dataloader(self) -> DataLoader[int]:
-        start = self.trainer.global_step
+        # Rollouts already done: with accumulated gradients, several for each outer step.
+        start = self.trainer.global_step * self.trainer.accumulate_grad_batches
         return DataLoader(TaskStream(self.seed, self.global_rank, start), batch_size=None)
 
     def val_dataloader(self) -> DataLoader[int]:

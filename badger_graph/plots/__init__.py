@@ -1,0 +1,20 @@
+"""Every figure, from saved results only: plain numbers and arrays in, a Matplotlib figure out."""
+
+from badger_graph.plots.animation import animate
+from badger_graph.plots.communication import communication
+from badger_graph.plots.error_after_queries import error_after_queries
+from badger_graph.plots.learning_curve import learning_curve
+from badger_graph.plots.rollouts import rollouts
+from badger_graph.plots.saved import read_history, save_all
+from badger_graph.plots.topology import topology
+
+__all__ = [
+    "animate",
+    "communication",
+    "error_after_queries",
+    "learning_curve",
+    "read_history",
+    "rollouts",
+    "save_all",
+    "topology",
+]

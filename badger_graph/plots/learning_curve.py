@@ -1,0 +1,149 @@
+"""Learning over the outer steps, and its plateaus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import ArrayLike
+
+from badger_graph.plots.style import (
+    BLUE,
+    ERROR_FLOOR,
+    MUTED,
+    ORANGE,
+    PAPER,
+    VERMILLION,
+    drawable,
+    legend_below,
+    new_figure,
+    styled,
+)
+
+SHORTEST_PLATEAU = 0.1
+"""As a share of the run."""
+
+FLATNESS = 0.25
+"""How fast a plateau may change, relative to the whole run."""
+
+GRID = 400
+"""Points at which plateaus are looked for."""
+
+
+@styled
+def learning_curve(
+    history: Mapping[str, ArrayLike], chance: float, solved: float | None = None
+) -> Figure:
+    """The error of the last inner step over the outer steps, with its plateaus shaded.
+
+    Args:
+        history: ``step`` and ``train`` of equal length, ``val_step`` and ``val`` of equal length.
+        chance: error of always answering zero.
+        solved: error at which the task counts as solved.
+
+    Raises:
+        ValueError: when the lengths differ or no training error is finite.
+    """
+    step, train, val_step, val = (
+        np.asarray(history[name], dtype=np.float64) for name in ("step", "train", "val_step", "val")
+    )
+    _check(step, train, val_step, val)
+    smoothed = smooth(train, window=max(len(train) // 50, 5))
+    figure, axes = new_figure(9.0, 5.0)
+    flat = plateaus(step, smoothed)
+    for first, last in flat:
+        axes.axvspan(first, last, color=ORANGE, alpha=0.13, linewidth=0, gid="plateau")
+    axes.plot(step, drawable(train), color=BLUE, alpha=0.35, linewidth=0.9, label="one batch")
+    axes.plot(step, drawable(smoothed), color=BLUE, label="training, smoothed")
+    dots: Any = {"linestyle": "none", "marker": "o", "markersize": 6, "markeredgecolor": PAPER}
+    axes.plot(val_step, drawable(val), color=VERMILLION, label="validation", zorder=3, **dots)
+    handles = list(axes.get_lines())
+    _level(axes, chance, "chance")
+    if solved is not None:
+        _level(axes, solved, "solved")
+    axes.set(yscale="log", xlabel="outer step", ylabel="error at the last inner step")
+    axes.set_title("Learning curve")
+    shade = [Patch(color=ORANGE, alpha=0.25, linewidth=0, label="plateau")] if flat else []
+    legend_below(figure, [*handles, *shade])
+    return figure
+
+
+def _check(step: np.ndarray, train: np.ndarray, val_step: np.ndarray, val: np.ndarray) -> None:
+    if step.shape != train.shape or val_step.shape != val.shape:
+        raise ValueError(
+            "a history needs one error a step, got "
+            f"{step.size} steps and {train.size} training errors, "
+            f"{val_step.size} steps and {val.size} validation errors"
+        )
+    if not np.isfinite(train).any():
+        raise ValueError(f"a learning curve needs a finite training error, got {train.size}, none")
+
+
+def _level(axes: Axes, error: float, name: str) -> None:
+    """A dashed line at one error, named to the right of the axes."""
+    axes.axhline(error, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)), label=name)
+    axes.annotate(
+        f"{name} {error:.3g}",
+        (1.01, error),
+        xycoords=axes.get_yaxis_transform(),
+        va="center",
+        fontsize=11,
+        color=MUTED,
+        annotation_clip=False,
+    )
+
+
+def smooth(error: Float[np.ndarray, " n"], window: int) -> Float[np.ndarray, " n"]:
+    """Moving geometric mean over about ``window`` points; what is not finite is left out."""
+    log_error = np.log10(np.maximum(error, ERROR_FLOOR))
+    valid = np.isfinite(log_error)
+    half = window // 2
+    middle = slice(half, half + len(error))
+    kernel = np.ones(2 * half + 1)
+    total = np.convolve(np.where(valid, log_error, 0.0), kernel)[middle]
+    number = np.convolve(valid.astype(float), kernel)[middle]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.power(10.0, total / number)
+
+
+def plateaus(
+    step: Float[np.ndarray, " n"], error: Float[np.ndarray, " n"]
+) -> list[tuple[float, float]]:
+    """Where a smoothed error changes little for long.
+
+    A straight line is fitted to the logarithm of the error in every window as long as the
+    shortest plateau. A window is flat when the line falls or rises less than ``FLATNESS`` times
+    as fast as the whole run does on average, and in any case when it changes the error by less
+    than a factor of ``10 ** (0.1 * SHORTEST_PLATEAU)``. A plateau is a union of flat windows
+    that touch.
+
+    Args:
+        step: outer steps, increasing.
+        error: smoothed errors at these steps.
+
+    Returns:
+        First and last step of each plateau, in order; none for a curve that falls steadily.
+    """
+    log_error = np.log10(np.maximum(error, ERROR_FLOOR))
+    valid = np.isfinite(log_error)
+    if valid.sum() < 3 or np.ptp(step[valid]) == 0:
+        return []
+    grid = np.linspace(step[valid][0], step[valid][-1], GRID)
+    curve = np.interp(grid, step[valid], log_error[valid])
+    width = int(SHORTEST_PLATEAU * GRID)
+    flat = np.abs(_slopes(curve, width)) < max(FLATNESS * abs(curve[-1] - curve[0]), 0.1)
+    covered = np.convolve(flat, np.ones(width)) > 0
+    ends = np.flatnonzero(np.diff(covered.astype(int), prepend=0, append=0)).reshape(-1, 2)
+    return [(float(grid[first]), float(grid[last - 1])) for first, last in ends.tolist()]
+
+
+def _slopes(curve: Float[np.ndarray, " n"], width: int) -> Float[np.ndarray, " windows"]:
+    """Least-squares slope of each window, in decades over the whole curve."""
+    ramp = np.linspace(-0.5, 0.5, width)
+    slopes = np.lib.stride_tricks.sliding_window_view(curve, width) @ ramp / (ramp @ ramp)
+    return slopes * (len(curve) - 1) / (width - 1)

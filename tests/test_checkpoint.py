@@ -1,0 +1,315 @@
+"""Trained agents from files: the same bits, frozen, and no code from a file is ever run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lightning import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from properties import seeded
+from torch import Tensor
+
+from badger_graph import (
+    BadgerAgent,
+    ConvergeFast,
+    GuessingGame,
+    HardwiredMembrane,
+    MetaLearner,
+    load_agent,
+    load_learner,
+    unroll,
+)
+from badger_graph.outer.checkpoint import read_checkpoint, require_same_agent
+from badger_graph.outer.learner import CONFIG_KEY
+from topologies import CompleteTopology, RandomTopology, RingTopology
+
+Make = Callable[..., MetaLearner]
+Fit = Callable[..., Trainer]
+
+
+def actions(agent: BadgerAgent, num_experts: int = 5, num_outputs: int = 2) -> Tensor:
+    task = GuessingGame().sample(6, num_outputs, seeded(0))
+    with torch.no_grad():
+        return unroll(agent, task, num_experts, 6, seeded(0)).action
+
+
+def saving(folder: Path, **arguments: typing.Any) -> ModelCheckpoint:
+    return ModelCheckpoint(folder, every_n_train_steps=1, **arguments)
+
+
+@pytest.fixture
+def learner(tiny_learner: Make) -> MetaLearner:
+    return tiny_learner()
+
+
+@pytest.fixture
+def path(learner: MetaLearner, fit: Fit, tmp_path: Path) -> Path:
+    """The checkpoint of ``learner`` after two outer steps."""
+    fit(learner, 2, saving(tmp_path, filename="trained"))
+    return tmp_path / "trained.ckpt"
+
+
+def damaged(path: Path, contents: object) -> Path:
+    """Another file beside the checkpoint, with these bytes or this object in it."""
+    other = path.with_name("damaged.ckpt")
+    if isinstance(contents, bytes):
+        other.write_bytes(contents)
+    else:
+        torch.save(contents, other)
+    return other
+
+
+def assert_bad_checkpoint(path: Path, rule: str) -> None:
+    """Every reader says the rule and names the file, on one screen."""
+    for read in (read_checkpoint, load_learner, load_agent):
+        with pytest.raises(ValueError, match=rule) as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+        assert len(str(caught.value)) < 2000
+
+
+# ----------------------------------------------------------------------------------- loading
+
+
+def test_a_loaded_agent_acts_bit_for_bit_alike(learner: MetaLearner, path: Path) -> None:
+    agent = load_agent(path)
+    # torch multiplies by weights that need no gradient in another order, one bit apart.
+    trained = learner.agent.requires_grad_(False)
+    for sizes in ((5, 2), (9, 4), (70, 1)):
+        assert torch.equal(actions(agent, *sizes), actions(trained, *sizes))
+
+
+def test_the_checkpoint_holds_the_trained_weights(tiny_learner: Make, path: Path) -> None:
+    assert not torch.allclose(actions(load_agent(path)), actions(tiny_learner().agent))
+
+
+def test_a_loaded_agent_is_frozen(path: Path) -> None:
+    agent = load_agent(path)
+    assert not agent.training
+    assert not any(parameter.requires_grad for parameter in agent.parameters())
+
+
+def test_a_loaded_learner_is_described_alike(learner: MetaLearner, path: Path) -> None:
+    assert load_learner(path).config() == learner.config()
+
+
+def test_every_setting_comes_back(tiny_learner: Make, fit: Fit, tmp_path: Path) -> None:
+    learner = tiny_learner(meta_loss=ConvergeFast(discount=0.9), seed=5)
+    learner.task = GuessingGame(error="l1", feedback="per_output", bins=12)
+    learner.agent = BadgerAgent(
+        learner.agent.policy,
+        RandomTopology(k=3, redraw="agent", seed=2),
+        HardwiredMembrane(readers=[1], see_action=False),
+        rounds=2,
+        identifiers="random",
+        initial_state="random",
+        seed=9,
+    )
+    fit(learner, 1, saving(tmp_path, filename="trained"))
+    again = load_learner(tmp_path / "trained.ckpt")
+    assert again.config() == learner.config()
+    assert torch.equal(actions(again.agent), actions(learner.agent))
+
+
+def test_a_loaded_agent_lives_on_a_graph_it_never_saw(path: Path) -> None:
+    agent = load_agent(path)
+    before = actions(agent)
+    agent.topology = CompleteTopology()
+    assert not torch.allclose(actions(agent), before)
+
+
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_training_goes_on_to_the_same_bits(
+    tiny_learner: Make, fit: Fit, tmp_path: Path, accumulated: int
+) -> None:
+    """5 steps in one go, and 2 + 3 with a checkpoint between them, weights and tasks alike."""
+    whole, begun, resumed = (tiny_learner() for _ in range(3))
+    settings = {"accumulate_grad_batches": accumulated}
+    fit(whole, 5, **settings)
+    fit(begun, 2, saving(tmp_path, filename="half"), **settings)
+    half = tmp_path / "half.ckpt"
+    torch.manual_seed(123)  # whatever happened in between
+    fit(resumed, 5, saving(tmp_path / "resumed"), ckpt_path=half, **settings)
+    for expected, value in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(value, expected)
+    assert not torch.equal(next(begun.parameters()), next(whole.parameters()))
+
+
+# ----------------------------------------------------------------------------------- bad files
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert_bad_checkpoint(tmp_path / "nowhere.ckpt", "a checkpoint must be a file, got")
+    assert_bad_checkpoint(tmp_path, "a checkpoint must be a file, got")  # a folder
+
+
+@pytest.mark.parametrize("part", [0.01, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file(path: Path, part: float) -> None:
+    whole = path.read_bytes()
+    assert_bad_checkpoint(damaged(path, whole[: int(part * len(whole))]), "a checkpoint must")
+
+
+def test_a_file_truncated_in_the_middle_is_called_truncated(path: Path) -> None:
+    whole = path.read_bytes()
+    assert_bad_checkpoint(damaged(path, whole[: len(whole) // 2]), "truncated or damaged")
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [b"", b"hello\n", b"epoch: 3\nweights: none\n" * 100, b"\x80", bytes(1000), b"e.", b"0"],
+)
+def test_a_file_that_is_something_else(path: Path, contents: bytes) -> None:
+    assert_bad_checkpoint(damaged(path, contents), "a checkpoint must")
+
+
+@given(seed=st.integers(0, 10**6), legacy=st.booleans(), length=st.floats(0, 1))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_damage_of_any_kind_is_refused_or_harmless(
+    path: Path, seed: int, legacy: bool, length: float
+) -> None:
+    """Wrong bytes anywhere, in either format of torch: a ValueError, or nothing that matters."""
+    other = path.with_name("other.ckpt")
+    torch.save(torch.load(path), other, _use_new_zipfile_serialization=not legacy)
+    generator, contents = random.Random(seed), bytearray(other.read_bytes())
+    for _ in range(generator.choice([0, 1, 5, 50])):
+        contents[generator.randrange(len(contents))] = generator.randrange(256)
+    if generator.random() < 0.5:
+        del contents[int(length * len(contents)) :]
+    try:
+        agent = load_agent(damaged(path, bytes(contents)))
+    except ValueError:
+        return
+    assert actions(agent).shape == (6, 6, 2)
+
+
+class Intruder:
+    """Unpickled by a careless reader, it makes a file."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.mark.parametrize("hidden_in", ["a pickle", "a checkpoint", "its weights", "its config"])
+def test_code_in_a_checkpoint_is_not_run(path: Path, tmp_path: Path, hidden_in: str) -> None:
+    mark = tmp_path / "was_run"
+    intruder, checkpoint = Intruder(mark), torch.load(path)
+    if hidden_in == "a pickle":
+        bad = damaged(path, pickle.dumps(intruder, protocol=2))
+    elif hidden_in == "a checkpoint":
+        bad = damaged(path, {**checkpoint, "extra": intruder})
+    elif hidden_in == "its weights":
+        bad = damaged(path, {**checkpoint, "state_dict": {"agent.policy": intruder}})
+    else:
+        bad = damaged(path, {**checkpoint, CONFIG_KEY: {"agent": intruder}})
+    assert_bad_checkpoint(bad, r"no pickled code, but .* \(nothing of it was run\)")
+    assert not mark.exists()
+    if hidden_in == "a pickle":  # or else the lines above show nothing
+        pickle.loads(bad.read_bytes())
+    else:
+        torch.load(bad, weights_only=False)
+    assert mark.exists()
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [{"state_dict": {}, "global_step": 3}, {}, [1, 2], torch.zeros(2), 7, "text"],
+    ids=str,
+)
+def test_a_file_of_another_program(path: Path, contents: object) -> None:
+    rule = "a checkpoint must be written by badger-graph, .* is not"
+    assert_bad_checkpoint(damaged(path, contents), rule)
+
+
+def test_weights_of_another_size(tiny_learner: Make, path: Path) -> None:
+    checkpoint = torch.load(path)
+    checkpoint["state_dict"] = tiny_learner(hidden_size=9).state_dict()
+    bad = damaged(path, checkpoint)
+    read_checkpoint(bad)
+    for load in (load_learner, load_agent):
+        with pytest.raises(ValueError, match=r"the weights in .* must fit its GRUPolicy"):
+            load(bad)
+
+
+def test_weights_that_are_missing_or_too_many(path: Path) -> None:
+    for change in ("missing", "too many", "none at all"):
+        checkpoint = torch.load(path)
+        if change == "missing":
+            checkpoint["state_dict"].popitem()
+        elif change == "too many":
+            checkpoint["state_dict"]["agent.policy.extra"] = torch.zeros(1)
+        else:
+            del checkpoint["state_dict"]
+        with pytest.raises(ValueError, match=r"the weights in .* must fit its GRUPolicy"):
+            load_agent(damaged(path, checkpoint))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"num_experts": 0}, "num_experts must be at least 1, got 0"),
+        ({"num_experts": 1}, "k must be less than the number of experts|num_outputs <= num_exp"),
+        ({"num_experts": "five"}, "a checkpoint must say how its agent is built|type|Type"),
+        ({"colour": "red"}, "a checkpoint must say how its agent is built, .*colour"),
+        ({"task": {"class_path": "os.system"}}, "a config must name .* got 'os.system'"),
+        ({"agent": 3}, "a checkpoint must say how its agent is built|type|Type"),
+    ],
+)
+def test_a_description_that_describes_nothing(
+    path: Path, change: dict[str, object], rule: str
+) -> None:
+    checkpoint = torch.load(path)
+    checkpoint[CONFIG_KEY] = {**checkpoint[CONFIG_KEY], **change}
+    with pytest.raises(ValueError, match=rule):
+        load_learner(damaged(path, checkpoint))
+
+
+# --------------------------------------------------------------------------------- resuming
+
+
+def test_the_same_agent_may_go_on(tiny_learner: Make, path: Path) -> None:
+    require_same_agent(path, tiny_learner(weights=1))  # the weights come from the checkpoint
+
+
+def test_another_agent_may_not_go_on(tiny_learner: Make, path: Path) -> None:
+    def changed(change: Callable[[MetaLearner], None]) -> MetaLearner:
+        learner = tiny_learner()
+        change(learner)
+        return learner
+
+    others = {
+        r"agent\.policy was .*'hidden_size': 8.* and is .*'hidden_size': 9": tiny_learner(
+            hidden_size=9
+        ),
+        r"agent\.topology was .*RandomTopology.* and is .*RingTopology": changed(
+            lambda learner: setattr(learner.agent, "topology", RingTopology())
+        ),
+        r"agent\.topology was .*'k': 2.* and is .*'k': 3": changed(
+            lambda learner: setattr(learner.agent, "topology", RandomTopology(k=3))
+        ),
+        r"agent\.membrane was .*'all'.* and is .*'one'": changed(
+            lambda learner: setattr(learner.agent, "membrane", HardwiredMembrane("one"))
+        ),
+        r"agent\.rounds was 1 in .* and is 2": changed(
+            lambda learner: setattr(learner.agent, "rounds", 2)
+        ),
+        r"task was .*'bins': None.* and is .*'bins': 12": changed(
+            lambda learner: setattr(learner, "task", GuessingGame(bins=12))
+        ),
+        r"num_experts was 5 in .* and is 6": tiny_learner(num_experts=6),
+        r"seed was 0 in .* and is 3": tiny_learner(seed=3),
+    }
+    for message, learner in others.items():
+        with pytest.raises(ValueError, match=f"must be resumed as it was started, but {message}"):
+            require_same_agent(path, learner)

@@ -1,0 +1,87 @@
+"""The worked examples of CONTRIBUTING.md are components like any other."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from properties import (
+    assert_agents_independent,
+    assert_any_number_of_experts,
+    assert_executors_agree,
+    assert_gradients_reach_every_parameter,
+    assert_permutation_equivariant,
+    assert_pure,
+    assert_target_is_right,
+    assert_task_is_pure,
+    assert_tasks_independent,
+    double_precision,
+    seeded,
+    some_edges,
+)
+
+from badger_graph import BadgerAgent, GRUPolicy, HardwiredMembrane, unroll
+from badger_graph.outer.config import from_config, to_config
+from topologies import RandomTopology
+
+TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def examples() -> Iterator[ModuleType]:
+    """The Python blocks of CONTRIBUTING.md as one module."""
+    module = ModuleType("contributing_examples")
+    sys.modules[module.__name__] = module
+    for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
+        exec(compile(block, "CONTRIBUTING.md", "exec"), module.__dict__)
+    yield module
+    del sys.modules[module.__name__]
+
+
+def test_the_policy(examples: ModuleType) -> None:
+    with double_precision():
+        policy = examples.ElmanPolicy(hidden_size=6, message_size=5)
+        assert_permutation_equivariant(policy, "reference", 2, 5)
+        assert_executors_agree(policy, some_edges(2, 5, 12), 2, 5)
+        agent = BadgerAgent(policy, RandomTopology(2), HardwiredMembrane())
+        assert_any_number_of_experts(agent, [(4, 1), (7, 3)])
+        task = examples.HotAndCold().sample(3, 2, seeded(0))
+        loss = unroll(agent, task, 5, 4).loss.mean()
+        assert_gradients_reach_every_parameter(loss, policy)
+
+
+def test_the_topology(examples: ModuleType) -> None:
+    topology = examples.CycleTopology()
+    assert topology.summary(5).strongly_connected
+    assert set(topology.graph(3).edges) == {(0, 1), (1, 2), (2, 0)}
+    with pytest.raises(ValueError, match="at least two experts, got 1"):
+        topology.graph(1)
+
+
+def test_the_task(examples: ModuleType) -> None:
+    with double_precision():
+        task = examples.HotAndCold().sample(3, 2, seeded(0))
+        assert_task_is_pure(task)
+        assert_tasks_independent(task)
+        assert_target_is_right(task)
+    state, _ = task.reset()
+    for action, warmer in ((task.target / 2, 1.0), (torch.zeros_like(task.target), 0.0)):
+        state, observation, _ = task.step(state, action)
+        assert (observation.feedback == warmer).all()
+
+
+def test_together_they_make_an_agent_that_a_checkpoint_can_name(examples: ModuleType) -> None:
+    with double_precision():
+        agent = BadgerAgent(
+            examples.ElmanPolicy(), examples.CycleTopology(), HardwiredMembrane(readers="one")
+        )
+        assert_agents_independent(agent, 5, 2)
+        assert_pure(agent, 5, 2)
+    again = from_config(to_config(agent))
+    assert to_config(again) == to_config(agent)
+    assert not isinstance(again.policy, GRUPolicy)

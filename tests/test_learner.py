@@ -1,0 +1,258 @@
+"""The outer loop: what it minimises, that it repeats itself, that it stops in time, and learns."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from properties import assert_gradients_reach_every_parameter
+
+from badger_graph import (
+    BadgerAgent,
+    GRUPolicy,
+    GuessingGame,
+    HardwiredMembrane,
+    LastStep,
+    MetaLearner,
+    load_agent,
+    unroll,
+)
+from badger_graph.outer import META_LOSSES, NonFiniteLossError
+from badger_graph.outer.stream import TaskStream, validation_seeds
+from topologies import CompleteTopology
+
+Make = Callable[..., MetaLearner]
+Fit = Callable[..., Trainer]
+
+
+def weights(learner: MetaLearner) -> torch.Tensor:
+    return torch.nn.utils.parameters_to_vector(learner.parameters()).detach().clone()
+
+
+# ------------------------------------------------------------------------------ an outer step
+
+
+@pytest.mark.parametrize("detach_every", [None, 2])
+def test_outer_steps_by_hand(tiny_learner: Make, fit: Fit, detach_every: int | None) -> None:
+    """Seeds of the stream, rollouts, meta-loss, Adam: the same without Lightning, bit for bit."""
+    trained, by_hand = (tiny_learner(seed=3, detach_every=detach_every) for _ in range(2))
+    fit(trained, 3)
+
+    optimizer = torch.optim.Adam(by_hand.agent.parameters(), lr=3e-3)
+    for seed, _ in zip(TaskStream(3), range(3), strict=False):
+        generator = torch.Generator().manual_seed(seed)
+        task = by_hand.task.sample(4, 2, generator)
+        loss = unroll(by_hand.agent, task, 5, 4, generator, detach_every).loss
+        optimizer.zero_grad()
+        loss[2:].mean().backward()  # the mean over the last half
+        optimizer.step()
+    assert torch.equal(weights(trained), weights(by_hand))
+
+
+@pytest.mark.parametrize("name", META_LOSSES)
+def test_gradients_reach_every_parameter(tiny_learner: Make, name: str) -> None:
+    learner = tiny_learner(meta_loss=META_LOSSES[name]())
+    assert_gradients_reach_every_parameter(learner.meta_loss(learner.rollout(0).loss), learner)
+
+
+def test_validation_is_the_mean_error_of_the_last_step(tiny_learner: Make, tmp_path: Path) -> None:
+    learner = tiny_learner(val_batches=3, seed=7)
+    trainer = Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    (measured,) = trainer.validate(learner, verbose=False)
+    with torch.no_grad():
+        last = [learner.rollout(seed).loss[-1].mean().item() for seed in validation_seeds(7, 3)]
+    assert measured["val/error"] == pytest.approx(sum(last) / 3, rel=1e-6)
+    (again,) = trainer.validate(learner, verbose=False)
+    assert again == measured
+
+
+def test_a_rollout_is_a_function_of_its_seed(tiny_learner: Make) -> None:
+    learner = tiny_learner()
+    first, again, other = (learner.rollout(seed).loss for seed in (5, 5, 6))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_rollout_on_every_device(tiny_learner: Make, device: torch.device) -> None:
+    learner = tiny_learner().to(device)
+    assert learner.rollout(0).loss.device.type == device.type
+    agent = learner.agent  # on that device already
+    MetaLearner(agent, GuessingGame(), num_experts=5, num_outputs=2)
+
+
+def test_the_default_meta_loss_counts_the_last_half(tiny_learner: Make) -> None:
+    assert tiny_learner().meta_loss.weights(4).tolist() == [0, 0, 1, 1]
+
+
+# --------------------------------------------------------------------------------------- seeds
+
+
+def test_the_same_seed_trains_the_same_weights(tiny_learner: Make, fit: Fit) -> None:
+    first, again, other_tasks, other_weights = (
+        tiny_learner(),
+        tiny_learner(),
+        tiny_learner(seed=1),
+        tiny_learner(weights=1),
+    )
+    for learner in (first, again, other_tasks, other_weights):
+        # No draw of a run may come from the global generator, whatever its state.
+        torch.seed()
+        fit(learner, 3)
+    assert torch.equal(weights(again), weights(first))
+    assert not torch.allclose(weights(other_tasks), weights(first))
+    assert not torch.allclose(weights(other_weights), weights(first))
+
+
+def test_making_a_learner_changes_nothing_but_makes_it(tiny_learner: Make) -> None:
+    agent = tiny_learner().agent
+    before = [parameter.clone() for parameter in agent.parameters()]
+    state = torch.get_rng_state()
+    MetaLearner(agent, GuessingGame(), num_experts=5, num_outputs=2)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(a, b) for a, b in zip(agent.parameters(), before, strict=True))
+    assert all(parameter.grad is None for parameter in agent.parameters())
+
+
+# ----------------------------------------------------------------------------------- stopping
+
+
+class Poison(Callback):
+    """Makes one weight not a number, at a moment of the given outer step."""
+
+    def __init__(self, step: int, moment: str) -> None:
+        self.step = step
+        self.moment = moment
+
+    def _poison(self, trainer: Trainer, module: LightningModule, moment: str) -> None:
+        if trainer.global_step == self.step and self.moment == moment:
+            with torch.no_grad():
+                next(module.parameters()).view(-1)[0] = torch.nan
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: typing.Any, batch_idx: int
+    ) -> None:
+        self._poison(trainer, pl_module, "training")
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._poison(trainer, pl_module, "validation")
+
+
+def keep(folder: Path, **arguments: typing.Any) -> ModelCheckpoint:
+    return ModelCheckpoint(folder, filename="best", save_last=True, **arguments)
+
+
+@pytest.mark.parametrize("step", [0, 2])
+def test_a_loss_that_is_no_number_stops_the_run(
+    tiny_learner: Make, fit: Fit, tmp_path: Path, step: int
+) -> None:
+    learner, twin = tiny_learner(), tiny_learner()
+    message = f"the meta-loss must be finite, got nan at outer step {step}; the last checkpoint"
+    with pytest.raises(NonFiniteLossError, match=message):
+        fit(learner, 5, Poison(step, "training"), keep(tmp_path, every_n_train_steps=1))
+    saved = tmp_path / "last.ckpt"
+    assert saved.exists() == (step > 0)
+    if step > 0:
+        fit(twin, step)
+        loaded = torch.nn.utils.parameters_to_vector(load_agent(saved).parameters())
+        assert torch.equal(loaded, weights(twin))
+
+
+def test_a_run_that_explodes_stops(tiny_learner: Make, fit: Fit) -> None:
+    learner = tiny_learner(optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1e30))
+    message = r"must be finite, got (inf|nan) at outer step 1; .*A smaller learning rate"
+    with pytest.raises(NonFiniteLossError, match=message):
+        fit(learner, 5)
+
+
+def test_a_gradient_that_is_no_number_stops_the_run_before_the_step(
+    tiny_learner: Make, fit: Fit
+) -> None:
+    """Also where the gradient is clipped, which would spread it over all weights."""
+    learner = tiny_learner()
+    before = weights(learner)
+    next(learner.parameters()).register_hook(lambda gradient: gradient * torch.inf)
+    message = "the gradient must be finite, got (inf|nan) at outer step 0"
+    with pytest.raises(NonFiniteLossError, match=message):
+        fit(learner, 5, gradient_clip_val=1.0)
+    assert torch.equal(weights(learner), before)
+
+
+def test_bad_weights_are_not_saved_by_a_validation(
+    tiny_learner: Make, fit: Fit, tmp_path: Path
+) -> None:
+    """A validation comes before the next training step: it must not replace the last good file."""
+    learner = tiny_learner()
+    message = "the validation error must be finite, got nan at outer step 4"
+    with pytest.raises(NonFiniteLossError, match=message):
+        fit(
+            learner,
+            9,
+            Poison(4, "validation"),
+            keep(tmp_path, monitor="val/error"),
+            val_check_interval=2,
+            limit_val_batches=2,
+        )
+    for name in ("last", "best"):
+        agent = load_agent(tmp_path / f"{name}.ckpt")
+        assert all(parameter.isfinite().all() for parameter in agent.parameters())
+
+
+# --------------------------------------------------------------------------------- wrong input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_experts": 0}, "num_experts must be at least 1, got 0"),
+        ({"num_experts": -4}, "num_experts must be at least 1, got -4"),
+        ({"num_outputs": 0}, "num_outputs must be at least 1, got 0"),
+        ({"num_steps": 0}, "num_steps must be at least 1, got 0"),
+        ({"num_steps": -1}, "num_steps must be at least 1, got -1"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"val_batches": 0}, "val_batches must be at least 1, got 0"),
+        ({"detach_every": 0}, "detach_every must be at least 1, or none, got 0"),
+        ({"seed": -1}, "seed must not be negative, got -1"),
+        ({"num_outputs": 6}, "got num_outputs=6 and num_experts=5"),
+        ({"num_experts": 2}, "k must be less than the number of experts, .* got k=2 and 2"),
+    ],
+)
+def test_refused_before_any_training(
+    tiny_learner: Make, arguments: dict[str, int], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        tiny_learner(**arguments)
+
+
+# ------------------------------------------------------------------------------------ learning
+
+
+def test_training_teaches_to_guess_a_number(fit: Fit) -> None:
+    """Two experts, one number, six guesses: an easy game, so chance is soon far behind."""
+    torch.manual_seed(0)
+    policy = GRUPolicy(identifier_size=4, hidden_size=16, message_size=8)
+    agent = BadgerAgent(policy, CompleteTopology(), HardwiredMembrane())
+    family = GuessingGame()
+    learner = MetaLearner(
+        agent, family, LastStep(), num_experts=2, num_outputs=1, num_steps=6, batch_size=32
+    )
+
+    def error() -> float:
+        with torch.no_grad():
+            losses = [learner.rollout(seed).loss[-1].mean() for seed in validation_seeds(1, 8)]
+        return torch.stack(losses).mean().item()
+
+    assert error() > 0.8 * family.chance
+    fit(learner, 200, gradient_clip_val=1.0)
+    assert error() < 0.1 * family.chance

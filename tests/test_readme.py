@@ -1,0 +1,61 @@
+"""What README.md says one can type works as typed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from badger_graph.cli import SHORT, fit_main
+from topologies import TOPOLOGIES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("python scripts/fit.py")
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_is_understood(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = shlex.split(command)[2:]
+    monkeypatch.setattr(sys, "argv", ["fit.py"])
+    with pytest.raises(SystemExit) as stopped:
+        fit_main([*arguments, "--print_config"])
+    assert stopped.value.code == 0
+    assert "class_path: topologies" in capsys.readouterr().out
+
+
+def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["fit.py"])
+    # What the first of the two commands would have left behind, from a shorter training.
+    fit_main(["--config", "smoke", "--run_dir", "runs/0", "--evaluate", "false"])
+    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_two_commands_that_ci_runs() -> None:
+    ci = (ROOT / ".ci" / "run").read_text()
+    for start in re.findall(r"grep -m1 '\^(.*?)'", ci):
+        assert any(line.startswith(start) for line in README.splitlines())
+
+
+def test_every_topology_and_short_flag_is_named() -> None:
+    for name in TOPOLOGIES:
+        assert f"`{name}`" in README, f"README.md does not name the topology {name}"
+    for flag in SHORT:
+        assert f"--{flag}" in README, f"README.md does not name --{flag}"
+
+
+def test_every_picture_and_page_is_there() -> None:
+    for target in re.findall(r"\]\(((?!http)[^)#]+)", README):
+        assert (ROOT / target).is_file(), f"README.md points to {target}, which is not there"
