@@ -2,106 +2,49 @@
 
 from __future__ import annotations
 
-import difflib
+import itertools
 import logging
 import os
 import re
 import sys
 import warnings
+from argparse import ArgumentError
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from jsonargparse import auto_cli
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.trainer import Trainer
 
+from badger_graph.arguments import (
+    CONFIGS,
+    SHORT,
+    component_help,
+    expand,
+    overview,
+    resolve_files,
+    run_folder,
+)
 from badger_graph.evaluation import evaluate, print_evaluation
-from badger_graph.membranes import MEMBRANES
-from badger_graph.outer.checkpoint import read_checkpoint, require_same_agent
+from badger_graph.outer.checkpoint import require_same_agent
 from badger_graph.outer.learner import MetaLearner, NonFiniteLossError
-from badger_graph.outer.losses import META_LOSSES
-from badger_graph.policies import POLICIES
-from badger_graph.tasks import TASKS
-from topologies import TOPOLOGIES
 
-COMPONENTS = {
-    "policy": ("model.agent.policy", POLICIES),
-    "topology": ("model.agent.topology", TOPOLOGIES),
-    "membrane": ("model.agent.membrane", MEMBRANES),
-    "task": ("model.task", TASKS),
-    "meta_loss": ("model.meta_loss", META_LOSSES),
-}
-"""Short flags that name a class: where it goes and what it may be."""
+__all__ = ["SHORT", "BadgerCLI", "evaluate_main", "expand", "fit_main"]
 
-SHORT = {
-    **{
-        name: f"model.{name}"
-        for name in ("num_experts", "num_outputs", "num_steps", "batch_size", "optimizer")
-    },
-    "rounds": "model.agent.rounds",
-    "seed": "seed_everything",
-    "max_steps": "trainer.max_steps",
-    "devices": "trainer.devices",
-}
-"""Other short flags and what they stand for."""
-
-SUBCOMMANDS = ("fit", "validate", "test", "predict")
+SUBCOMMANDS = ("fit", "validate")
 
 RUN_DIR = "BADGER_GRAPH_RUN_DIR"
 """Tells the other processes of a distributed run which folder the first one chose."""
 
-PACKAGE = Path(__file__).parent
-CONFIGS = next(path for path in (PACKAGE / "configs", PACKAGE.parent / "configs") if path.exists())
+HELP = ("-h", "--help")
 
-
-def expand(arguments: Sequence[str], long: bool = True) -> list[str]:
-    """Short flags to full ones: ``--topology random`` to ``--model.agent.topology <class>``.
-
-    Args:
-        arguments: what the user typed.
-        long: whether flags get their full path, or keep their names (only classes are named).
-
-    Raises:
-        ValueError: for a name that no component has; lists those that exist.
-    """
-    expanded: list[str] = []
-    waiting = None
-    for argument in arguments:
-        flag = re.fullmatch(r"--(\w+)((?:\.\w+)*)(=.*)?", argument, re.DOTALL)
-        name = flag[1] if flag else ""
-        if waiting is not None:
-            expanded.append(_class_path(waiting, argument))
-            waiting = None
-        elif flag and name in COMPONENTS:
-            full = COMPONENTS[name][0] if long else name
-            value = flag[3]
-            if value is not None and not flag[2]:
-                value = "=" + _class_path(name, value[1:])
-            elif not flag[2]:
-                waiting = name
-            expanded.append(f"--{full}{flag[2]}{value or ''}")
-        elif flag and long and name in SHORT:
-            expanded.append(f"--{SHORT[name]}{flag[2]}{flag[3] or ''}")
-        else:
-            expanded.append(argument)
-    return expanded
-
-
-def _class_path(component: str, name: str) -> str:
-    table: dict[str, Any] = COMPONENTS[component][1]
-    if name in table:
-        return f"{table[name].__module__}.{table[name].__qualname__}"
-    if "." in name or name.startswith("{"):
-        return name
-    close = difflib.get_close_matches(name, table, n=1)
-    raise ValueError(
-        f"--{component} must be one of {', '.join(table)}, or the import path of a class, "
-        f"got {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
-    )
+# What is wrong with what the user asked for; anything else is a bug and keeps its traceback.
+USER_ERRORS = (ArgumentError, ValueError, MisconfigurationException, NonFiniteLossError)
 
 
 class BadgerCLI(LightningCLI):
@@ -122,14 +65,30 @@ class BadgerCLI(LightningCLI):
         )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
-        parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
-        parser.link_arguments("seed_everything", "model.agent.seed", compute_fn=int)
+        parser.link_arguments("seed_everything", "model.seed", compute_fn=stream_seed)
+        parser.link_arguments("seed_everything", "model.agent.seed", compute_fn=stream_seed)
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        known = LightningCLI.subcommands()
+        return {name: known[name] for name in SUBCOMMANDS}
+
+    def _parse_ckpt_path(self) -> None:
+        """A checkpoint may not change the configuration: Lightning would let it."""
 
     def before_instantiate_classes(self) -> None:
-        config = self.config[self.config.subcommand]
+        config = self.config[self.subcommand]
         if config.threads < 1:
-            self.parser.error(f"threads must be at least 1, got {config.threads}")
+            raise ValueError(f"threads must be at least 1, got {config.threads}")
+        if config.trainer.max_steps < 1 and config.trainer.max_steps != -1:
+            raise ValueError(
+                f"max_steps must be at least 1, or -1 for no end, got {config.trainer.max_steps}"
+            )
         torch.set_num_threads(config.threads)
+        self.writes = self.subcommand == "fit" and not config.trainer.fast_dev_run
+        if not self.writes:
+            self.save_config_callback = None
+            return
         self.run_dir = Path(choose_run_dir(config.run_dir, config.get("ckpt_path")))
         config.checkpoint.dirpath = str(self.run_dir / "checkpoints")
         config.trainer.default_root_dir = str(self.run_dir)
@@ -137,14 +96,24 @@ class BadgerCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         try:
             super().instantiate_classes()
+            self.model.configure_optimizers()  # refuses what it cannot work with
             checkpoint = self._get(self.config, "ckpt_path")
             if checkpoint is not None:
                 require_same_agent(checkpoint, self.model)
-        except ValueError as error:
-            self.parser.error(str(error))
+            if self.model.val_batches < self.trainer.world_size:
+                raise ValueError(
+                    "every process needs a validation batch, got val_batches="
+                    f"{self.model.val_batches} for {self.trainer.world_size} processes"
+                )
+        except BaseException:
+            if self.writes:
+                remove_if_empty(self.run_dir)
+            raise
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        if self._get(self.config, "trainer").logger in (None, True):
+        if not self.writes:
+            kwargs["logger"] = False
+        elif self._get(self.config, "trainer").logger in (None, True):
             # A resumed run goes on in the next version_*: a CSVLogger empties an old one.
             kwargs["logger"] = [
                 TensorBoardLogger(self.run_dir, name="", version=""),
@@ -153,101 +122,96 @@ class BadgerCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
     def before_fit(self) -> None:
-        if self.trainer.is_global_zero:
+        if self.writes and self.trainer.is_global_zero:
             print(f"run folder: {self.run_dir}")
 
     def after_fit(self) -> None:
-        best = Path(self._get(self.config, "checkpoint").dirpath) / "best.ckpt"
-        wanted = self._get(self.config, "evaluate") and best.exists()
-        if wanted and self.trainer.is_global_zero and not self.trainer.fast_dev_run:
+        if not (self.writes and self.trainer.is_global_zero and self._get(self.config, "evaluate")):
+            return
+        best = self.run_dir / "checkpoints" / "best.ckpt"
+        if best.exists():
             print_evaluation(evaluate(str(best), folder=str(self.run_dir)))
             print(f"checkpoints, figures and numbers: {self.run_dir}")
 
 
 def choose_run_dir(run_dir: str | None, checkpoint: str | None) -> str:
-    """The folder of this run: as told, that of the checkpoint, or the next free one in runs/."""
-    if run_dir is None and checkpoint is not None:
-        run_dir = str(Path(checkpoint).resolve().parent.parent)
+    """The folder of this run: as told, that of the checkpoint, or a new one in runs/."""
+    if run_dir is None and checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":
+        run_dir = str(run_folder(checkpoint))
     if run_dir is None and "LOCAL_RANK" in os.environ:
         if RUN_DIR not in os.environ:
             raise ValueError("a run started by a launcher needs --run_dir, got none")
         run_dir = os.environ[RUN_DIR]
-    if run_dir is None:
-        taken = [int(path.name) for path in Path("runs").glob("*") if path.name.isdigit()]
-        run_dir = str(Path("runs") / str(max(taken, default=-1) + 1))
-    os.environ[RUN_DIR] = run_dir
-    return run_dir
+    os.environ[RUN_DIR] = run_dir or new_run_dir()
+    return os.environ[RUN_DIR]
 
 
-def last_checkpoint(arguments: Sequence[str]) -> str:
-    """The newest ``last.ckpt``, in the folder that ``--run_dir`` names or in all of runs/."""
-    told = [b for a, b in zip(arguments, arguments[1:], strict=False) if a == "--run_dir"]
-    told += [a.partition("=")[2] for a in arguments if a.startswith("--run_dir=")]
-    runs = [Path(told[-1])] if told else list(Path("runs").glob("*"))
-    found = [path for run in runs for path in run.glob("checkpoints/last.ckpt")]
-    if not found:
-        raise ValueError(
-            f"--ckpt_path last needs a run to resume, got none in {told[-1] if told else 'runs'}"
-        )
-    return str(max(found, key=lambda path: path.stat().st_mtime))
-
-
-def resolve_files(arguments: Sequence[str]) -> list[str]:
-    """``--config figure6`` to the preset's file, ``--ckpt_path last`` to the newest checkpoint.
-
-    Raises:
-        ValueError: when there is no such preset, run or checkpoint, or the checkpoint is bad.
-    """
-    resolved = list(arguments)
-    for index, argument in enumerate(arguments):
-        flag, separator, value = argument.partition("=")
-        if flag not in ("--config", "-c", "--ckpt_path"):
+def new_run_dir() -> str:
+    """Make the next free folder in runs/; runs that start together get different ones."""
+    taken = [int(path.name) for path in Path("runs").glob("*") if path.name.isdigit()]
+    for number in itertools.count(max(taken, default=-1) + 1):
+        try:
+            (Path("runs") / str(number)).mkdir(parents=True)
+        except FileExistsError:
             continue
-        if not separator:
-            if index + 1 == len(arguments):
-                continue
-            value = arguments[index + 1]
-        if flag == "--ckpt_path":
-            value = last_checkpoint(arguments) if value == "last" else value
-            read_checkpoint(value)
-        elif not Path(value).exists():
-            preset = CONFIGS / f"{Path(value).stem}.yaml"
-            if not preset.exists():
-                presets = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.yaml")))
-                raise ValueError(f"--config must be a file or one of {presets}, got {value!r}")
-            value = str(preset)
-        if separator:
-            resolved[index] = f"{flag}={value}"
-        else:
-            resolved[index + 1] = value
-    return resolved
+        return str(Path("runs") / str(number))
+    raise AssertionError("numbers never end")
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Leave nothing behind of a run that did not begin."""
+    for path in (folder, folder.parent) if folder.parent == Path("runs") else (folder,):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def stream_seed(seed: bool | int) -> int:
+    """The seed of the task stream: that of everything else."""
+    if isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"seed must be a number, not negative, got {seed}")
+    return seed
+
+
+SAYS_NOTHING = re.compile(
+    "Does not validate against any of|Subtypes:|Errors:|Given value type:|"
+    "Given value: (Namespace|NestedArg)|Expected a <class 'NoneType'>|Expected a path but"
+)
+"""Lines with which jsonargparse says that a value was not of some other type either."""
 
 
 def fit_main(arguments: Sequence[str] | None = None) -> None:
     """Train an agent: ``python scripts/fit.py --topology random``."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    command, rest = "fit", arguments
+    if arguments and arguments[0] in SUBCOMMANDS:
+        command, *rest = arguments
+    elif set(HELP) & set(arguments):
+        print(overview())
+        return
     quieten()
     try:
-        arguments = expand(resolve_files(arguments))
-        if not arguments or arguments[0] not in (*SUBCOMMANDS, "-h", "--help"):
-            arguments = ["fit", *arguments]
-        # LightningCLI re-reads sys.argv in the processes that DDP starts; keep one truth.
-        sys.argv[1:] = arguments
+        if asked := component_help(rest):
+            print(asked)
+            return
+        # LightningCLI reads sys.argv, and so do the processes that DDP starts; keep one truth.
+        sys.argv[1:] = [command, *expand(resolve_files(rest))]
         BadgerCLI(
             MetaLearner,
             seed_everything_default=0,
             auto_configure_optimizers=False,
             save_config_kwargs={"overwrite": True},
             parser_kwargs={
-                command: {
-                    "default_config_files": [str(CONFIGS / "fit.yaml")],
-                    # The generated usage is two screens long and would hide the error under it.
-                    "usage": f"%(prog)s [options], see 'fit.py {command} --help'",
-                }
-                for command in SUBCOMMANDS
+                "exit_on_error": False,
+                **{
+                    name: {
+                        "default_config_files": [str(CONFIGS / "fit.yaml")],
+                        "exit_on_error": False,
+                    }
+                    for name in SUBCOMMANDS
+                },
             },
         )
-    except (ValueError, NonFiniteLossError) as error:
+    except USER_ERRORS as error:
         fail(error)
 
 
@@ -256,16 +220,35 @@ def evaluate_main(arguments: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     torch.set_num_threads(1)
     try:
-        result = auto_cli(evaluate, args=expand(arguments, long=False), as_positional=True)
-    except ValueError as error:
+        if asked := component_help(arguments):
+            print(asked)
+            return
+        expanded = expand(arguments, long=False)
+        result = auto_cli(evaluate, args=expanded, as_positional=True, exit_on_error=False)
+    except USER_ERRORS as error:
         fail(error)
     print_evaluation(result)
 
 
 def fail(error: Exception) -> None:
     """Say what is wrong on one screen and leave."""
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {plain(str(error))}", file=sys.stderr)
+    if isinstance(error, ArgumentError):
+        print("-h shows the flags, --topology.help random the arguments of one", file=sys.stderr)
     raise SystemExit(2)
+
+
+def plain(message: str) -> str:
+    """An error without what jsonargparse adds where a value may be of several types."""
+    kept = []
+    for line in message.splitlines():
+        line = line.strip().removeprefix("- ")
+        line = re.sub(
+            r"^Call to compute_fn of link .* failed: |\. Got value: Namespace.*", "", line
+        )
+        if line and not SAYS_NOTHING.match(line):
+            kept.append(line)
+    return "\n  ".join(kept)
 
 
 def quieten() -> None:

@@ -127,6 +127,7 @@ def test_a_loaded_agent_lives_on_a_graph_it_never_saw(path: Path) -> None:
     assert not torch.allclose(actions(agent), before)
 
 
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
 @pytest.mark.parametrize("accumulated", [1, 2])
 def test_training_goes_on_to_the_same_bits(
     tiny_learner: Make, fit: Fit, tmp_path: Path, accumulated: int

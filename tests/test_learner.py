@@ -78,6 +78,17 @@ def test_validation_is_the_mean_error_of_the_last_step(tiny_learner: Make, tmp_p
     assert again == measured
 
 
+def test_what_is_logged_is_what_happened(tiny_learner: Make, fit: Fit) -> None:
+    learner, twin = tiny_learner(), tiny_learner()
+    logged = fit(learner, 1, log_every_n_steps=1).callback_metrics
+    loss = twin.rollout(next(iter(TaskStream(0)))).loss
+    assert logged["train/error"].item() == pytest.approx(loss[-1].mean().item())
+    assert logged["train/meta_loss"].item() == pytest.approx(loss[2:].mean().item())
+    gradients = torch.autograd.grad(loss[2:].mean(), tuple(twin.parameters()))
+    norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+    assert logged["train/gradient_norm"].item() == pytest.approx(norm.item(), rel=1e-5)
+
+
 def test_a_rollout_is_a_function_of_its_seed(tiny_learner: Make) -> None:
     learner = tiny_learner()
     first, again, other = (learner.rollout(seed).loss for seed in (5, 5, 6))

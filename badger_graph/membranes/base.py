@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from badger_graph.typing import Observation
 
-
 Speak = Callable[[Tensor], Tensor]
 """States in, ``[..., H]``, and what their experts say out, ``[..., 1]``: an expert policy's own."""
 

@@ -81,13 +81,13 @@ class HardwiredMembrane(Membrane):
     def act(
         self, hidden: Float[Tensor, "B N H"], speak: Speak, num_outputs: int
     ) -> Float[Tensor, "B d"]:
-        return speak(hidden[:, :num_outputs]).squeeze(-1)
+        return speak(hidden[:, :num_outputs].flatten(0, 1)).view(-1, num_outputs)
 
     def _feedback(self, feedback: Float[Tensor, " B"], num_experts: int) -> Float[Tensor, "B N"]:
         if self.readers == "all":
             return feedback[:, None].expand(-1, num_experts)
         if self.readers == "one":
             return F.pad(feedback[:, None], (0, num_experts - 1))
-        heard = torch.zeros(num_experts, device=feedback.device)
+        heard = feedback.new_zeros(num_experts)
         heard[self.readers] = 1.0
         return feedback[:, None] * heard

@@ -1,0 +1,220 @@
+"""What a user types: short flags, names, presets and checkpoints to what the parsers take."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from badger_graph.membranes import MEMBRANES
+from badger_graph.outer.checkpoint import read_checkpoint
+from badger_graph.outer.losses import META_LOSSES
+from badger_graph.policies import POLICIES
+from badger_graph.tasks import TASKS
+from topologies import TOPOLOGIES
+
+Table = Mapping[str, Callable[..., Any]]
+
+COMPONENTS: dict[str, tuple[str, Table]] = {
+    "topology": ("model.agent.topology", TOPOLOGIES),
+    "policy": ("model.agent.policy", POLICIES),
+    "membrane": ("model.agent.membrane", MEMBRANES),
+    "task": ("model.task", TASKS),
+    "meta_loss": ("model.meta_loss", META_LOSSES),
+}
+"""Short flags that name a class: where it goes and what it may be."""
+
+SHORT = {
+    "num_experts": "model.num_experts",
+    "num_outputs": "model.num_outputs",
+    "num_steps": "model.num_steps",
+    "rounds": "model.agent.rounds",
+    "batch_size": "model.batch_size",
+    "optimizer": "model.optimizer",
+    "seed": "seed_everything",
+    "max_steps": "trainer.max_steps",
+    "devices": "trainer.devices",
+}
+"""Other short flags and what they stand for."""
+
+PACKAGE = Path(__file__).parent
+CONFIGS = next(path for path in (PACKAGE / "configs", PACKAGE.parent / "configs") if path.exists())
+
+
+def expand(arguments: Sequence[str], long: bool = True) -> list[str]:
+    """Short flags to full ones: ``--topology random`` to ``--model.agent.topology <class>``.
+
+    Args:
+        arguments: what the user typed.
+        long: whether flags get their full path, or keep their names (only classes are named).
+
+    Raises:
+        ValueError: for a name that no component has; lists those that exist.
+    """
+    expanded: list[str] = []
+    waiting = None
+    for argument in arguments:
+        flag = re.fullmatch(r"--(\w+)((?:\.\w+)*)(=.*)?", argument, re.DOTALL)
+        name = flag[1] if flag else ""
+        if waiting is not None:
+            expanded.append(_class_path(waiting, argument))
+            waiting = None
+        elif flag and name in COMPONENTS:
+            full = COMPONENTS[name][0] if long else name
+            value = flag[3]
+            if value is not None and not flag[2]:
+                value = "=" + _class_path(name, value[1:])
+            elif not flag[2]:
+                waiting = name
+            expanded.append(f"--{full}{flag[2]}{value or ''}")
+        elif flag and long and name in SHORT:
+            expanded.append(f"--{SHORT[name]}{flag[2]}{flag[3] or ''}")
+        else:
+            expanded.append(argument)
+    return expanded
+
+
+def _class_path(component: str, name: str) -> str:
+    table = COMPONENTS[component][1]
+    if name in table:
+        return f"{table[name].__module__}.{table[name].__qualname__}"
+    if re.fullmatch(r"\w+(\.\w+)+|\{.*\}", name, re.DOTALL):
+        return name
+    close = difflib.get_close_matches(name, table, n=1)
+    raise ValueError(
+        f"--{component} must be one of {', '.join(table)}, or the import path of a class, "
+        f"got {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+    )
+
+
+def resolve_files(arguments: Sequence[str]) -> list[str]:
+    """Presets and checkpoints to files.
+
+    ``--config figure6`` becomes the preset's file, ``--ckpt_path last`` the newest checkpoint. A
+    run that is resumed starts from its own configuration; what the user typed comes on top.
+
+    Raises:
+        ValueError: when there is no such preset, run or checkpoint, or the checkpoint is bad.
+    """
+    resolved = list(arguments)
+    checkpoint = None
+    for flag, value, place in _values(arguments, "--config", "-c", "--ckpt_path"):
+        if flag == "--ckpt_path":
+            value = checkpoint = _find_checkpoint(value, arguments)
+        else:
+            value = _find_config(value)
+        resolved[place] = f"{flag}={value}" if arguments[place].startswith("-") else value
+    config = run_folder(checkpoint) / "config.yaml" if checkpoint else None
+    if config is not None and config.is_file():
+        resolved = [f"--config={config}", *resolved]
+    return resolved
+
+
+def run_folder(checkpoint: str) -> Path:
+    """The folder of the run that wrote a checkpoint, or the one that holds it."""
+    folder = Path(checkpoint).resolve().parent
+    return folder.parent if folder.name == "checkpoints" else folder
+
+
+def _values(arguments: Sequence[str], *flags: str) -> Iterator[tuple[str, str, int]]:
+    """Every flag among these with its value and where in the arguments the value stands."""
+    for place, argument in enumerate(arguments):
+        flag, separator, value = argument.partition("=")
+        if flag in flags and separator:
+            yield flag, value, place
+        elif flag in flags and place + 1 < len(arguments):
+            yield flag, arguments[place + 1], place + 1
+
+
+def _find_config(name: str) -> str:
+    if Path(name).is_file():
+        return name
+    presets = {path.stem: str(path) for path in sorted(CONFIGS.glob("*.yaml"))}
+    if name not in presets:
+        raise ValueError(f"--config must be a file or one of {', '.join(presets)}, got {name!r}")
+    return presets[name]
+
+
+def _find_checkpoint(name: str, arguments: Sequence[str]) -> str:
+    """A checkpoint by its path, or the newest ``last.ckpt``: of ``--run_dir``, or of all runs."""
+    if name == "last":
+        told = [value for _, value, _ in _values(arguments, "--run_dir")]
+        runs = [Path(told[-1])] if told else list(Path("runs").glob("*"))
+        found = [path for run in runs for path in run.glob("checkpoints/last.ckpt")]
+        if not found:
+            raise ValueError(
+                "--ckpt_path last needs a run to resume, "
+                f"got none in {told[-1] if told else 'runs'}"
+            )
+        name = str(max(found, key=lambda path: path.stat().st_mtime))
+    read_checkpoint(name)
+    return name
+
+
+def overview() -> str:
+    """The short help: the flags that one needs, and where to find the others."""
+    presets = ", ".join(sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+    names = "\n".join(
+        f"  --{component:<10} {', '.join(table)}" for component, (_, table) in COMPONENTS.items()
+    )
+    short = "\n".join(f"  --{name:<12} --{full}" for name, full in SHORT.items())
+    return f"""usage: fit.py [fit | validate] [options]
+
+Train an agent:        fit.py --topology random --topology.k 4 --seed 1
+Go on with a run:      fit.py --ckpt_path last
+Evaluate an agent:     evaluate.py runs/0/checkpoints/best.ckpt --topology ring
+
+What an agent is made of, by name; --topology.help says what there is, --topology.help random
+what its arguments are:
+{names}
+
+Short for:
+{short}
+
+  --config PRESET      {presets}; or a file, several on top of each other
+  --print_config       show all settings and stop
+  --run_dir FOLDER     where to write, instead of the next free runs/<number>
+  --evaluate false     no table and figures after the fit
+  --threads 1          CPU threads of each process
+
+fit --help lists every option, fit.yaml explains the defaults: {CONFIGS / "fit.yaml"}"""
+
+
+def component_help(arguments: Sequence[str]) -> str | None:
+    """What ``--topology.help [NAME]`` asks for, or None when nothing of the kind is asked.
+
+    Raises:
+        ValueError: for a name that is not in the table.
+    """
+    for component, (_, table) in COMPONENTS.items():
+        flag = f"--{component}.help"
+        if not any(argument.partition("=")[0] == flag for argument in arguments):
+            continue
+        asked = [value for _, value, _ in _values(arguments, flag) if not value.startswith("-")]
+        if not asked:
+            names = "\n".join(f"  {name:<14} {_summary(table[name])}" for name in table)
+            return f"--{component} takes one of\n\n{names}"
+        _class_path(component, asked[0])
+        if asked[0] in table:
+            return f"--{component} {asked[0]}\n\n{_description(component, table[asked[0]])}"
+    return None
+
+
+def _summary(make: Callable[..., Any]) -> str:
+    return str(inspect.getdoc(make)).partition("\n")[0]
+
+
+def _description(component: str, make: Callable[..., Any]) -> str:
+    flags = [
+        f"  --{component}.{parameter.name} ({parameter.annotation}, "
+        + (
+            "required)"
+            if parameter.default is parameter.empty
+            else f"by default {parameter.default})"
+        )
+        for parameter in inspect.signature(make).parameters.values()
+    ]
+    return "\n".join([str(inspect.getdoc(make)), "", *flags]).rstrip()
