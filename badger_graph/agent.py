@@ -92,12 +92,15 @@ class BadgerAgent(nn.Module):
         self.initial_state = initial_state
         self.seed = seed
         self.executor = executor
-        self._wiring: Wiring | None = None
-        self._identifier: Tensor | None = None
+        self._prepared: tuple[Executor, Wiring | None] = (executor, None)
 
     @property
     def device(self) -> torch.device:
         return next(self.policy.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.policy.parameters()).dtype
 
     def reset(
         self,
@@ -120,9 +123,11 @@ class BadgerAgent(nn.Module):
                 raise ValueError(f"{name} must be at least 1, got {size}")
         self.membrane.check(num_experts, num_outputs)
         device = self.device
-        hidden = self._born_hidden(batch_size, num_experts, generator)
-        identifier = self._born_identifier(batch_size, num_experts, generator)
-        wiring = self._prepare(self.topology(hidden, generator), batch_size, num_experts)
+        hidden = self._initial_hidden(batch_size, num_experts, generator)
+        identifier = self._initial_identifier(batch_size, num_experts, generator)
+        drawn = self.topology(hidden, generator)
+        # A copy: whoever edits the graph must not edit what the topology keeps.
+        wiring = self._prepare(drawn, batch_size, num_experts).copied()
         nodes = batch_size * num_experts
         graph = Batch(
             hidden=hidden.view(nodes, -1),
@@ -130,7 +135,7 @@ class BadgerAgent(nn.Module):
             edge_index=wiring.edges.index,
             edge_weight=wiring.edges.weight,
             wiring=wiring,
-            action=torch.zeros(batch_size, num_outputs, device=device),
+            action=hidden.new_zeros(batch_size, num_outputs),
             batch=torch.arange(batch_size, device=device).repeat_interleave(
                 num_experts, output_size=nodes
             ),
@@ -169,37 +174,38 @@ class BadgerAgent(nn.Module):
 
     def _prepare(self, edges: Edges, batch_size: int, num_experts: int) -> Wiring:
         # A topology drawn once returns the same tensors at every reset: prepare them once.
-        if self._wiring is not None and self._wiring.describes(edges.index, edges.weight):
-            return self._wiring
-        wiring = prepare(edges, batch_size, num_experts, self.executor)
-        # Learned weights would keep their whole rollout alive.
-        self._wiring = None if edges.weight.requires_grad else wiring
+        executor, wiring = self._prepared
+        known = wiring is not None and wiring.describes(edges.index, edges.weight)
+        if wiring is None or not known or executor != self.executor:
+            edges = Edges(edges.index, edges.weight.to(self.dtype))
+            # What is kept must be fit for training, even if first used in inference mode.
+            with torch.inference_mode(False):
+                wiring = prepare(edges, batch_size, num_experts, self.executor)
+            if not edges.weight.requires_grad:  # else their whole rollout would be kept alive
+                self._prepared = (self.executor, wiring)
         return wiring
 
-    def _born_hidden(
+    def _initial_hidden(
         self, batch_size: int, num_experts: int, generator: torch.Generator | None
     ) -> Float[Tensor, "B N H"]:
         shape = (batch_size, num_experts, self.policy.hidden_size)
         if self.initial_state == "zero":
-            return torch.zeros(shape, device=self.device)
-        return torch.rand(shape, generator=generator, device=self.device) * 2 - 1
+            return torch.zeros(shape, device=self.device, dtype=self.dtype)
+        uniform = torch.rand(shape, generator=generator, device=self.device, dtype=self.dtype)
+        return uniform * 2 - 1
 
-    def _born_identifier(
+    def _initial_identifier(
         self, batch_size: int, num_experts: int, generator: torch.Generator | None
     ) -> Float[Tensor, "V I"]:
-        size = self.policy.identifier_size
+        device, dtype = self.device, self.dtype
+        shape = (batch_size * num_experts, self.policy.identifier_size)
         if self.identifiers == "none":
-            return torch.zeros(batch_size * num_experts, size, device=self.device)
+            return torch.zeros(shape, device=device, dtype=dtype)
         if self.identifiers == "random":
-            shape = (batch_size * num_experts, size)
-            return torch.randn(shape, generator=generator, device=self.device)
-        known = self._identifier
-        if known is None or len(known) != num_experts or known.device != self.device:
-            # NumPy fills row by row, so expert n keeps its identifier when N changes.
-            rows = np.random.default_rng(self.seed).standard_normal((num_experts, size))
-            known = torch.from_numpy(rows).float().to(self.device)
-            self._identifier = known
-        return known.repeat(batch_size, 1)
+            return torch.randn(shape, generator=generator, device=device, dtype=dtype)
+        # NumPy fills row by row, so expert n keeps its identifier when N changes.
+        rows = np.random.default_rng(self.seed).standard_normal((num_experts, shape[1]))
+        return torch.from_numpy(rows).to(device, dtype).repeat(batch_size, 1)
 
 
 def split(graph: Batch) -> list[Data]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from badger_graph.membranes import MEMBRANES
-from badger_graph.outer.checkpoint import read_checkpoint
+from badger_graph.outer.checkpoint import read_checkpoint, run_folder
 from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
 from badger_graph.tasks import TASKS
@@ -111,12 +111,6 @@ def resolve_files(arguments: Sequence[str]) -> list[str]:
     if config is not None and config.is_file():
         resolved = [f"--config={config}", *resolved]
     return resolved
-
-
-def run_folder(checkpoint: str) -> Path:
-    """The folder of the run that wrote a checkpoint, or the one that holds it."""
-    folder = Path(checkpoint).resolve().parent
-    return folder.parent if folder.name == "checkpoints" else folder
 
 
 def _values(arguments: Sequence[str], *flags: str) -> Iterator[tuple[str, str, int]]:

@@ -28,10 +28,14 @@ from badger_graph.arguments import (
     expand,
     overview,
     resolve_files,
-    run_folder,
 )
 from badger_graph.evaluation import evaluate, print_evaluation
-from badger_graph.outer.checkpoint import require_same_agent
+from badger_graph.outer.checkpoint import (
+    LastCheckpoint,
+    require_same_agent,
+    require_same_optimizer,
+    run_folder,
+)
 from badger_graph.outer.learner import MetaLearner, NonFiniteLossError
 
 __all__ = ["SHORT", "BadgerCLI", "evaluate_main", "expand", "fit_main"]
@@ -64,6 +68,7 @@ class BadgerCLI(LightningCLI):
             "--evaluate", type=bool, default=True, help="evaluate and draw after the fit"
         )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.link_arguments("seed_everything", "model.seed", compute_fn=stream_seed)
         parser.link_arguments("seed_everything", "model.agent.seed", compute_fn=stream_seed)
@@ -91,20 +96,19 @@ class BadgerCLI(LightningCLI):
             return
         self.run_dir = Path(choose_run_dir(config.run_dir, config.get("ckpt_path")))
         config.checkpoint.dirpath = str(self.run_dir / "checkpoints")
+        config.last_checkpoint.dirpath = config.checkpoint.dirpath
         config.trainer.default_root_dir = str(self.run_dir)
 
     def instantiate_classes(self) -> None:
         try:
             super().instantiate_classes()
-            self.model.configure_optimizers()  # refuses what it cannot work with
+            optimizer = self.model.configure_optimizers()  # refuses what it cannot work with
             checkpoint = self._get(self.config, "ckpt_path")
             if checkpoint is not None:
                 require_same_agent(checkpoint, self.model)
-            if self.model.val_batches < self.trainer.world_size:
-                raise ValueError(
-                    "every process needs a validation batch, got val_batches="
-                    f"{self.model.val_batches} for {self.trainer.world_size} processes"
-                )
+                if self.subcommand == "fit":
+                    require_same_optimizer(checkpoint, optimizer)
+            self.model.check_processes(self.trainer.world_size)
         except BaseException:
             if self.writes:
                 remove_if_empty(self.run_dir)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from torch import Tensor
 from badger_graph import plots
 from badger_graph.agent import split
 from badger_graph.baselines import SOLVERS, error_after_queries
-from badger_graph.outer.checkpoint import load_learner, read_checkpoint
+from badger_graph.outer.checkpoint import load_learner, read_checkpoint, run_folder
 from badger_graph.outer.config import to_config
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.rollout import Recorder, unroll
-from badger_graph.tasks import GuessingGame, GuessingTask
+from badger_graph.tasks import GuessingGame
 from topologies import Topology
 
 DRAWN_ROLLOUTS = 10
@@ -37,6 +38,7 @@ def evaluate(
     num_tasks: int = 256,
     seed: int = 1,
     baselines: bool = True,
+    figures: bool = True,
     folder: str | None = None,
 ) -> dict[str, Any]:
     """Evaluate a trained agent, frozen, on tasks it never saw, and draw what it does.
@@ -51,8 +53,9 @@ def evaluate(
         num_steps: another number of inner steps than trained on.
         num_tasks: how many tasks to evaluate on.
         seed: seed of the tasks.
-        baselines: whether to run the baselines on the same tasks.
-        folder: where to write; by default ``evaluation`` beside the folder of the checkpoint.
+        baselines: whether to run the baselines on the same tasks; only the guessing game has any.
+        figures: whether to draw.
+        folder: where to write; by default ``evaluation`` in the folder of the run.
 
     Returns:
         What ``evaluation.json`` holds.
@@ -62,22 +65,24 @@ def evaluate(
             rollout.
     """
     learner = load_learner(checkpoint)
+    sizes = {"num_experts": num_experts, "num_outputs": num_outputs, "num_steps": num_steps}
+    for name, size in {**sizes, "num_tasks": num_tasks}.items():
+        if size is not None and size < 1:
+            raise ValueError(f"{name} must be at least 1, got {size}")
+    if seed < 0:
+        raise ValueError(f"seed must not be negative, got {seed}")
     if topology is not None:
         learner.agent.topology = topology
-    if not isinstance(learner.task, GuessingGame):
-        raise ValueError(f"only the guessing game can be evaluated, got {type(learner.task)}")
-    if num_tasks < 1:
-        raise ValueError(f"num_tasks must be at least 1, got {num_tasks}")
-    sizes = {"num_experts": num_experts, "num_outputs": num_outputs, "num_steps": num_steps}
     for name, size in sizes.items():
-        if size is not None:  # 0 is wrong, and must be told so further down
-            setattr(learner, name, size)
+        setattr(learner, name, getattr(learner, name) if size is None else size)
     agent, family = learner.agent.eval(), learner.task
     generator = torch.Generator(agent.device).manual_seed(seed)
     task = family.sample(num_tasks, learner.num_outputs, generator)
     rollout = unroll(agent, task, learner.num_experts, learner.num_steps, generator)
+    if not rollout.loss.isfinite().all():
+        raise ValueError("the errors of an agent must be finite, got some that are not")
     errors = {"agent": rollout.loss.double().cpu().numpy()}
-    if baselines:
+    if baselines and isinstance(family, GuessingGame):
         errors |= baseline_errors(family, task.target, learner.num_steps, seed)
     result = {
         "checkpoint": str(checkpoint),
@@ -94,11 +99,12 @@ def evaluate(
             for name, table in errors.items()
         },
     }
-    out = Path(folder) if folder else Path(checkpoint).resolve().parent.parent / "evaluation"
+    out = Path(folder) if folder else run_folder(checkpoint) / "evaluation"
     out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps(result, indent=1))
-    np.savez_compressed(out / "rollouts.npz", **_record(learner, task, generator))
-    plots.save_all(out)
+    (out / "evaluation.json").write_text(json.dumps(result, indent=1, allow_nan=False))
+    np.savez_compressed(out / "rollouts.npz", allow_pickle=False, **_record(learner, generator))
+    if figures:
+        plots.save_all(out)
     return result
 
 
@@ -107,8 +113,9 @@ def baseline_errors(
 ) -> dict[str, np.ndarray]:
     """The error of every baseline after each number of queries, ``[num_queries, tasks]`` each.
 
-    A baseline sees the feedback that the agent sees (a scalar, in bins where the task has
-    bins) and is scored like the agent. The exact solver needs exact squared errors.
+    A baseline sees one scalar, the mean error, in bins where the task has bins, and is scored
+    like the agent. The exact solver is left out where it is not the limit: it needs exact
+    squared errors, and an agent that is told each output's own error knows more than it.
     """
 
     def error(guess: np.ndarray, target: np.ndarray) -> float:
@@ -118,11 +125,11 @@ def baseline_errors(
         return float(family.shown(torch.tensor(error(guess, target), dtype=torch.float64)))
 
     targets = target.double().cpu().numpy()
-    exact_feedback = family.error == "mse" and family.bins is None
+    exact = (family.error, family.feedback, family.bins) == ("mse", "scalar", None)
     return {
         solver.name: error_after_queries(solver(), targets, num_queries, feedback, error, seed)
         for name, solver in SOLVERS.items()
-        if (exact_feedback or name != "exact") and (name != "cma_es" or targets.shape[1] > 1)
+        if exact or name != "exact"
     }
 
 
@@ -142,13 +149,12 @@ def print_evaluation(result: dict[str, Any]) -> None:
     for query in sorted(q for q in shown if q <= num_steps):
         row = [_short(column[query - 1]) for column in result["errors"].values()]
         table.add_row(str(query), *row)
-    Console().print(table)
+    # In a pipe there is no width to keep to.
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
-def _record(
-    learner: MetaLearner, task: GuessingTask, generator: torch.Generator
-) -> dict[str, np.ndarray]:
-    few = GuessingTask(task.target[:DRAWN_ROLLOUTS], task.family)
+def _record(learner: MetaLearner, generator: torch.Generator) -> dict[str, np.ndarray]:
+    few = learner.task.sample(DRAWN_ROLLOUTS, learner.num_outputs, generator)
     recorder = Recorder(learner.agent)
     rollout = unroll(
         learner.agent, few, learner.num_experts, learner.num_steps, generator, probe=recorder

@@ -29,10 +29,20 @@ class Wiring(NamedTuple):
 
     edges: Edges
     blocks: Float[Tensor, "B N N"] | None
+    versions: tuple[int, int]
 
     def describes(self, edge_index: Tensor, edge_weight: Tensor) -> bool:
-        """Whether this was prepared from these very tensors, so that a rewired graph is noticed."""
-        return self.edges.index is edge_index and self.edges.weight is edge_weight
+        """Whether this was prepared from these very tensors, as they are now.
+
+        A graph that was rewired, by assignment or in place, is noticed.
+        """
+        same = self.edges.index is edge_index and self.edges.weight is edge_weight
+        return same and self.versions == (_version(edge_index), _version(edge_weight))
+
+    def copied(self) -> Wiring:
+        """The same for edges of its own, which may be changed without changing these."""
+        edges = Edges(self.edges.index.clone(), self.edges.weight.clone())
+        return Wiring(edges, self.blocks, (_version(edges.index), _version(edges.weight)))
 
 
 def prepare(edges: Edges, batch_size: int, num_experts: int, executor: Executor = "auto") -> Wiring:
@@ -43,7 +53,8 @@ def prepare(edges: Edges, batch_size: int, num_experts: int, executor: Executor 
             ``"auto"``: dense for agents of up to 64 experts.
     """
     dense = executor == "dense" or (executor == "auto" and num_experts <= DENSE_UP_TO)
-    return Wiring(edges, mean_blocks(edges, batch_size, num_experts) if dense else None)
+    blocks = mean_blocks(edges, batch_size, num_experts) if dense else None
+    return Wiring(edges, blocks, (_version(edges.index), _version(edges.weight)))
 
 
 def mean_blocks(edges: Edges, batch_size: int, num_experts: int) -> Float[Tensor, "B N N"]:
@@ -56,3 +67,8 @@ def mean_blocks(edges: Edges, batch_size: int, num_experts: int) -> Float[Tensor
     degree = weight.new_zeros(nodes).index_add(0, target, torch.ones_like(weight))
     blocks = blocks.view(nodes, num_experts) / degree.clamp(min=1)[:, None]
     return blocks.view(batch_size, num_experts, num_experts)
+
+
+def _version(tensor: Tensor) -> int:
+    # Tensors made in inference mode do not count how often they were changed.
+    return 0 if tensor.is_inference() else tensor._version

@@ -126,8 +126,10 @@ def compare_topologies(
     done = {(r["topology"], r["readers"], r["seed"], r["max_steps"]) for r in runs}
     wanted = [
         (topology, readers, seed, max_steps if readers == "all" else 2 * max_steps)
+        for only in ("all", "one")
         for seed in range(seeds)
         for readers, topology in KINDS
+        if readers == only
     ]
     with ThreadPoolExecutor(jobs) as pool:
         for run in pool.map(lambda job: train(*job), [job for job in wanted if job not in done]):

@@ -31,7 +31,16 @@ from properties import (
 )
 from torch import Tensor, nn
 
-from badger_graph import BadgerAgent, Edges, HardwiredMembrane, Observation, split
+from badger_graph import (
+    BadgerAgent,
+    Edges,
+    GRUPolicy,
+    GuessingGame,
+    HardwiredMembrane,
+    Observation,
+    split,
+    unroll,
+)
 from badger_graph.exchange import Executor, prepare
 from badger_graph.policies import POLICIES
 from topologies import (
@@ -537,3 +546,40 @@ def test_a_policy_for_another_membrane() -> None:
 )
 def test_settings_that_do_not_exist(setting: typing.Any, message: str) -> None:
     assert_refused(message, lambda: make(**setting))
+
+
+def test_editing_a_graph_in_place_is_noticed_and_leaves_the_topology_alone() -> None:
+    agent = BadgerAgent(GRUPolicy(), RandomTopology(k=2), HardwiredMembrane())
+    untouched = agent.reset(2, 5, 1)
+    cut = agent.reset(2, 5, 1)
+    cut.edge_weight.zero_()
+    alone = BadgerAgent(agent.policy, IsolatedTopology(), agent.membrane).reset(2, 5, 1)
+    observation = Observation(torch.rand(2), torch.rand(2, 1))
+    for _ in range(2):
+        cut, _ = agent(cut, observation)
+        alone, _ = agent(alone, observation)
+        untouched, _ = agent(untouched, observation)
+    assert torch.allclose(cut.hidden, alone.hidden, atol=1e-6)
+    assert not torch.allclose(untouched.hidden, alone.hidden, atol=1e-6)
+    assert agent.reset(2, 5, 1).edge_weight.all()
+
+
+def test_training_goes_on_after_inference_mode() -> None:
+    agent = BadgerAgent(GRUPolicy(), RandomTopology(k=2), HardwiredMembrane())
+    task = GuessingGame().sample(2, 1)
+    with torch.inference_mode():
+        unroll(agent, task, 5, 2)
+    unroll(agent, task, 5, 2).loss.mean().backward()
+
+
+def test_another_executor_is_heeded_at_the_next_reset() -> None:
+    agent = BadgerAgent(GRUPolicy(), RandomTopology(k=2), HardwiredMembrane())
+    assert agent.reset(2, 5, 1).wiring.blocks is not None
+    agent.executor = "reference"
+    assert agent.reset(2, 5, 1).wiring.blocks is None
+
+
+def test_an_agent_can_be_turned_to_double_precision() -> None:
+    agent = BadgerAgent(GRUPolicy(), RandomTopology(k=2), HardwiredMembrane()).double()
+    rollout = unroll(agent, GuessingGame().sample(2, 1), 5, 2)
+    assert rollout.action.dtype == rollout.graph.hidden.dtype == torch.float64

@@ -121,7 +121,7 @@ def test_expert_j_speaks_for_output_j() -> None:
 
     action = HardwiredMembrane().act(hidden, speak, 2)
     assert action.tolist() == [[0.0, 30.0], [120.0, 150.0]]
-    assert torch.equal(asked[0], hidden[:, :2])
+    assert torch.equal(asked[0], hidden[:, :2].flatten(0, 1))
 
 
 def test_one_expert_for_every_output() -> None:

@@ -34,6 +34,7 @@ class HardwiredMembrane(Membrane):
     """
 
     percept_size: ClassVar[int] = 4
+    _reads: Tensor
 
     def __init__(
         self,
@@ -50,6 +51,8 @@ class HardwiredMembrane(Membrane):
         self.readers = readers
         self.see_action = see_action
         self.see_role = see_role
+        reads = torch.tensor(readers if isinstance(readers, list) else [])
+        self.register_buffer("_reads", reads, persistent=False)
 
     def check(self, num_experts: int, num_outputs: int) -> None:
         if not 1 <= num_outputs <= num_experts:
@@ -88,6 +91,5 @@ class HardwiredMembrane(Membrane):
             return feedback[:, None].expand(-1, num_experts)
         if self.readers == "one":
             return F.pad(feedback[:, None], (0, num_experts - 1))
-        heard = feedback.new_zeros(num_experts)
-        heard[self.readers] = 1.0
-        return feedback[:, None] * heard
+        reads = torch.isin(torch.arange(num_experts, device=feedback.device), self._reads)
+        return feedback[:, None] * reads

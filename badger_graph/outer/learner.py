@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from badger_graph.agent import BadgerAgent
 from badger_graph.outer.config import to_config
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
-from badger_graph.outer.stream import TaskStream, validation_seeds
+from badger_graph.outer.stream import DealtSeeds, TaskStream, validation_seeds
 from badger_graph.rollout import Rollout, unroll
 from badger_graph.tasks import TaskFamily
 
@@ -101,7 +101,7 @@ class MetaLearner(LightningModule):
         rollout = self.rollout(seed)
         meta_loss = self.meta_loss(rollout.loss)
         self._require_finite(meta_loss, "meta-loss")
-        if self.global_step % self.trainer.log_every_n_steps == 0:
+        if self._logs_now():
             error = rollout.loss[-1].mean().detach()
             self.log("train/error", error, batch_size=self.batch_size)
             self.log("train/meta_loss", meta_loss.detach(), batch_size=self.batch_size)
@@ -111,7 +111,7 @@ class MetaLearner(LightningModule):
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         self._require_finite(norm, "gradient")
-        if self.global_step % self.trainer.log_every_n_steps == 0:
+        if self._logs_now():
             self.log("train/gradient_norm", norm, batch_size=self.batch_size)
 
     def validation_step(self, seed: int, batch_idx: int) -> None:
@@ -126,13 +126,21 @@ class MetaLearner(LightningModule):
 
     def val_dataloader(self) -> DataLoader[int]:
         world_size = self.trainer.world_size
-        if self.val_batches < world_size:
-            raise ValueError(
-                "every process needs a validation batch, "
-                f"got val_batches={self.val_batches} for {world_size} processes"
-            )
+        self.check_processes(world_size)
         seeds = validation_seeds(self.seed, self.val_batches, self.global_rank, world_size)
-        return DataLoader(seeds, batch_size=None)  # type: ignore[arg-type]
+        return DataLoader(DealtSeeds(seeds), batch_size=None)
+
+    def check_processes(self, num_processes: int) -> None:
+        """Refuse to deal out the validation batches unevenly: Lightning would drop some.
+
+        Raises:
+            ValueError: when ``val_batches`` is no multiple of the number of processes.
+        """
+        if self.val_batches % num_processes:
+            raise ValueError(
+                "val_batches must be a multiple of the number of processes, "
+                f"got val_batches={self.val_batches} for {num_processes} processes"
+            )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return self.optimizer(self.parameters())
@@ -147,11 +155,17 @@ class MetaLearner(LightningModule):
             "num_outputs": self.num_outputs,
             "num_steps": self.num_steps,
             "batch_size": self.batch_size,
+            "detach_every": self.detach_every,
             "seed": self.seed,
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[CONFIG_KEY] = self.config()
+
+    def _logs_now(self) -> bool:
+        # Loggers write what was logged last, at the end of every log_every_n_steps steps.
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return every > 0 and (self.global_step + 1) % every == 0
 
     def _require_finite(self, value: Tensor, name: str) -> None:
         if not torch.isfinite(value):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from badger_graph.outer.learner import MetaLearner
 
 
 class OuterLoopBar(ProgressBar):
@@ -30,39 +32,55 @@ class OuterLoopBar(ProgressBar):
         if not self._console.is_terminal or self._console.quiet:
             return
         self._bar = Progress(
-            TextColumn("outer step {task.completed}/{task.total}"),
+            TextColumn("outer step {task.completed}{task.fields[end]}"),
             BarColumn(),
             TextColumn("{task.fields[status]}"),
             TimeRemainingColumn(),
             console=self._console,
         )
+        endless = trainer.max_steps < 0
         self._task = self._bar.add_task(
-            "", total=trainer.max_steps, completed=trainer.global_step, status=""
+            "",
+            total=None if endless else trainer.max_steps,
+            completed=trainer.global_step,
+            end="" if endless else f"/{trainer.max_steps}",
+            status="",
         )
         self._bar.start()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._bar is not None and trainer.global_step % 5 == 0:
-            self._bar.update(
-                self._task,
-                completed=trainer.global_step,
-                status=self._status(trainer, pl_module),
-            )
+        if trainer.global_step % 5 == 0:
+            self._update(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._bar is None and not trainer.sanity_checking and trainer.state.fn == "fit":
+        if trainer.sanity_checking or trainer.state.fn != "fit":
+            return
+        if self._bar is None:
             status = self._status(trainer, pl_module)
             self._console.print(f"outer step {trainer.global_step}: {status}", highlight=False)
+        self._update(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._update(trainer, pl_module)
         self._stop()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         self._stop()
+        if isinstance(exception, KeyboardInterrupt):
+            self._console.print(
+                f"interrupted at outer step {trainer.global_step}; "
+                "--ckpt_path last goes on from the last checkpoint",
+                highlight=False,
+            )
+
+    def _update(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._bar is not None:
+            status = self._status(trainer, pl_module)
+            self._bar.update(self._task, completed=trainer.global_step, status=status)
 
     def _stop(self) -> None:
         if self._bar is not None:
@@ -73,5 +91,6 @@ class OuterLoopBar(ProgressBar):
         started, first_step = self._started
         speed = (trainer.global_step - first_step) / max(time.monotonic() - started, 1e-9)
         error = trainer.callback_metrics.get("val/error")
-        shown = f"{float(error):.4f}" if error is not None else "not known yet"
-        return f"{speed:.1f} steps/s, error {shown} (chance {pl_module.task.chance:.3f})"
+        chance = cast(MetaLearner, pl_module).task.chance
+        shown = f"{float(error):.4g}" if error is not None else "not known yet"
+        return f"{speed:.1f} steps/s, error {shown} (chance {chance:.3f})"

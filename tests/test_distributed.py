@@ -1,0 +1,95 @@
+"""Two processes on the CPU (gloo), from the command line; needs no network but the loopback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from command_line import FIT, call, load
+
+from badger_graph import load_learner
+from badger_graph.cli import fit_main
+from badger_graph.outer.stream import TRAINING, task_seed, validation_seeds
+
+STEPS, RATE = 3, 0.05
+
+SMALL = [
+    *("--config", "smoke", "--batch_size", "8", "--num_steps", "5", "--model.val_batches", "4"),
+    *("--optimizer", "SGD", "--trainer.gradient_clip_val", "null"),
+    *("--trainer.val_check_interval", str(STEPS), "--max_steps", str(STEPS)),
+]
+
+DISTRIBUTED = [
+    *("--devices", "2", "--trainer.accelerator", "cpu", "--trainer.strategy", "ddp"),
+    *("--trainer.log_every_n_steps", "1"),
+]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which two processes trained an agent, and what they printed."""
+    folder = tmp_path_factory.mktemp("distributed")
+    arguments = [*SMALL, "--optimizer.lr", str(RATE), *DISTRIBUTED]
+    done = subprocess.run(
+        [sys.executable, FIT, *arguments],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_gradients_are_those_of_one_process_on_the_joined_batch(
+    trained: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Which also shows that the processes live through different tasks: those of their rank."""
+    # One process that learns nothing has the weights that the two began with.
+    arguments = [*SMALL, "--optimizer.lr", "0", "--evaluate", "false", "--run_dir", "run"]
+    assert call(fit_main, *arguments, cwd=tmp_path).code == 0
+    learner = load_learner(tmp_path / "run/checkpoints/last.ckpt")
+
+    optimizer = torch.optim.SGD(learner.parameters(), lr=RATE)
+    for step in range(STEPS):
+        seeds = [task_seed(0, TRAINING, rank, step) for rank in (0, 1)]
+        losses = [learner.rollout(seed).loss for seed in seeds]
+        optimizer.zero_grad()
+        learner.meta_loss(torch.cat(losses, dim=1)).backward()
+        optimizer.step()
+
+    saved = load(trained[0] / "runs/0/checkpoints/last.ckpt")
+    assert saved["global_step"] == STEPS
+    for name, weight in learner.state_dict().items():
+        torch.testing.assert_close(saved["state_dict"][name], weight, rtol=1e-5, atol=1e-7)
+    with torch.no_grad():
+        errors = [learner.rollout(seed).loss[-1].mean() for seed in validation_seeds(0, 4)]
+    best = saved["callbacks"]["EarlyStopping{'monitor': 'val/error', 'mode': 'min'}"]["best_score"]
+    assert best.item() == pytest.approx(torch.stack(errors).mean().item(), rel=1e-5)
+
+
+def test_one_folder_one_evaluation(trained: tuple[Path, str]) -> None:
+    folder, printed = trained
+    assert [path.name for path in folder.iterdir()] == ["runs"]
+    assert [path.name for path in (folder / "runs").iterdir()] == ["0"]
+    assert printed.count("run folder: runs/0") == 1
+    assert printed.count("error after each number of queries") == 1
+    assert printed.count(f"outer step {STEPS}:") == 1
+    rows = (folder / "runs/0/logs/version_0/metrics.csv").read_text().splitlines()
+    assert len(rows) == 1 + STEPS + 1  # a header, a row for each step, a validation
+
+
+@pytest.mark.parametrize("val_batches", [1, 3])
+def test_validation_batches_are_dealt_out_evenly(tmp_path: Path, val_batches: int) -> None:
+    """Said before any process is started, so none waits for another."""
+    arguments = [*SMALL, *DISTRIBUTED, "--model.val_batches", val_batches]
+    refused = call(fit_main, *arguments, cwd=tmp_path)
+    assert refused.code == 2
+    assert "must be a multiple of the number of processes" in refused.err
+    assert f"got val_batches={val_batches} for 2 processes" in refused.err
+    assert not list(tmp_path.iterdir())
