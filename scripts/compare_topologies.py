@@ -1,10 +1,11 @@
 """Train on every kind of graph, with error bars: python scripts/compare_topologies.py.
 
 Every run is one call of ``fit.py`` with its defaults (N=16 experts guess d=4 numbers in T=20
-steps) and stops when it is solved. First all experts read the feedback, as by default; then only
-expert 0 does, so that the others must be told, and the control without communication must fail.
-Finished runs are kept in the JSON and not run again. The table goes to the screen and, as
-Markdown, beside the JSON.
+steps, all experts are told the error) and stops when it is solved. Where everybody is told the
+error, experts can agree on who guesses when without a word; the last two rows are the case where
+they cannot: three experts of whom only one is told (figure 6 of the paper), with and without
+communication. Finished runs are kept in the JSON and not run again. The table goes to the screen
+and, as Markdown, beside the JSON.
 """
 
 from __future__ import annotations
@@ -29,23 +30,22 @@ FIT = Path(__file__).with_name("fit.py")
 SOLVED = 0.002
 """Validation error from which a run counts as solved; chance is 1/3."""
 
-TOPOLOGIES = {
-    "random (4 in-links)": "random --topology.seed {seed}",
-    "layered": "layered",
-    "ring": "ring",
-    "complete": "complete",
-    "small-world": "networkx --topology.generator watts_strogatz_graph "
+RUNS = {
+    "random (4 in-links)": "--topology random --topology.seed {seed}",
+    "layered": "--topology layered",
+    "ring": "--topology ring",
+    "complete": "--topology complete",
+    "small-world": "--topology networkx --topology.generator watts_strogatz_graph "
     "--topology.kwargs.k=4 --topology.kwargs.p=0.1 --topology.seed {seed}",
-    "scale-free": "networkx --topology.generator barabasi_albert_graph "
+    "scale-free": "--topology networkx --topology.generator barabasi_albert_graph "
     "--topology.kwargs.m=2 --topology.seed {seed}",
-    "grid (4 x 4)": "networkx --topology.generator grid_2d_graph "
+    "grid (4 x 4)": "--topology networkx --topology.generator grid_2d_graph "
     "--topology.kwargs.m=4 --topology.kwargs.n=4",
-    "no communication": "isolated",
+    "no communication": "--topology isolated",
+    "figure 6: complete, one expert told": "--config figure6",
+    "figure 6: no communication, one expert told": "--config figure6 --topology isolated",
 }
-TOLD = ("random (4 in-links)", "complete", "no communication")
-"""The graphs to train with a single reader of the feedback as well."""
-
-KINDS = [("all", topology) for topology in TOPOLOGIES] + [("one", topology) for topology in TOLD]
+"""The rows of the table and what they tell ``fit.py``."""
 
 
 def run_alone(command: list[str]) -> float:
@@ -60,13 +60,12 @@ def run_alone(command: list[str]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def train(topology: str, readers: str, seed: int, max_steps: int) -> dict[str, Any]:
+def train(name: str, seed: int, max_steps: int) -> dict[str, Any]:
     """One run of ``fit.py``; what its validations say."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(FIT), "--run_dir", folder, "--evaluate", "false"]
-        command += ["--topology", *TOPOLOGIES[topology].format(seed=seed).split()]
-        command += ["--membrane", "hardwired", "--membrane.readers", readers]
-        command += ["--seed", str(seed), "--max_steps", str(max_steps)]
+        command += [*RUNS[name].format(seed=seed).split(), "--seed", str(seed)]
+        command += ["--max_steps", str(max_steps)]
         seconds = run_alone(command)
         with next(Path(folder).glob("logs/version_*/metrics.csv")).open() as file:
             rows = [row for row in csv.DictReader(file) if row["val/error"]]
@@ -74,8 +73,7 @@ def train(topology: str, readers: str, seed: int, max_steps: int) -> dict[str, A
     errors = [float(row["val/error"]) for row in rows]
     solved = [step for step, error in zip(steps, errors, strict=True) if error <= SOLVED]
     return {
-        "topology": topology,
-        "readers": readers,
+        "name": name,
         "seed": seed,
         "max_steps": max_steps,
         "steps": steps,
@@ -89,12 +87,12 @@ def train(topology: str, readers: str, seed: int, max_steps: int) -> dict[str, A
 def markdown(runs: list[dict[str, Any]]) -> str:
     """The runs as a table: one row a topology, error bars over seeds."""
     lines = [
-        "| topology | feedback read by | solved | outer steps to MSE ≤ 0.002 | best validation MSE "
+        "| topology | solved | outer steps to MSE ≤ 0.002 | best validation MSE "
         "| CPU seconds a run |",
-        "|---|---|---|---|---|---|",
+        "|---|---|---|---|---|",
     ]
-    for readers, topology in KINDS:
-        group = [r for r in runs if (r["readers"], r["topology"]) == (readers, topology)]
+    for name in RUNS:
+        group = [run for run in runs if run["name"] == name]
         if group:
             errors = [run["best_error"] for run in group]
             bar = statistics.stdev(errors) / math.sqrt(len(errors)) if len(errors) > 1 else 0.0
@@ -102,8 +100,7 @@ def markdown(runs: list[dict[str, Any]]) -> str:
             needed = f"{statistics.median(steps):.0f} ({min(steps)}-{max(steps)})" if steps else "-"
             seconds = statistics.median(run["cpu_seconds"] for run in group)
             lines.append(
-                f"| {topology} | {'all experts' if readers == 'all' else 'one expert'} "
-                f"| {len(steps)} of {len(group)} | {needed} "
+                f"| {name} | {len(steps)} of {len(group)} | {needed} "
                 f"| {statistics.mean(errors):.4f} ± {bar:.4f} | {seconds:.0f} |"
             )
     return "\n".join(lines)
@@ -116,28 +113,22 @@ def compare_topologies(
 
     Args:
         seeds: runs of each kind.
-        max_steps: outer steps of a run at most; twice as many with a single reader.
+        max_steps: outer steps of a run at most.
         jobs: runs side by side, one thread each.
         out: where to keep the runs; the table goes beside it.
     """
     file = Path(out)
     file.parent.mkdir(parents=True, exist_ok=True)
     runs: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
-    done = {(r["topology"], r["readers"], r["seed"], r["max_steps"]) for r in runs}
-    wanted = [
-        (topology, readers, seed, max_steps if readers == "all" else 2 * max_steps)
-        for only in ("all", "one")
-        for seed in range(seeds)
-        for readers, topology in KINDS
-        if readers == only
-    ]
+    done = {(run["name"], run["seed"], run["max_steps"]) for run in runs}
+    wanted = [(name, seed, max_steps) for seed in range(seeds) for name in RUNS]
     with ThreadPoolExecutor(jobs) as pool:
         for run in pool.map(lambda job: train(*job), [job for job in wanted if job not in done]):
             runs.append(run)
             file.write_text(json.dumps(runs, indent=1))
             print(
-                f"{run['topology']}, feedback read by {run['readers']}, seed {run['seed']}: "
-                f"MSE {run['best_error']:.4f}, {run['cpu_seconds']:.0f} CPU s",
+                f"{run['name']}, seed {run['seed']}: MSE {run['best_error']:.4f}, "
+                f"{run['cpu_seconds']:.0f} CPU s",
                 flush=True,
             )
     table = markdown(sorted(runs, key=lambda run: run["seed"]))

@@ -1,0 +1,463 @@
+"""What a user types: understood, or refused on one screen before anything happens."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from command_line import call, load
+
+from badger_graph.arguments import COMPONENTS, CONFIGS, SHORT, expand, overview, resolve_files
+from badger_graph.cli import choose_run_dir, fit_main, new_run_dir, plain, remove_if_empty
+
+SMOKE = ["--config", "smoke", "--evaluate", "false"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a short run."""
+    folder = tmp_path_factory.mktemp("run")
+    result = call(fit_main, *SMOKE, "--run_dir", "run", cwd=folder)
+    assert result.code == 0, result.err
+    return folder / "run"
+
+
+def settings(*arguments: object, cwd: Path) -> dict[str, Any]:
+    result = call(fit_main, *arguments, "--print_config", cwd=cwd)
+    assert result.code == 0, result.err
+    return yaml.safe_load(result.out)
+
+
+# ------------------------------------------------------------------------------------ short flags
+
+RANDOM, RING = "topologies.random.RandomTopology", "topologies.hardwired.RingTopology"
+
+
+@pytest.mark.parametrize(
+    ("typed", "long", "short"),
+    [
+        ("", "", ""),
+        ("--topology ring", f"--model.agent.topology {RING}", f"--topology {RING}"),
+        ("--topology=ring", f"--model.agent.topology={RING}", f"--topology={RING}"),
+        (
+            "--topology random --topology.k 3",
+            f"--model.agent.topology {RANDOM} --model.agent.topology.k 3",
+            f"--topology {RANDOM} --topology.k 3",
+        ),
+        ("--topology.k=3", "--model.agent.topology.k=3", "--topology.k=3"),
+        ("--topology.kwargs.k 4", "--model.agent.topology.kwargs.k 4", "--topology.kwargs.k 4"),
+        (
+            "--topology my.own.Graph",
+            "--model.agent.topology my.own.Graph",
+            "--topology my.own.Graph",
+        ),
+        ("--seed 3", "--seed_everything 3", "--seed 3"),
+        ("--seed=3", "--seed_everything=3", "--seed=3"),
+        ("--devices 2", "--trainer.devices 2", "--devices 2"),
+        ("--optimizer.lr 0.1", "--model.optimizer.lr 0.1", "--optimizer.lr 0.1"),
+        ("--meta_loss.fraction=1", "--model.meta_loss.fraction=1", "--meta_loss.fraction=1"),
+        ("--rounds 2", "--model.agent.rounds 2", "--rounds 2"),
+        ("--trainer.max_time x --seeds 3 -c y", *["--trainer.max_time x --seeds 3 -c y"] * 2),
+        # A value that looks like a name is no name.
+        ("--run_dir topology", "--run_dir topology", "--run_dir topology"),
+    ],
+)
+def test_expand(typed: str, long: str, short: str) -> None:
+    assert expand(typed.split()) == long.split()
+    assert expand(typed.split(), long=False) == short.split()
+    # The processes that DDP starts expand what is expanded already.
+    assert expand(long.split()) == long.split()
+
+
+def test_expand_keeps_values_whole() -> None:
+    value = "{k: 4, p: 0.1,\n text: a=b}"
+    assert expand([f"--topology.kwargs={value}"]) == [f"--model.agent.topology.kwargs={value}"]
+    assert expand(["--topology.kwargs", value])[1] == value
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_name_is_found_again(component: str) -> None:
+    for name, made in COMPONENTS[component][1].items():
+        module, _, attribute = (
+            expand([f"--{component}={name}"])[0].partition("=")[2].rpartition(".")
+        )
+        assert getattr(importlib.import_module(module), attribute) is made
+
+
+def test_short_flags_set_what_they_say(tmp_path: Path) -> None:
+    values = {name: str(place + 5) for place, name in enumerate(SHORT) if name != "optimizer"}
+    flags = [part for name, value in values.items() for part in (f"--{name}", value)]
+    config = settings(*flags, "--optimizer", "SGD", "--num_outputs", 3, cwd=tmp_path)
+    for name, value in {**values, "num_outputs": "3"}.items():
+        found: Any = config
+        for key in SHORT[name].split("."):
+            found = found[key]
+        assert str(found) == value, name
+    assert config["model"]["optimizer"]["class_path"] == "torch.optim.SGD"
+
+
+def test_arguments_of_a_networkx_generator_one_by_one(tmp_path: Path) -> None:
+    flags = ["--topology", "networkx", "--topology.generator", "watts_strogatz_graph"]
+    one_by_one = settings(
+        *flags, "--topology.kwargs.k", 4, "--topology.kwargs.p", 0.1, cwd=tmp_path
+    )
+    at_once = settings(*flags, "--topology.kwargs", "{k: 4, p: 0.1}", cwd=tmp_path)
+    assert one_by_one == at_once
+    assert at_once["model"]["agent"]["topology"]["init_args"]["kwargs"] == {"k": 4, "p": 0.1}
+
+
+# ------------------------------------------------------------------------- presets and other files
+
+
+@pytest.mark.parametrize("preset", ["figure6", "figure6.yaml"])
+def test_what_is_printed_can_be_read_again(tmp_path: Path, preset: str) -> None:
+    if preset == "figure6.yaml":  # a file of the user's comes before a preset
+        (tmp_path / preset).write_text("model:\n  num_outputs: 2\n")
+    printed = settings("--config", preset, cwd=tmp_path)
+    assert printed["model"]["num_outputs"] == (3 if preset == "figure6" else 2)
+    (tmp_path / "printed.yaml").write_text(yaml.safe_dump(printed))
+    assert settings("--config", "printed.yaml", cwd=tmp_path) == printed
+    assert not (tmp_path / "runs").exists()
+
+
+def test_flags_come_on_top_of_presets_and_those_on_top_of_each_other(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("model: {num_steps: 7, num_outputs: 1}\n")
+    config = settings("--config", "smoke", "--config=mine.yaml", "--num_outputs=3", cwd=tmp_path)
+    sizes = [config["model"][f"num_{name}"] for name in ("experts", "steps", "outputs")]
+    assert sizes == [6, 7, 3]
+
+
+def test_resolve_files_of_a_run(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run.parent)
+    resolved = resolve_files(["--ckpt_path", "last", "--run_dir", "run", "--seed", "0"])
+    config = f"--config={run / 'config.yaml'}"
+    flags = ["--ckpt_path", "run/checkpoints/last.ckpt", "--run_dir", "run", "--seed", "0"]
+    assert resolved == [config, *flags]
+    assert resolve_files(["--run_dir=run", "--ckpt_path=last"])[1:] == [
+        "--run_dir=run",
+        "--ckpt_path=run/checkpoints/last.ckpt",
+    ]
+
+
+def test_last_is_the_newest_of_all_runs(run: Path, tmp_path: Path) -> None:
+    content = (run / "checkpoints" / "last.ckpt").read_bytes()
+    for number, age in (("0", 300), ("1", 100), ("2", 200)):
+        path = tmp_path / "runs" / number / "checkpoints" / "last.ckpt"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        os.utime(path, (10**9 - age, 10**9 - age))
+    config = settings("--config=smoke", "--ckpt_path=last", cwd=tmp_path)
+    assert config["ckpt_path"] == "runs/1/checkpoints/last.ckpt"
+
+
+# -------------------------------------------------------------------------------------------- help
+
+
+def test_short_help(tmp_path: Path) -> None:
+    for flags in (["-h"], ["--help"], ["--topology", "ring", "--help"]):
+        result = call(fit_main, *flags, cwd=tmp_path)
+        assert result.code == 0
+        assert result.out.strip() == overview().strip()
+    assert len(overview().splitlines()) < 45
+    for _, table in COMPONENTS.values():
+        assert all(name in overview() for name in table)
+    assert all(f"--{name} " in overview() for name in SHORT)
+    assert all(path.stem in overview() for path in CONFIGS.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("command", ["fit", "validate"])
+def test_full_help(tmp_path: Path, command: str) -> None:
+    result = call(fit_main, command, "--help", cwd=tmp_path)
+    assert result.code == 0
+    assert "--model.num_experts" in result.out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_help_on_components(tmp_path: Path, component: str) -> None:
+    table = COMPONENTS[component][1]
+    result = call(fit_main, f"--{component}.help", cwd=tmp_path)
+    assert result.code == 0
+    assert re.findall(r"^  (\w+) ", result.out, re.MULTILINE) == list(table)
+    for name, made in table.items():
+        out = call(fit_main, f"--{component}.help", name, cwd=tmp_path).out
+        assert out == call(fit_main, f"--{component}.help={name}", cwd=tmp_path).out
+        assert str(made.__doc__).splitlines()[0] in out
+    assert call(fit_main, f"--{component}.help", "nothing", cwd=tmp_path).code == 2
+
+
+def test_help_on_the_arguments_of_a_component(tmp_path: Path) -> None:
+    out = call(fit_main, "--topology.help", "networkx", cwd=tmp_path).out
+    assert "  --topology.generator (str, required)\n" in out
+    assert "  --topology.seed (int, by default 0)\n" in out
+
+
+# ------------------------------------------------------------------------------------- wrong input
+
+GRAPHS = {
+    "malformed.graphml": "<graphml",
+    "malformed.json": '{"nodes": [1',
+    "malformed.edgelist": "0 1\n2\n",
+    "empty.edgelist": "",
+    "small.edgelist": "0 1\n1 2\n2 0\n",
+    "none.json": json.dumps({"nodes": [], "edges": []}),
+    "graph.png": "0 1\n",
+}
+
+WRONG = {
+    "--topology rnadom": r"--topology must be one of random, .*got 'rnadom'; did you mean 'random'\?",
+    "--policy foo": "--policy must be one of gru, .*got 'foo'",
+    "--task=foo": "--task must be one of guessing, .*got 'foo'",
+    "--membrane foo": "--membrane must be one of hardwired, .*got 'foo'",
+    "--meta_loss last": "--meta_loss must be one of last_step, .*did you mean 'last_step'",
+    "--topology": "--model.agent.topology: expected one argument",
+    "--topology --num_steps 3": "--topology must be one of .*got '--num_steps'",
+    "--topology os.system": "os.system does not correspond to a subclass of Topology",
+    "--topology no.such.Graph": "no.such.Graph",
+    "--topology random --topology.k 16": "k must be less than .*got k=16 and 16 experts",
+    "--topology random --topology.k -1": "k must be at least 0, got -1",
+    "--topology random --topology.kk 3": "'kk' is not accepted",
+    "--topology random --topology.redraw often": "redraw",
+    "--topology erdos_renyi --topology.p 1.5": r"p must be a probability, .*got 1\.5",
+    "--num_outputs 17": "num_outputs=17 and num_experts=16",
+    "--num_experts 3": "got k=4 and 3 experts|num_outputs=4 and num_experts=3",
+    "--topology networkx": "required: generator",
+    "--topology networkx --topology.generator watts": "got 'watts'; close to it: watts_strogatz",
+    "--topology networkx --topology.generator cycle_graph --topology.kwargs {q:1}": (
+        r"arguments it has, cycle_graph\(n, .*got \{'q': 1\}|got \{'q:1': None\}"
+    ),
+    "--topology networkx --topology.generator watts_strogatz_graph --topology.kwargs.k 40 "
+    "--topology.kwargs.p 0": "must accept its arguments, .*k=40.*k>n",
+    "--topology networkx --topology.generator petersen_graph": "got 10 nodes for 16 experts",
+    "--topology file --topology.path missing.graphml": "must exist, got 'missing.graphml'",
+    "--topology file --topology.path malformed.graphml": "well-formed, got 'malformed.graphml'",
+    "--topology file --topology.path malformed.json": "well-formed, got 'malformed.json'",
+    "--topology file --topology.path malformed.edgelist": r"line 2 must be 'source target",
+    "--topology file --topology.path empty.edgelist": "not be empty, got 'empty.edgelist'",
+    "--topology file --topology.path none.json": "at least one node, got 0",
+    "--topology file --topology.path graph.png": "must end in .graphml, .*got 'graph.png'",
+    "--topology file --topology.path small.edgelist": "got 3 nodes and 16 experts",
+    "--num_steps 0": "num_steps must be at least 1, got 0",
+    "--num_steps -3": "num_steps must be at least 1, got -3",
+    "--num_experts 0": "num_experts must be at least 1, got 0",
+    "--num_outputs 0": "num_outputs must be at least 1, got 0",
+    "--batch_size 0": "batch_size must be at least 1, got 0",
+    "--rounds 0": "rounds must be at least 1, got 0",
+    "--num_experts many": "num_experts.*many",
+    "--num_steps 2.5": "num_steps.*2.5",
+    "--policy.percept_size 3": "got policy.percept_size=3",
+    "--policy.hidden_size 0": "hidden_size must be at least 1, got 0",
+    "--membrane.readers none": "readers",
+    "--membrane.readers [20]": r"got readers=\[20\]",
+    "--task.bins 1": "bins must be at least 2, .*got 1",
+    "--meta_loss converge_fast --meta_loss.discount 2": r"discount must be in \(0, 1\], got 2",
+    "--model.detach_every 0": "detach_every must be at least 1, .*got 0",
+    "--optimizer Foo": "Foo",
+    "--optimizer.lr -1": "learning rate: -1",
+    "--seed -1": "seed must be a number, not negative, got -1",
+    "--seed true": "seed must be a number, not negative, got True",
+    "--threads 0": "threads must be at least 1, got 0",
+    "--max_steps 0": "max_steps must be at least 1, .*got 0",
+    "--devices 0": "devices='0'",
+    "--trainer.strategy foo": "strategy='foo'",
+    "--frobnicate 3": "unrecognized arguments: --frobnicate 3",
+    "fitt": "unrecognized arguments: fitt",
+    "--config nope": "--config must be a file or one of figure6, .*got 'nope'",
+    "--config": "expected one argument",
+    "--config malformed.graphml": "malformed.graphml|<graphml",
+    "--ckpt_path last": "--ckpt_path last needs a run to resume, got none in runs",
+    "--ckpt_path last --run_dir x": "got none in x",
+    "--ckpt_path missing.ckpt": "must be a file, got 'missing.ckpt'",
+    "--ckpt_path small.edgelist": "'small.edgelist'",
+}
+
+
+@pytest.mark.parametrize("typed", WRONG)
+def test_wrong_input(tmp_path: Path, typed: str) -> None:
+    for name, content in GRAPHS.items():
+        (tmp_path / name).write_text(content)
+    result = call(fit_main, *typed.split(), cwd=tmp_path)
+    assert result.code == 2, result.err
+    assert re.search(WRONG[typed], result.err.replace("\n", " ")), result.err
+    assert result.err.startswith("error: ")
+    assert len(result.err.splitlines()) <= 10
+    assert result.out == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(GRAPHS)
+
+
+def test_every_line_of_an_error_says_something() -> None:
+    message = """Does not validate against any of the Union subtypes
+Subtypes: [<class 'MetaLoss'>, <class 'NoneType'>]
+Errors:
+  - discount must be in (0, 1], got 2.0
+  - Expected a <class 'NoneType'>
+Given value type: <class 'jsonargparse._namespace.Namespace'>
+Given value: Namespace(class_path='badger_graph.outer.losses.ConvergeFast')"""
+    assert plain(message) == "discount must be in (0, 1], got 2.0"
+    assert plain("k must be 1,\n got 2") == "k must be 1,\n  got 2"
+
+
+# ----------------------------------------------------------------------------------- checkpoints
+
+
+class Bomb:
+    """Pickled code: would make a file when it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
+def damage(run: Path, kind: str, path: Path) -> None:
+    whole = run / "checkpoints" / "last.ckpt"
+    if kind == "truncated":
+        path.write_bytes(whole.read_bytes()[:-4000])
+    elif kind == "code":
+        torch.save({**load(whole), "bomb": Bomb(path.with_name("exploded"))}, path)
+    elif kind == "foreign":
+        torch.save({"state_dict": {}}, path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("truncated", "must be a whole file, .* is truncated or damaged"),
+        ("code", "no pickled code, .* does"),
+        ("foreign", "must be written by badger-graph"),
+    ],
+)
+@pytest.mark.parametrize("command", ["fit", "validate"])
+def test_bad_checkpoint(tmp_path: Path, run: Path, kind: str, message: str, command: str) -> None:
+    damage(run, kind, tmp_path / "bad.ckpt")
+    result = call(fit_main, command, "--config=smoke", "--ckpt_path=bad.ckpt", cwd=tmp_path)
+    assert result.code == 2
+    assert re.search(message, result.err)
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.ckpt"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--policy.hidden_size", 8], "agent.policy was .*32.* is .*8"),
+        (["--topology", "ring"], "agent.topology was .*RandomTopology.* is .*RingTopology"),
+        (["--topology.k", 3], "agent.topology was .*'k': 2.* is .*'k': 3"),
+        (["--rounds", 2], "agent.rounds was 1 .* is 2 now"),
+        (["--task.bins", 4], "task was .*None.* is .*4"),
+        (["--meta_loss", "last_step"], "meta_loss was .*MeanOverEnd.* is .*LastStep"),
+        (["--num_steps", 9], "num_steps was 8 .* is 9 now"),
+        (["--seed", 1], "seed was 0 .* is 1 now"),
+        (["--model.detach_every", 2], "detach_every was None .* is 2 now"),
+        (["--optimizer.lr", 0.1], r"optimizer's lr was 0.003 .* is 0.1 now"),
+        (["--optimizer", "SGD"], "optimizer's .* was .* is .* now"),
+    ],
+)
+def test_resumed_as_another(run: Path, flags: list[object], message: str) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    result = call(fit_main, "--ckpt_path=last", "--run_dir=run", *flags, cwd=run.parent)
+    assert result.code == 2
+    assert "a run must be resumed as it was started, but " in result.err
+    assert re.search(message, result.err), result.err
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_a_checkpoint_cannot_change_the_settings(tmp_path: Path, run: Path) -> None:
+    """Lightning takes settings from a checkpoint's hyper-parameters, code to call among them."""
+    checkpoint = load(run / "checkpoints" / "last.ckpt")
+    checkpoint["hyper_parameters"] = {"num_steps": 3, "no_such": 1}
+    torch.save(checkpoint, tmp_path / "changed.ckpt")
+    flags = ["--ckpt_path", "changed.ckpt", "--max_steps", 22]
+    assert call(fit_main, *SMOKE, *flags, cwd=tmp_path).code == 0
+    config = yaml.safe_load((tmp_path / "runs" / "0" / "config.yaml").read_text())
+    assert config["model"]["num_steps"] == 8
+
+
+# ------------------------------------------------------------------------------------------- runs
+
+
+def test_a_run_and_its_files(run: Path) -> None:
+    names = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    expected = {"checkpoints/best.ckpt", "checkpoints/last.ckpt", "config.yaml"}
+    assert names >= expected | {"logs/version_0/metrics.csv"}
+    assert load(run / "checkpoints" / "last.ckpt")["global_step"] == 20
+
+
+def test_log_says_what_happened_at_its_step(tmp_path: Path) -> None:
+    """With weights that stay: the error of step s is that of the rollout of step s."""
+    import csv
+
+    from badger_graph import load_learner
+    from badger_graph.outer.stream import TRAINING, task_seed
+
+    still = ["--optimizer", "SGD", "--optimizer.lr", 0, "--run_dir", "run"]
+    assert call(fit_main, *SMOKE, *still, cwd=tmp_path).code == 0
+    learner = load_learner(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    rows = csv.DictReader((tmp_path / "run/logs/version_0/metrics.csv").open())
+    errors = {int(row["step"]): float(row["train/error"]) for row in rows if row["train/error"]}
+    assert sorted(errors) == [9, 19]
+    for step, error in errors.items():
+        loss = learner.rollout(task_seed(0, TRAINING, 0, step)).loss
+        assert error == pytest.approx(loss[-1].mean().item(), rel=1e-6)
+
+
+def test_validate(run: Path) -> None:
+    before = sorted(run.rglob("*"))
+    result = call(fit_main, "validate", "--ckpt_path=last", "--run_dir=run", cwd=run.parent)
+    assert result.code == 0, result.err
+    assert "val/error" in result.out
+    assert sorted(run.rglob("*")) == before
+    assert not (run.parent / "runs").exists()
+
+
+def test_a_loss_that_is_no_number(tmp_path: Path) -> None:
+    """Stops, says where, and keeps what came before."""
+    steep = ["--optimizer", "SGD", "--optimizer.lr", "1e4", "--trainer.gradient_clip_val", "null"]
+    result = call(fit_main, *SMOKE, *steep, "--trainer.val_check_interval", 1, cwd=tmp_path)
+    assert result.code == 2
+    assert re.fullmatch(
+        r"error: the [a-z -]+ must be finite, got (inf|nan) at outer step \d+; .*\n", result.err
+    )
+    step = int(re.findall(r"outer step (\d+)", result.err)[0])
+    saved = load(tmp_path / "runs" / "0" / "checkpoints" / "last.ckpt")
+    assert 0 < saved["global_step"] <= step
+    assert all(weight.isfinite().all() for weight in saved["state_dict"].values())
+
+
+def test_new_runs_get_new_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "7").mkdir(parents=True)
+    (tmp_path / "runs" / "mine").mkdir()
+    found: list[str] = []
+    threads = [threading.Thread(target=lambda: found.append(new_run_dir())) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == sorted(f"runs/{number}" for number in range(8, 28))
+    remove_if_empty(Path("runs/8"))
+    assert not Path("runs/8").exists()
+    assert Path("runs/9").exists()
+
+
+def test_where_a_run_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("LOCAL_RANK", "BADGER_GRAPH_RUN_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    assert choose_run_dir("mine", "runs/3/checkpoints/last.ckpt") == "mine"
+    assert choose_run_dir(None, "runs/3/checkpoints/last.ckpt") == str(tmp_path / "runs" / "3")
+    # A checkpoint from elsewhere: nothing is written around it.
+    assert choose_run_dir(None, "downloads/some.ckpt") == "runs/0"
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert choose_run_dir(None, None) == "runs/0"  # that of the first process
+    monkeypatch.delenv("BADGER_GRAPH_RUN_DIR")
+    with pytest.raises(ValueError, match="started by a launcher needs --run_dir, got none"):
+        choose_run_dir(None, None)
