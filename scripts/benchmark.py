@@ -3,7 +3,8 @@
 The peer is what one writes first with PyG: a message network run on every edge, a scatter, and
 ``Batch.from_data_list`` in every outer step. Both sides share one set of weights, and their
 gradients are compared before anything is timed. Runs are interleaved, so that a slow moment of
-the machine hits both; medians and minima of the wall time are printed and written as JSON.
+the machine hits both; medians and minima of the wall time are printed, and written as JSON and
+Markdown.
 """
 
 from __future__ import annotations
@@ -115,14 +116,19 @@ def summarise(seconds: list[float], peer: list[float]) -> dict[str, float]:
     }
 
 
-def print_rows(title: str, rows: dict[str, dict[str, float]]) -> None:
-    print(title)
-    print(f"{'':32}{'median':>10}{'min':>10}{'speed':>8}{'(min)':>8}{'gradient diff':>15}")
-    for name, row in rows.items():
-        print(
-            f"{name:32}{row['median_ms']:8.1f}ms{row['min_ms']:8.1f}ms{row['speed_median']:7.2f}x"
-            f"{row['speed_min']:7.2f}x{row['gradient_difference']:15.1e}"
-        )
+def markdown(rows: dict[str, dict[str, float]]) -> str:
+    lines = [
+        "| one outer step | median | minimum | speed (medians) | speed (minima) "
+        "| gradient difference |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {row['median_ms']:.1f} ms | {row['min_ms']:.1f} ms "
+        f"| {row['speed_median']:.2f}x | {row['speed_min']:.2f}x "
+        f"| {row['gradient_difference']:.0e} |"
+        for name, row in rows.items()
+    ]
+    return "\n".join(lines)
 
 
 def benchmark(
@@ -174,10 +180,13 @@ def benchmark(
         for name, own in seconds.items()
     }
     machine = f"{platform.machine()}, {threads} thread(s), torch {torch.__version__}"
-    print_rows(f"one outer step, {sizes}, {rounds} interleaved rounds on {machine}", rows)
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    table = markdown(rows)
+    print(f"{sizes}, {rounds} interleaved rounds on {machine}\n{table}")
+    file = Path(out)
+    file.parent.mkdir(parents=True, exist_ok=True)
     result = {"sizes": asdict(sizes), "rounds": rounds, "machine": machine, "rows": rows}
-    Path(out).write_text(json.dumps(result, indent=1))
+    file.write_text(json.dumps(result, indent=1))
+    file.with_suffix(".md").write_text(table + "\n")
 
 
 if __name__ == "__main__":
