@@ -139,10 +139,21 @@ class BadgerCLI(LightningCLI):
 
 
 def choose_run_dir(run_dir: str | None, checkpoint: str | None) -> str:
-    """The folder of this run: as told, that of the checkpoint, or a new one in runs/."""
+    """The folder of this run: as told, that of the checkpoint, or a new one in runs/.
+
+    Raises:
+        ValueError: when another run would be written over, or a launcher started this process
+            and nobody told where to write.
+    """
+    first = "LOCAL_RANK" not in os.environ
+    if first and run_dir and not checkpoint and (Path(run_dir) / "checkpoints").exists():
+        raise ValueError(
+            "--run_dir must name a new folder, or go on with its run by --ckpt_path last, "
+            f"got {run_dir!r}"
+        )
     if run_dir is None and checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":
         run_dir = str(run_folder(checkpoint))
-    if run_dir is None and "LOCAL_RANK" in os.environ:
+    if run_dir is None and not first:
         if RUN_DIR not in os.environ:
             raise ValueError("a run started by a launcher needs --run_dir, got none")
         run_dir = os.environ[RUN_DIR]

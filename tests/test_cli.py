@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import os
@@ -15,8 +16,10 @@ import torch
 import yaml
 from command_line import call, load
 
+from badger_graph import load_learner
 from badger_graph.arguments import COMPONENTS, CONFIGS, SHORT, expand, overview, resolve_files
 from badger_graph.cli import choose_run_dir, fit_main, new_run_dir, plain, remove_if_empty
+from badger_graph.outer.stream import TRAINING, task_seed
 
 SMOKE = ["--config", "smoke", "--evaluate", "false"]
 
@@ -213,7 +216,7 @@ GRAPHS = {
 }
 
 WRONG = {
-    "--topology rnadom": r"--topology must be one of random, .*got 'rnadom'; did you mean 'random'\?",
+    "--topology rnadom": r"--topology must be one of random, .*'rnadom'; did you mean 'random'\?",
     "--policy foo": "--policy must be one of gru, .*got 'foo'",
     "--task=foo": "--task must be one of guessing, .*got 'foo'",
     "--membrane foo": "--membrane must be one of hardwired, .*got 'foo'",
@@ -230,9 +233,11 @@ WRONG = {
     "--num_outputs 17": "num_outputs=17 and num_experts=16",
     "--num_experts 3": "got k=4 and 3 experts|num_outputs=4 and num_experts=3",
     "--topology networkx": "required: generator",
-    "--topology networkx --topology.generator watts": "got 'watts'; close to it: watts_strogatz",
-    "--topology networkx --topology.generator cycle_graph --topology.kwargs {q:1}": (
-        r"arguments it has, cycle_graph\(n, .*got \{'q': 1\}|got \{'q:1': None\}"
+    "--topology networkx --topology.generator watts_strogatz": (
+        "got 'watts_strogatz'; close to it: watts_strogatz_graph"
+    ),
+    "--topology networkx --topology.generator cycle_graph --topology.kwargs.q 1": (
+        r"arguments it has, cycle_graph\(n, .*got \{'q': 1\}"
     ),
     "--topology networkx --topology.generator watts_strogatz_graph --topology.kwargs.k 40 "
     "--topology.kwargs.p 0": "must accept its arguments, .*k=40.*k>n",
@@ -393,11 +398,6 @@ def test_a_run_and_its_files(run: Path) -> None:
 
 def test_log_says_what_happened_at_its_step(tmp_path: Path) -> None:
     """With weights that stay: the error of step s is that of the rollout of step s."""
-    import csv
-
-    from badger_graph import load_learner
-    from badger_graph.outer.stream import TRAINING, task_seed
-
     still = ["--optimizer", "SGD", "--optimizer.lr", 0, "--run_dir", "run"]
     assert call(fit_main, *SMOKE, *still, cwd=tmp_path).code == 0
     learner = load_learner(tmp_path / "run" / "checkpoints" / "last.ckpt")
@@ -407,6 +407,14 @@ def test_log_says_what_happened_at_its_step(tmp_path: Path) -> None:
     for step, error in errors.items():
         loss = learner.rollout(task_seed(0, TRAINING, 0, step)).loss
         assert error == pytest.approx(loss[-1].mean().item(), rel=1e-6)
+
+
+def test_a_run_is_not_written_over(run: Path) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    result = call(fit_main, *SMOKE, "--run_dir", "run", cwd=run.parent)
+    assert result.code == 2
+    assert "--run_dir must name a new folder, or go on with its run" in result.err
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
 def test_validate(run: Path) -> None:

@@ -36,9 +36,7 @@ def start_and_kill(cwd: Path, *arguments: str, after: Step) -> Step:
     saved = cwd / "run" / "checkpoints" / "last.ckpt"
     command = [sys.executable, FIT, *TINY, *arguments, "--run_dir", "run", "--max_steps", "-1"]
     with (cwd / "printed.txt").open("a+") as printed:
-        process = subprocess.Popen(
-            command, cwd=cwd, stdout=printed, stderr=printed, env={**os.environ, "PYTHONPATH": ""}
-        )
+        process = subprocess.Popen(command, cwd=cwd, stdout=printed, stderr=printed)
         try:
             step, deadline = -1, time.monotonic() + 90
             while step <= after:
