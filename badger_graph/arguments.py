@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,6 +93,27 @@ def _class_path(component: str, name: str) -> str:
     )
 
 
+def import_modules(arguments: Sequence[str]) -> list[str]:
+    """Import what ``--import MODULE`` names, so that a checkpoint may name your own classes.
+
+    Modules are found in the current folder too. Returns the other arguments.
+
+    Raises:
+        ValueError: when there is no such module.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    others = list(arguments)
+    for flag, name, place in reversed(list(values_of(arguments, "--import"))):
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            raise ValueError(f"{flag} must name a module, got {name!r}: {error}") from error
+        first = place if arguments[place].startswith("--import=") else place - 1
+        del others[first : place + 1]
+    return others
+
+
 def resolve_files(arguments: Sequence[str]) -> list[str]:
     """Presets and checkpoints to files.
 
@@ -101,7 +125,7 @@ def resolve_files(arguments: Sequence[str]) -> list[str]:
     """
     resolved = list(arguments)
     checkpoint = None
-    for flag, value, place in _values(arguments, "--config", "-c", "--ckpt_path"):
+    for flag, value, place in values_of(arguments, "--config", "-c", "--ckpt_path"):
         if flag == "--ckpt_path":
             value = checkpoint = _find_checkpoint(value, arguments)
         else:
@@ -113,7 +137,7 @@ def resolve_files(arguments: Sequence[str]) -> list[str]:
     return resolved
 
 
-def _values(arguments: Sequence[str], *flags: str) -> Iterator[tuple[str, str, int]]:
+def values_of(arguments: Sequence[str], *flags: str) -> Iterator[tuple[str, str, int]]:
     """Every flag among these with its value and where in the arguments the value stands."""
     for place, argument in enumerate(arguments):
         flag, separator, value = argument.partition("=")
@@ -135,7 +159,7 @@ def _find_config(name: str) -> str:
 def _find_checkpoint(name: str, arguments: Sequence[str]) -> str:
     """A checkpoint by its path, or the newest ``last.ckpt``: of ``--run_dir``, or of all runs."""
     if name == "last":
-        told = [value for _, value, _ in _values(arguments, "--run_dir")]
+        told = [value for _, value, _ in values_of(arguments, "--run_dir")]
         runs = [Path(told[-1])] if told else list(Path("runs").glob("*"))
         found = [path for run in runs for path in run.glob("checkpoints/last.ckpt")]
         if not found:
@@ -172,6 +196,7 @@ Short for:
   --print_config       show all settings and stop
   --run_dir FOLDER     where to write, instead of the next free runs/<number>
   --evaluate false     no table and figures after the fit
+  --import MODULE      import a module of yours first, so that a checkpoint may name its classes
   --threads 1          CPU threads of each process
 
 fit --help lists every option, fit.yaml explains the defaults: {CONFIGS / "fit.yaml"}"""
@@ -187,7 +212,7 @@ def component_help(arguments: Sequence[str]) -> str | None:
         flag = f"--{component}.help"
         if not any(argument.partition("=")[0] == flag for argument in arguments):
             continue
-        asked = [value for _, value, _ in _values(arguments, flag) if not value.startswith("-")]
+        asked = [value for _, value, _ in values_of(arguments, flag) if not value.startswith("-")]
         if not asked:
             names = "\n".join(f"  {name:<14} {_summary(table[name])}" for name in table)
             return f"--{component} takes one of\n\n{names}"

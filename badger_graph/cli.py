@@ -26,8 +26,10 @@ from badger_graph.arguments import (
     SHORT,
     component_help,
     expand,
+    import_modules,
     overview,
     resolve_files,
+    values_of,
 )
 from badger_graph.evaluation import evaluate, print_evaluation
 from badger_graph.outer.checkpoint import (
@@ -209,7 +211,7 @@ def fit_main(arguments: Sequence[str] | None = None) -> None:
             print(asked)
             return
         # LightningCLI reads sys.argv, and so do the processes that DDP starts; keep one truth.
-        sys.argv[1:] = [command, *expand(resolve_files(rest))]
+        sys.argv[1:] = [command, *expand(resolve_files(import_modules(rest)))]
         BadgerCLI(
             MetaLearner,
             seed_everything_default=0,
@@ -238,11 +240,14 @@ def evaluate_main(arguments: Sequence[str] | None = None) -> None:
         if asked := component_help(arguments):
             print(asked)
             return
-        expanded = expand(arguments, long=False)
+        expanded = expand(import_modules(arguments), long=False)
         result = auto_cli(evaluate, args=expanded, as_positional=True, exit_on_error=False)
     except USER_ERRORS as error:
         fail(error)
     print_evaluation(result)
+    told = [value for _, value, _ in values_of(expanded, "--folder")]
+    folder = told[-1] if told else run_folder(result["checkpoint"]) / "evaluation"
+    print(f"numbers and figures: {folder}")
 
 
 def fail(error: Exception) -> None:

@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import re
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,14 @@ from command_line import call, load
 
 from badger_graph import load_learner
 from badger_graph.arguments import COMPONENTS, CONFIGS, SHORT, expand, overview, resolve_files
-from badger_graph.cli import choose_run_dir, fit_main, new_run_dir, plain, remove_if_empty
+from badger_graph.cli import (
+    choose_run_dir,
+    evaluate_main,
+    fit_main,
+    new_run_dir,
+    plain,
+    remove_if_empty,
+)
 from badger_graph.outer.stream import TRAINING, task_seed
 
 SMOKE = ["--config", "smoke", "--evaluate", "false"]
@@ -469,3 +477,27 @@ def test_where_a_run_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("BADGER_GRAPH_RUN_DIR")
     with pytest.raises(ValueError, match="started by a launcher needs --run_dir, got none"):
         choose_run_dir(None, None)
+
+
+def test_own_components_are_imported_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_lab.py").write_text(
+        "from topologies import RingTopology\n\n\nclass MyRing(RingTopology):\n    pass\n"
+    )
+    arguments = [*SMOKE, "--topology", "my_lab.MyRing", "--run_dir", "run"]
+    assert call(fit_main, *arguments, cwd=tmp_path).code == 0
+    checkpoint = "run/checkpoints/last.ckpt"
+    monkeypatch.delitem(sys.modules, "my_lab")
+    refused = call(evaluate_main, checkpoint, *QUICK, cwd=tmp_path)
+    assert refused.code == 2
+    assert "my_lab.MyRing" in refused.err
+    assert "--import MODULE" in refused.err
+    accepted = call(evaluate_main, checkpoint, *QUICK, "--import", "my_lab", cwd=tmp_path)
+    assert accepted.code == 0, accepted.err
+    unknown = call(fit_main, "--import=no_lab", cwd=tmp_path)
+    assert "--import must name a module, got 'no_lab'" in unknown.err
+
+
+QUICK = ["--num_tasks", "2", "--baselines", "false", "--figures", "false"]

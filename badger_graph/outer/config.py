@@ -55,7 +55,8 @@ def from_config(config: Config) -> Any:
     if not (isinstance(cls, type) and issubclass(cls, COMPONENTS)):
         raise ValueError(
             "a config must name a policy, topology, membrane, task family or meta-loss of a module "
-            f"that is imported, got {config.get('class_path')!r}; import your own modules first"
+            f"that is imported, got {config.get('class_path')!r}; import your own modules first "
+            "(on the command line: --import MODULE)"
         )
     arguments = {
         name: from_config(value) if isinstance(value, dict) and "class_path" in value else value
