@@ -59,3 +59,8 @@ def test_every_topology_and_short_flag_is_named() -> None:
 def test_every_picture_and_page_is_there() -> None:
     for target in re.findall(r"\]\(((?!http)[^)#]+)", README):
         assert (ROOT / target).is_file(), f"README.md points to {target}, which is not there"
+
+
+@pytest.mark.parametrize("table", sorted((ROOT / "results").glob("*.md")), ids=lambda p: p.stem)
+def test_results_page_shows_what_the_commands_wrote(table: Path) -> None:
+    assert table.read_text().strip() in (ROOT / "docs" / "results.md").read_text()
