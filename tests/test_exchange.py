@@ -120,3 +120,15 @@ def test_wiring_describes_its_own_edges_only(executor: Executor) -> None:
     assert wiring.describes(edges.index, edges.weight)
     assert not wiring.describes(edges.index.clone(), edges.weight)
     assert not wiring.describes(edges.index, edges.weight.clone())
+
+
+@pytest.mark.scatter
+def test_torch_scatter_gives_the_same_mean() -> None:
+    torch_scatter = pytest.importorskip("torch_scatter", reason="needs torch-scatter")
+    policy, edges = Echo(4), some_edges(2, 5, 12)
+    edges = Edges(edges.index, edges.weight.float())
+    sent = torch.rand(10, policy.message_size)
+    weighted = edges.weight[:, None] * sent[edges.index[0]]
+    mean = torch_scatter.scatter(weighted, edges.index[1], dim=0, dim_size=10, reduce="mean")
+    for executor in EXECUTORS:
+        torch.testing.assert_close(policy.exchange(sent, prepare(edges, 2, 5, executor)), mean)
