@@ -1,0 +1,7 @@
+"""The benchmark: how fast an outer step is, beside what one would write or pick instead.
+
+Every workload is one dataclass with its sizes and a ``run``: :mod:`~benchmarks.micro_badger` (W1),
+:mod:`~benchmarks.large_agent` (W3) and :mod:`~benchmarks.fixed_costs`. ``scripts/benchmark.py``
+runs them. Whoever is measured is a :class:`~benchmarks.peers.Peer`: one way to compute the same
+rollout, with the same weights, the same graph and the same tasks.
+"""

@@ -1,0 +1,22 @@
+"""This library, with each of its executors."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from badger_graph import Task, unroll
+from badger_graph.exchange import Executor
+from badger_graph.outer.learner import default_optimizer
+from benchmarks.sizes import Sizes
+from benchmarks.torch_peer import TorchPeer
+
+
+def badger(sizes: Sizes, executor: Executor) -> TorchPeer:
+    """An agent as :class:`~badger_graph.MetaLearner` trains it, without Lightning."""
+    agent = sizes.agent(executor)
+
+    def loss(task: Task) -> Tensor:
+        rollout = unroll(agent, task, sizes.num_experts, sizes.num_steps)
+        return rollout.loss[sizes.num_steps // 2 :].mean()
+
+    return TorchPeer(sizes, agent.policy, loss, default_optimizer(agent.policy.parameters()))

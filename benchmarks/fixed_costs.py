@@ -1,0 +1,108 @@
+"""What an outer step costs apart from the maths: sampling, batching, topology, Lightning."""
+
+from __future__ import annotations
+
+import io
+import json
+import statistics
+import tempfile
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+import torch
+from torch_geometric.data import Batch, Data
+
+from badger_graph import BadgerAgent
+from badger_graph.cli import fit_main
+from benchmarks.clock import FILE, STEPS, Clock
+from benchmarks.report import Report, milliseconds, table
+from benchmarks.sizes import MICRO_BADGER, Sizes
+from benchmarks.timing import interleave
+from topologies import RandomTopology
+from topologies.base import Redraw
+
+FLAGS = {
+    "batch_size": "--batch_size",
+    "num_experts": "--num_experts",
+    "k": "--topology.k",
+    "num_outputs": "--num_outputs",
+    "num_steps": "--num_steps",
+    "hidden_size": "--policy.hidden_size",
+    "message_size": "--policy.message_size",
+}
+"""What sets the sizes in ``fit.py``."""
+
+RAW_STEP = "the outer step itself: rollout, backward, clipping, Adam"
+LIGHTNING = "Lightning with the callbacks and loggers of fit.py"
+
+
+@dataclass(frozen=True)
+class FixedCosts:
+    """Each cost in ms per outer step.
+
+    Lightning is measured inside a training by ``fit.py``, configured by ``configs/fit.yaml`` but
+    for the sizes, see :class:`~benchmarks.clock.Clock`. Its row is what a block takes beyond the
+    next one, without Lightning (for the minimum: the shortest of each). Takes about a minute.
+
+    Args:
+        sizes: of the rollout.
+        rounds: times that each of the short costs is measured.
+        blocks: blocks of ten outer steps under Lightning.
+    """
+
+    sizes: Sizes = MICRO_BADGER
+    rounds: int = 300
+    blocks: int = 30
+
+    def run(self) -> Report:
+        seconds = interleave(short_costs(self.sizes), self.rounds)
+        blocks = train(self.sizes, self.blocks)
+        pairs = list(zip(blocks["lightning"], blocks["raw"], strict=True))
+        rows = {name: (statistics.median(own), min(own)) for name, own in seconds.items()}
+        rows[LIGHTNING] = (
+            statistics.median(one - other for one, other in pairs),
+            min(blocks["lightning"]) - min(blocks["raw"]),
+        )
+        rows[RAW_STEP] = (statistics.median(blocks["raw"]), min(blocks["raw"]))
+        header = ["ms per outer step", "median", "minimum"]
+        cells = [[name, *map(milliseconds, row)] for name, row in rows.items()]
+        data = {"workload": asdict(self), "seconds": seconds, "blocks": blocks}
+        return Report(data, table(header, cells))
+
+
+def short_costs(sizes: Sizes) -> dict[str, Callable[[], object]]:
+    """Task sampling, ``reset`` for every way to redraw the graph, and PyG's batching beside it."""
+    generator = torch.Generator().manual_seed(0)
+    agent = sizes.agent()
+    born = agent.reset(1, sizes.num_experts, sizes.num_outputs)
+    costs: dict[str, Callable[[], object]] = {"task sampling": partial(sizes.task, generator)}
+    for redraw in get_args(Redraw):
+        topology = RandomTopology(sizes.k, redraw=redraw)
+        fresh = BadgerAgent(agent.policy, topology, agent.membrane)
+        reset = partial(
+            fresh.reset, sizes.batch_size, sizes.num_experts, sizes.num_outputs, generator
+        )
+        costs[f"agent.reset: batching and topology, redraw={redraw}"] = reset
+
+    def from_data_list() -> Batch:
+        graph = {"identifier": born.identifier, "edge_index": born.edge_index}
+        return Batch.from_data_list([Data(x=born.hidden, **graph) for _ in range(sizes.batch_size)])
+
+    return costs | {"the same in plain PyG: Batch.from_data_list": from_data_list}
+
+
+def train(sizes: Sizes, blocks: int) -> dict[str, list[float]]:
+    """Seconds per outer step of blocks under Lightning, and of those between them."""
+    clock = f"{Clock.__module__}.{Clock.__name__}"
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+        arguments = ["--run_dir", folder, "--evaluate", "false", "--trainer.callbacks+", clock]
+        arguments += ["--threads", str(torch.get_num_threads())]
+        arguments += ["--max_steps", str((blocks + 1) * STEPS + 1)]
+        for name, flag in FLAGS.items():
+            arguments += [flag, str(getattr(sizes, name))]
+        fit_main(arguments)
+        return json.loads((Path(folder) / FILE).read_text())

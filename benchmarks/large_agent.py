@@ -1,0 +1,203 @@
+"""W3: one large agent, time and memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import statistics
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+
+from benchmarks.memory import peak_growth
+from benchmarks.peers import PEERS, PLAIN, runnable
+from benchmarks.report import Report, milliseconds, table
+from benchmarks.sizes import LARGE_AGENT, Sizes
+from benchmarks.timing import speed_of_medians, speed_of_minima, wall_seconds
+
+Pass = Literal["forward", "forward+backward"]
+
+
+class Job(NamedTuple):
+    """What one process measures."""
+
+    sizes: Sizes
+    peer: str
+    part: Pass
+
+
+class Measurement(NamedTuple):
+    """What it found; only a backward pass has a gradient."""
+
+    seconds: list[float]
+    peak_bytes: float
+    loss: float
+    gradient: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class LargeAgent:
+    """A rollout of one agent, without gradient and with: each measurement in a new process.
+
+    Args:
+        sizes: of the rollout; times and memory are shown for those that have as many in-links
+            as the first, and for all beside the first.
+        repetitions: processes for each measurement.
+        runs: timed rollouts in each process.
+        peers: who is measured; plain PyG always is.
+    """
+
+    sizes: tuple[Sizes, ...] = (
+        LARGE_AGENT,
+        replace(LARGE_AGENT, num_experts=100_000),
+        *(replace(LARGE_AGENT, k=k) for k in (4, 16, 32)),
+    )
+    repetitions: int = 3
+    runs: int = 2
+    peers: tuple[str, ...] = tuple(PEERS)
+
+    def run(self) -> Report:
+        results = [self._run(sizes) for sizes in self.sizes]
+        data = {"workload": asdict(self), "results": results}
+        return Report(data, markdown(results))
+
+    def _run(self, sizes: Sizes) -> dict[str, Any]:
+        names = runnable(sizes, self.peers)
+        jobs = [Job(sizes, name, part) for name in names for part in get_args(Pass)]
+        found: dict[Job, list[Measurement]] = {job: [] for job in jobs}
+        order, threads = random.Random(0), torch.get_num_threads()
+        with fresh_processes() as pool:
+            for _ in range(self.repetitions):
+                for job in order.sample(jobs, len(jobs)):
+                    found[job].append(pool.submit(measure, job, self.runs, threads).result())
+        plain = found[Job(sizes, PLAIN, "forward+backward")][0]
+        return {
+            "sizes": asdict(sizes),
+            "rows": [summary(job, found[job], plain) for job in jobs],
+        }
+
+
+def fresh_processes() -> ProcessPoolExecutor:
+    """Runs what is submitted, each in a new process that has imported but computed nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1)
+
+
+def measure(job: Job, runs: int, threads: int) -> Measurement:
+    """Roll out once to check the result, once for the peak memory, then to be timed."""
+    torch.set_num_threads(threads)
+    peer, task = PEERS[job.peer](job.sizes), job.sizes.task()
+    if job.part == "forward":
+        loss, gradient = peer.loss(task), None
+        rollout: Callable[[], object] = partial(peer.loss, task)
+    else:
+        loss, tensor = peer.loss_and_gradient(task)
+        gradient = tensor.numpy()
+        rollout = partial(peer.loss_and_gradient, task)
+    peak_bytes = peak_growth(rollout)
+    seconds = [wall_seconds(rollout) for _ in range(runs)]
+    return Measurement(seconds, peak_bytes, loss, gradient)
+
+
+def summary(job: Job, found: list[Measurement], plain: Measurement) -> dict[str, Any]:
+    """All repetitions of one measurement."""
+    expert_steps = job.sizes.batch_size * job.sizes.num_experts * job.sizes.num_steps
+    own, expected = found[0].gradient, plain.gradient
+    difference = None
+    if own is not None and expected is not None:
+        difference = float(np.linalg.norm(own - expected) / np.linalg.norm(expected))
+    return {
+        "peer": job.peer,
+        "part": job.part,
+        "seconds": [value for one in found for value in one.seconds],
+        "bytes_per_expert_step": statistics.median(one.peak_bytes for one in found) / expert_steps,
+        "loss_difference": abs(found[0].loss - plain.loss) / plain.loss,
+        "gradient_difference": difference,
+    }
+
+
+def markdown(results: list[dict[str, Any]]) -> str:
+    """Time and memory, then what every other size costs beside the first."""
+    k = results[0]["sizes"]["k"]
+    full = [markdown_of(result) for result in results if result["sizes"]["k"] == k]
+    return "\n\n".join([*full, markdown_of_costs(results), markdown_of_bytes(results)])
+
+
+def markdown_of(result: dict[str, Any]) -> str:
+    """What was found at one size."""
+    sizes, rows = result["sizes"], result["rows"]
+    plain = {row["part"]: row["seconds"] for row in rows if row["peer"] == PLAIN}
+    title = (
+        f"{name_of(result)}, H={sizes['hidden_size']}, messages of {sizes['message_size']}, "
+        f"T={sizes['num_steps']}"
+    )
+    header = ["one rollout", "pass", "median", "minimum", "speed (medians)", "speed (minima)"]
+    header += ["bytes per expert-step", "gradient difference"]
+    cells = [
+        [
+            row["peer"],
+            row["part"],
+            milliseconds(statistics.median(row["seconds"])),
+            milliseconds(min(row["seconds"])),
+            f"{speed_of_medians(row['seconds'], plain[row['part']]):.2f}x",
+            f"{speed_of_minima(row['seconds'], plain[row['part']]):.2f}x",
+            f"{row['bytes_per_expert_step']:,.0f}",
+            "-" if row["gradient_difference"] is None else f"{row['gradient_difference']:.0e}",
+        ]
+        for row in rows
+    ]
+    return f"{title}\n\n{table(header, cells)}"
+
+
+def markdown_of_costs(results: list[dict[str, Any]]) -> str:
+    """How many times as long every other size takes as the first."""
+    first, *others = results
+    header = [f"time against {name_of(first)}: medians (minima)", "pass", *map(name_of, others)]
+    cells = [
+        [row["peer"], row["part"], *(cost(row, row_like(row, other)) for other in others)]
+        for row in first["rows"]
+    ]
+    return table(header, cells)
+
+
+def markdown_of_bytes(results: list[dict[str, Any]]) -> str:
+    """What a rollout that is to be differentiated keeps, for every size."""
+    cells = [
+        [row["peer"], *(bytes_kept(row_like(row, result)) for result in results)]
+        for row in results[0]["rows"]
+        if row["part"] == "forward+backward"
+    ]
+    return table(["bytes per expert-step, forward+backward", *map(name_of, results)], cells)
+
+
+def cost(row: dict[str, Any], other: dict[str, Any] | None) -> str:
+    if other is None:
+        return "-"
+    medians = speed_of_medians(row["seconds"], other["seconds"])
+    return f"{medians:.1f}x ({speed_of_minima(row['seconds'], other['seconds']):.1f}x)"
+
+
+def bytes_kept(row: dict[str, Any] | None) -> str:
+    return "-" if row is None else f"{row['bytes_per_expert_step']:,.0f}"
+
+
+def row_like(row: dict[str, Any], result: dict[str, Any]) -> dict[str, Any] | None:
+    """The row of the same peer and pass for another size, where it could run."""
+    return next(
+        (
+            other
+            for other in result["rows"]
+            if (other["peer"], other["part"]) == (row["peer"], row["part"])
+        ),
+        None,
+    )
+
+
+def name_of(result: dict[str, Any]) -> str:
+    return f"N={result['sizes']['num_experts']:,}, k={result['sizes']['k']}"
