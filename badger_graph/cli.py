@@ -38,7 +38,8 @@ from badger_graph.outer.checkpoint import (
     require_same_optimizer,
     run_folder,
 )
-from badger_graph.outer.learner import MetaLearner, NonFiniteLossError
+from badger_graph.outer.finite import NonFiniteLossError
+from badger_graph.outer.learner import MetaLearner
 
 __all__ = ["SHORT", "BadgerCLI", "evaluate_main", "expand", "fit_main"]
 
@@ -274,7 +275,6 @@ def plain(message: str) -> str:
 def quieten() -> None:
     """Silence what says nothing to a user of this program."""
     for message in (
-        ".*does not have many workers.*",
         ".*Found .* module.* in eval mode.*",
         ".*Checkpoint directory .* exists and is not empty.*",
         ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",

@@ -23,6 +23,7 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.outer import META_LOSSES, NonFiniteLossError
+from badger_graph.outer.finite import MAX_UNREAD, FiniteWatch
 from badger_graph.outer.stream import TaskStream, validation_seeds
 from topologies import CompleteTopology
 
@@ -43,7 +44,7 @@ def test_outer_steps_by_hand(tiny_learner: Make, fit: Fit, detach_every: int | N
     trained, by_hand = (tiny_learner(seed=3, detach_every=detach_every) for _ in range(2))
     fit(trained, 3)
 
-    optimizer = torch.optim.Adam(by_hand.agent.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(by_hand.agent.parameters(), lr=3e-3, fused=True)
     for seed, _ in zip(TaskStream(3), range(3), strict=False):
         generator = torch.Generator().manual_seed(seed)
         task = by_hand.task.sample(4, 2, generator)
@@ -87,6 +88,28 @@ def test_what_is_logged_is_what_happened(tiny_learner: Make, fit: Fit) -> None:
     gradients = torch.autograd.grad(loss[2:].mean(), tuple(twin.parameters()))
     norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
     assert logged["train/gradient_norm"].item() == pytest.approx(norm.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("algorithm", ["norm", "value", None])
+@pytest.mark.parametrize("limit", [1e-3, 1e9])
+def test_gradients_are_clipped_and_logged_as_they_were(
+    tiny_learner: Make, fit: Fit, algorithm: str | None, limit: float
+) -> None:
+    def make() -> MetaLearner:
+        return tiny_learner(optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1.0))
+
+    learner, twin = make(), make()
+    loss = twin.meta_loss(twin.rollout(next(iter(TaskStream(0)))).loss)
+    gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, [*twin.parameters()])])
+    clip = {"gradient_clip_val": limit, "gradient_clip_algorithm": algorithm}
+    logged = fit(learner, 1, log_every_n_steps=1, **clip).callback_metrics["train/gradient_norm"]
+    if algorithm == "value":
+        expected = gradient.clamp(-limit, limit)
+    else:
+        expected = gradient * min(1.0, limit / gradient.norm().item())
+    # Equal but for the last bits of weights of about one.
+    torch.testing.assert_close(weights(twin) - weights(learner), expected, rtol=1e-3, atol=1e-6)
+    assert logged.item() == pytest.approx(gradient.norm().item(), rel=1e-5)
 
 
 def test_a_rollout_is_a_function_of_its_seed(tiny_learner: Make) -> None:
@@ -139,6 +162,18 @@ def test_making_a_learner_changes_nothing_but_makes_it(tiny_learner: Make) -> No
 # ----------------------------------------------------------------------------------- stopping
 
 
+@pytest.fixture(params=["at once", "late"])
+def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """When numbers are read: at once, as on a CPU, or only when they must be, as on a GPU."""
+    if request.param == "late":
+
+        def see(watch: FiniteWatch, name: str, value: torch.Tensor, step: int) -> None:
+            watch._unread.append((name, step, value.detach()))
+
+        monkeypatch.setattr(FiniteWatch, "see", see)
+    return request.param
+
+
 class Poison(Callback):
     """Makes one weight not a number, at a moment of the given outer step."""
 
@@ -156,6 +191,9 @@ class Poison(Callback):
     ) -> None:
         self._poison(trainer, pl_module, "training")
 
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+        self._poison(trainer, pl_module, "saving")
+
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._poison(trainer, pl_module, "validation")
 
@@ -166,7 +204,7 @@ def keep(folder: Path, **arguments: typing.Any) -> ModelCheckpoint:
 
 @pytest.mark.parametrize("step", [0, 2])
 def test_a_loss_that_is_no_number_stops_the_run(
-    tiny_learner: Make, fit: Fit, tmp_path: Path, step: int
+    tiny_learner: Make, fit: Fit, tmp_path: Path, asked: str, step: int
 ) -> None:
     learner, twin = tiny_learner(), tiny_learner()
     message = f"the meta-loss must be finite, got nan at outer step {step}; the last checkpoint"
@@ -180,7 +218,7 @@ def test_a_loss_that_is_no_number_stops_the_run(
         assert torch.equal(loaded, weights(twin))
 
 
-def test_a_run_that_explodes_stops(tiny_learner: Make, fit: Fit) -> None:
+def test_a_run_that_explodes_stops(tiny_learner: Make, fit: Fit, asked: str) -> None:
     learner = tiny_learner(optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1e30))
     message = r"must be finite, got (inf|nan) at outer step 1; .*A smaller learning rate"
     with pytest.raises(NonFiniteLossError, match=message):
@@ -201,7 +239,7 @@ def test_a_gradient_that_is_no_number_stops_the_run_before_the_step(
 
 
 def test_bad_weights_are_not_saved_by_a_validation(
-    tiny_learner: Make, fit: Fit, tmp_path: Path
+    tiny_learner: Make, fit: Fit, tmp_path: Path, asked: str
 ) -> None:
     """A validation comes before the next training step: it must not replace the last good file."""
     learner = tiny_learner()
@@ -218,6 +256,64 @@ def test_bad_weights_are_not_saved_by_a_validation(
     for name in ("last", "best"):
         agent = load_agent(tmp_path / f"{name}.ckpt")
         assert all(parameter.isfinite().all() for parameter in agent.parameters())
+
+
+def test_a_bad_validation_stops_where_nothing_is_saved(
+    tiny_learner: Make, fit: Fit, asked: str
+) -> None:
+    message = "the validation error must be finite, got nan at outer step 2"
+    validate = {"val_check_interval": 2, "limit_val_batches": 2}
+    with pytest.raises(NonFiniteLossError, match=message):
+        fit(tiny_learner(), 9, Poison(2, "validation"), **validate)
+
+
+def test_bad_weights_are_not_saved_though_nothing_else_is_bad(
+    tiny_learner: Make, fit: Fit, tmp_path: Path, asked: str
+) -> None:
+    message = "the norm of the weights must be finite, got nan at outer step 3"
+    with pytest.raises(NonFiniteLossError, match=message):
+        fit(tiny_learner(), 5, Poison(3, "saving"), keep(tmp_path, every_n_train_steps=1))
+    assert torch.load(tmp_path / "last.ckpt")["global_step"] == 2
+    assert all(
+        parameter.isfinite().all() for parameter in load_agent(tmp_path / "last.ckpt").parameters()
+    )
+
+
+class OnGPU(torch.Tensor):
+    """Says that it is on a GPU."""
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cuda")
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
+def test_numbers_on_a_gpu_are_read_together(bad: float) -> None:
+    """The first that is none is named, whenever it is read; what was read is forgotten."""
+    watch = FiniteWatch()
+    for step in range(MAX_UNREAD):
+        watch.see("loss", torch.tensor(0.5).as_subclass(OnGPU), step)
+    watch.see("loss", torch.tensor(bad).as_subclass(OnGPU), 7)
+    for step in range(8, 6 + MAX_UNREAD):
+        watch.see("gradient", torch.tensor(torch.nan).as_subclass(OnGPU), step)
+    with pytest.raises(NonFiniteLossError, match=f"the loss must be finite, got {bad} at .* 7;"):
+        watch.see("loss", torch.tensor(0.5).as_subclass(OnGPU), 99)
+    watch.read()
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_no_outer_step_waits_for_the_gpu(tiny_learner: Make) -> None:
+    watch, meta_loss = FiniteWatch(), tiny_learner().meta_loss
+    loss = torch.rand(4, 3, device="cuda", requires_grad=True)
+    meta_loss(loss)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for step in range(MAX_UNREAD - 1):
+            watch.see("meta-loss", meta_loss(loss), step)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    watch.read()
 
 
 # --------------------------------------------------------------------------------- wrong input

@@ -73,6 +73,21 @@ def test_by_hand(meta_loss: MetaLoss, expected: float) -> None:
     assert meta_loss(TABLE).item() == pytest.approx(expected)
 
 
+def test_an_argument_changed_later_counts() -> None:
+    meta_loss = MeanOverEnd()
+    assert meta_loss(TABLE).item() == pytest.approx((2 + 0.5) / 2)
+    meta_loss.fraction = 0.25
+    assert meta_loss(TABLE).item() == pytest.approx(0.5)
+
+
+def test_trains_though_first_used_in_inference_mode() -> None:
+    meta_loss, table = ConvergeFast(), TABLE.clone().requires_grad_()
+    with torch.inference_mode():
+        meta_loss(TABLE)
+    meta_loss(table).backward()
+    torch.testing.assert_close(table.grad, torch.full((4, 2), 1 / 8))
+
+
 @given(fraction=st.floats(0.001, 1.0), num_steps=st.integers(1, 100))
 def test_mean_over_end_counts_its_fraction(fraction: float, num_steps: int) -> None:
     weights = MeanOverEnd(fraction).weights(num_steps)

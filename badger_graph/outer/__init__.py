@@ -1,6 +1,7 @@
 """The outer loop: the search for the expert policy."""
 
-from badger_graph.outer.learner import MetaLearner, NonFiniteLossError
+from badger_graph.outer.finite import NonFiniteLossError
+from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import META_LOSSES, ConvergeFast, LastStep, MeanOverEnd, MetaLoss
 
 __all__ = [

@@ -8,21 +8,17 @@ import torch
 from lightning import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.outer.config import to_config
+from badger_graph.outer.finite import FiniteWatch
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
-from badger_graph.outer.stream import DealtSeeds, TaskStream, validation_seeds
+from badger_graph.outer.stream import TaskStream, validation_seeds
 from badger_graph.rollout import Rollout, unroll
 from badger_graph.tasks import TaskFamily
 
 CONFIG_KEY = "badger_graph"
 """Where a checkpoint keeps the plain description of what was trained."""
-
-
-class NonFiniteLossError(RuntimeError):
-    """Training produced a loss or gradient that is no number."""
 
 
 class MetaLearner(LightningModule):
@@ -44,7 +40,7 @@ class MetaLearner(LightningModule):
         detach_every: truncate backpropagation to so many inner steps.
         val_batches: batches of the fixed validation set, over all processes.
         seed: seed of the task stream and of everything drawn in a rollout.
-        optimizer: makes the optimiser; Adam with a learning rate of 0.003 by default.
+        optimizer: makes the optimiser; fused Adam with a learning rate of 0.003 by default.
 
     Raises:
         ValueError: when a number is below 1, or the agent cannot live with so many experts
@@ -78,6 +74,7 @@ class MetaLearner(LightningModule):
         self.val_batches = val_batches
         self.seed = seed
         self.optimizer = optimizer or default_optimizer
+        self._watch = FiniteWatch()
         for name in ("num_experts", "num_outputs", "num_steps", "batch_size", "val_batches"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -100,35 +97,53 @@ class MetaLearner(LightningModule):
     def training_step(self, seed: int, batch_idx: int) -> Tensor:
         rollout = self.rollout(seed)
         meta_loss = self.meta_loss(rollout.loss)
-        self._require_finite(meta_loss, "meta-loss")
+        self._watch.see("meta-loss", meta_loss, self.global_step)
         if self._logs_now():
             error = rollout.loss[-1].mean().detach()
             self.log("train/error", error, batch_size=self.batch_size)
             self.log("train/meta_loss", meta_loss.detach(), batch_size=self.batch_size)
         return meta_loss
 
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        gradients = [p.grad for p in self.parameters() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        self._require_finite(norm, "gradient")
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        # One norm serves to check, to log and to clip.
+        groups = optimizer.param_groups  # quicker to go through than the modules
+        parameters = [p for group in groups for p in group["params"] if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])
+        self._watch.see("gradient", norm, self.global_step)
         if self._logs_now():
             self.log("train/gradient_norm", norm, batch_size=self.batch_size)
+        by_norm = gradient_clip_algorithm in (None, "norm") and self.trainer.scaler is None
+        limit = gradient_clip_val or 0.0
+        if by_norm and limit > 0:
+            torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def validation_step(self, seed: int, batch_idx: int) -> None:
         error = self.rollout(seed).loss[-1].mean()
-        self._require_finite(error, "validation error")
+        self._watch.see("validation error", error, self.global_step)
         self.log("val/error", error, batch_size=self.batch_size, sync_dist=True)
 
-    def train_dataloader(self) -> DataLoader[int]:
+    def on_validation_epoch_end(self) -> None:
+        self._watch.read()
+
+    def on_train_end(self) -> None:
+        self._watch.read()
+
+    def train_dataloader(self) -> TaskStream:
         # Rollouts already done: with accumulated gradients, several for each outer step.
         start = self.trainer.global_step * self.trainer.accumulate_grad_batches
-        return DataLoader(TaskStream(self.seed, self.global_rank, start), batch_size=None)
+        return TaskStream(self.seed, self.global_rank, start)
 
-    def val_dataloader(self) -> DataLoader[int]:
+    def val_dataloader(self) -> list[int]:
         world_size = self.trainer.world_size
         self.check_processes(world_size)
-        seeds = validation_seeds(self.seed, self.val_batches, self.global_rank, world_size)
-        return DataLoader(DealtSeeds(seeds), batch_size=None)
+        return validation_seeds(self.seed, self.val_batches, self.global_rank, world_size)
 
     def check_processes(self, num_processes: int) -> None:
         """Refuse to deal out the validation batches unevenly: Lightning would drop some.
@@ -160,6 +175,9 @@ class MetaLearner(LightningModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        norm = torch.nn.utils.get_total_norm(self.parameters())
+        self._watch.see("norm of the weights", norm, self.global_step)
+        self._watch.read()
         checkpoint[CONFIG_KEY] = self.config()
 
     def _logs_now(self) -> bool:
@@ -167,14 +185,6 @@ class MetaLearner(LightningModule):
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         return every > 0 and (self.global_step + 1) % every == 0
 
-    def _require_finite(self, value: Tensor, name: str) -> None:
-        if not torch.isfinite(value):
-            raise NonFiniteLossError(
-                f"the {name} must be finite, got {value.item()} at outer step {self.global_step}; "
-                "the last checkpoint holds the weights from before. A smaller learning rate, "
-                "gradient clipping or detach_every may help"
-            )
-
 
 def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, lr=3e-3)
+    return torch.optim.Adam(parameters, lr=3e-3, fused=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -23,8 +24,18 @@ class MetaLoss(ABC):
         """How much each inner step counts, up to a common factor."""
 
     def __call__(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:
-        weights = self.weights(loss.size(0)).to(loss)
-        return (weights / weights.sum()) @ loss.mean(dim=1)
+        arguments = str(vars(self))  # so that one changed later counts
+        return _shares(self, arguments, loss.size(0), loss.dtype, loss.device) @ loss.mean(dim=1)
+
+
+@lru_cache(maxsize=8)
+def _shares(
+    meta_loss: MetaLoss, arguments: str, num_steps: int, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, " T"]:
+    """The weights as parts of one, kept: to send them again would make a GPU wait."""
+    with torch.inference_mode(False):  # fit for training, even if first used elsewhere
+        weights = meta_loss.weights(num_steps).to(device, dtype)
+        return weights / weights.sum()
 
 
 class LastStep(MetaLoss):

@@ -23,6 +23,7 @@ class OuterLoopBar(ProgressBar):
         super().__init__()
         self._console = Console()
         self._bar: Progress | None = None
+        self._error = "not known yet"
 
     def disable(self) -> None:
         self._console.quiet = True
@@ -37,6 +38,7 @@ class OuterLoopBar(ProgressBar):
             TextColumn("{task.fields[status]}"),
             TimeRemainingColumn(),
             console=self._console,
+            refresh_per_second=2,
         )
         endless = trainer.max_steps < 0
         self._task = self._bar.add_task(
@@ -57,6 +59,7 @@ class OuterLoopBar(ProgressBar):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != "fit":
             return
+        self._error = f"{float(trainer.callback_metrics['val/error']):.4g}"
         if self._bar is None:
             status = self._status(trainer, pl_module)
             self._console.print(f"outer step {trainer.global_step}: {status}", highlight=False)
@@ -90,7 +93,5 @@ class OuterLoopBar(ProgressBar):
     def _status(self, trainer: Trainer, pl_module: LightningModule) -> str:
         started, first_step = self._started
         speed = (trainer.global_step - first_step) / max(time.monotonic() - started, 1e-9)
-        error = trainer.callback_metrics.get("val/error")
         chance = cast(MetaLearner, pl_module).task.chance
-        shown = f"{float(error):.4g}" if error is not None else "not known yet"
-        return f"{speed:.1f} steps/s, error {shown} (chance {chance:.3f})"
+        return f"{speed:.1f} steps/s, error {self._error} (chance {chance:.3f})"

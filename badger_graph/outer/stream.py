@@ -46,22 +46,6 @@ class TaskStream(IterableDataset[int]):
             index += stride
 
 
-class DealtSeeds(IterableDataset[int]):
-    """Seeds that are dealt out to the processes already.
-
-    Iterable, because Lightning deals out again whatever has indices.
-
-    Args:
-        seeds: those of this process.
-    """
-
-    def __init__(self, seeds: list[int]) -> None:
-        self.seeds = seeds
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.seeds)
-
-
 def validation_seeds(seed: int, num_batches: int, rank: int = 0, world_size: int = 1) -> list[int]:
     """The fixed seeds of the validation batches, dealt out to the ranks in turn."""
     seeds = [task_seed(seed, VALIDATION, 0, index) for index in range(num_batches)]
