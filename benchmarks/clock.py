@@ -1,4 +1,4 @@
-"""How long a training step takes under Lightning, and how long without."""
+"""What Lightning adds to a training step."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Any, cast, final
 
 import torch
@@ -15,65 +16,77 @@ from lightning import Callback, LightningModule, Trainer
 
 from badger_graph import MetaLearner, unroll
 from badger_graph.outer.config import from_config, to_config
-from benchmarks.timing import wall_seconds
+from benchmarks.timing import seconds_of
 
 STEPS = 10
 """Outer steps in a block: fit.py logs once in so many."""
 
 FILE = "clock.json"
 
+PARTS = ("lightning", "small", "whole")
+
 
 @final
 class Clock(Callback):
-    """Times blocks of ten outer steps, each followed by a block without Lightning.
+    """Times Lightning's part of an outer step, under ``fit.py`` and all that it configures.
 
-    A block begins and ends where a training batch does, so that it contains whatever Lightning,
-    callbacks and loggers do. Blocks with a validation and the first one are left out. While the
-    same steps are taken without Lightning, on a copy of the agent, the training stands still.
-    Seconds per outer step go to ``clock.json`` in the folder of the run.
+    The learner is given one agent and one inner step, so that a thousandth of a second can be
+    seen; what such a step takes in a plain loop is measured beside it. Before each of the two a
+    whole outer step, of the size that the learner had, is taken in a plain loop, so that caches
+    are as cold as they would be. A step ends where the next batch begins, so it contains whatever
+    Lightning, callbacks and loggers do. Blocks of ten steps contain one that is logged; those
+    with a validation are left out. CPU seconds per step, the mean of each block, go to
+    ``clock.json`` in the folder of the run.
     """
 
     def __init__(self) -> None:
-        self._seconds: dict[str, list[float]] = {"lightning": [], "raw": []}
+        self._blocks: list[dict[str, float]] = []
+        self._steps: list[dict[str, float]] = []
         self._counts = False
         self._started = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        step = raw_step(cast(MetaLearner, pl_module), trainer.gradient_clip_val or math.inf)
-        self._raw_block = lambda: [step() for _ in range(STEPS)]
+        learner, clip = cast(MetaLearner, pl_module), trainer.gradient_clip_val or math.inf
+        self._whole = plain_step(learner, clip)
+        learner.batch_size = learner.num_steps = 1
+        self._small = plain_step(learner, clip)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        if trainer.global_step % STEPS:
-            return
-        block = time.perf_counter() - self._started
-        raw_block = wall_seconds(self._raw_block)
-        if self._counts:
-            self._seconds["lightning"].append(block / STEPS)
-            self._seconds["raw"].append(raw_block / STEPS)
-        self._counts = trainer.global_step > 0
-        self._started = time.perf_counter()
+        if self._steps:
+            self._steps[-1]["lightning"] = time.process_time() - self._started
+        if trainer.global_step % STEPS == 0:
+            if self._counts:
+                means = {name: fmean(step[name] for step in self._steps) for name in PARTS}
+                self._blocks.append(means)
+            self._steps, self._counts = [], trainer.global_step > 0
+        whole = seconds_of(self._whole, time.process_time)
+        small = seconds_of(self._small, time.process_time)
+        self._steps.append({"whole": whole, "small": small})
+        self._whole()
+        self._started = time.process_time()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._counts = False
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        (Path(trainer.default_root_dir) / FILE).write_text(json.dumps(self._seconds))
+        (Path(trainer.default_root_dir) / FILE).write_text(json.dumps(self._blocks))
 
 
-def raw_step(learner: MetaLearner, clip: float | int) -> Callable[[], None]:
+def plain_step(learner: MetaLearner, clip: float | int) -> Callable[[], None]:
     """One outer step of a copy of a learner: sample, roll out, go back, clip, Adam."""
     agent = from_config(to_config(learner.agent))
     agent.load_state_dict(learner.agent.state_dict())
     parameters = list(agent.parameters())
     optimizer = learner.optimizer(parameters)
+    batch_size, num_steps = learner.batch_size, learner.num_steps
     seeds = itertools.count()
 
     def step() -> None:
         generator = torch.Generator().manual_seed(next(seeds))
-        task = learner.task.sample(learner.batch_size, learner.num_outputs, generator)
-        rollout = unroll(agent, task, learner.num_experts, learner.num_steps, generator)
+        task = learner.task.sample(batch_size, learner.num_outputs, generator)
+        rollout = unroll(agent, task, learner.num_experts, num_steps, generator)
         optimizer.zero_grad()
         learner.meta_loss(rollout.loss).backward()
         torch.nn.utils.clip_grad_norm_(parameters, clip)

@@ -32,13 +32,14 @@ def use_cores(threads: int) -> None:
 
 
 def machine() -> str:
-    """Processor, cores, threads and versions in one line."""
+    """Processor, cores, threads, versions and how busy the machine is, in one line."""
     libraries = [name for name in ("torch", "torch_geometric", "jax") if find_spec(name)]
     threads = torch.get_num_threads()
     parts = [
         f"{_processor()}, {os.cpu_count()} cores",
         f"{threads} thread{'s' * (threads > 1)}",
         *(f"{name} {version(name)}" for name in libraries),
+        f"load average {os.getloadavg()[0]:.1f}",  # one process alone: 1.0 or less
     ]
     return ", ".join(parts)
 

@@ -36,4 +36,4 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def milliseconds(seconds: float) -> str:
     """Three digits or more, in ms."""
     value = 1e3 * seconds
-    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} ms"
+    return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f} ms"

@@ -1,4 +1,4 @@
-"""Wall times that can be compared on a machine that others use too."""
+"""Times that can be compared on a machine that others use too."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ WARM_UP = 3
 
 
 def interleave(
-    steps: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = WARM_UP
+    steps: Mapping[str, Callable[[], object]],
+    rounds: int,
+    warm_up: int = WARM_UP,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Wall seconds of every step: each round runs each of them once, in random order.
+    """Seconds of every step: each round runs each of them once, in random order.
 
     A slow moment of the machine then hits all alike. Medians say what to expect beside other
     work, minima what the machine can do.
@@ -22,21 +25,22 @@ def interleave(
         steps: what to time, by name.
         rounds: timed runs of each.
         warm_up: rounds before them that are not timed.
+        clock: of wall time, or ``time.process_time`` for CPU time.
     """
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     order = random.Random(0)
     for index in range(warm_up + rounds):
         for name in order.sample(list(steps), len(steps)):
-            elapsed = wall_seconds(steps[name])
+            elapsed = seconds_of(steps[name], clock)
             if index >= warm_up:
                 seconds[name].append(elapsed)
     return seconds
 
 
-def wall_seconds(step: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def seconds_of(step: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    start = clock()
     step()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def speed_of_medians(seconds: Sequence[float], peer: Sequence[float]) -> float:
