@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
 
 from benchmarks.sizes import Sizes
 
-SIDE = 2048
+SIDES = {"GEMM 1024": 1024, "GEMM 2048": 2048}
+"""The larger comes closer to the peak, the smaller is over before a busy machine interrupts it."""
 
-GEMM_FLOPS = 2 * SIDE**3
+
+def gemms() -> dict[str, Callable[[], object]]:
+    """Products of two square float32 matrices, to be timed among what is compared with them."""
+    return {
+        name: partial(torch.mm, torch.randn(n, n), torch.randn(n, n), out=torch.empty(n, n))
+        for name, n in SIDES.items()
+    }
 
 
-def gemm() -> Callable[[], object]:
-    """A product of two square float32 matrices, large enough to reach the peak."""
-    a, b, out = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE), torch.empty(SIDE, SIDE)
-    return partial(torch.mm, a, b, out=out)
+def gemm_peak(seconds: Mapping[str, Sequence[float]]) -> float:
+    """The most operations per second that any product reached."""
+    return max(2 * side**3 / min(seconds[name]) for name, side in SIDES.items())
 
 
 def outer_step_flops(sizes: Sizes) -> int:
@@ -39,8 +45,3 @@ def outer_step_flops(sizes: Sizes) -> int:
     inner_step = sizes.num_experts * expert + sizes.num_outputs * hidden
     once = sizes.num_experts * 3 * hidden * policy.identifier_size
     return 3 * 2 * sizes.batch_size * (sizes.num_steps * inner_step + once)
-
-
-def gemm_share(sizes: Sizes, seconds: list[float], gemm_seconds: list[float]) -> float:
-    """Share of the measured GEMM peak that an outer step reaches, by the minima."""
-    return (outer_step_flops(sizes) / min(seconds)) / (GEMM_FLOPS / min(gemm_seconds))

@@ -6,13 +6,11 @@ import statistics
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from benchmarks.gemm_peak import GEMM_FLOPS, gemm, gemm_share, outer_step_flops
+from benchmarks.gemm_peak import SIDES, gemm_peak, gemms, outer_step_flops
 from benchmarks.peers import PEERS, PLAIN, runnable
 from benchmarks.report import Report, milliseconds, table
 from benchmarks.sizes import MICRO_BADGER, Sizes
 from benchmarks.timing import interleave, speed_of_medians, speed_of_minima
-
-GEMM = "GEMM"
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,13 @@ class MicroBadger:
         task = sizes.task()
         found = {name: peer.loss_and_gradient(task) for name, peer in peers.items()}
         loss, gradient = found[PLAIN]
-        steps = {GEMM: gemm()} | {name: peer.outer_step for name, peer in peers.items()}
+        steps = gemms() | {name: peer.outer_step for name, peer in peers.items()}
         seconds = interleave(steps, self.rounds)
+        peak, flops = gemm_peak(seconds), outer_step_flops(sizes)
         rows = {
             name: {
                 "seconds": seconds[name],
-                "gemm_share": gemm_share(sizes, seconds[name], seconds[GEMM]),
+                "gemm_share": flops / min(seconds[name]) / peak,
                 "loss_difference": abs(own_loss - loss) / loss,
                 "gradient_difference": float((own - gradient).norm() / gradient.norm()),
             }
@@ -54,9 +53,9 @@ class MicroBadger:
         }
         return {
             "sizes": asdict(sizes),
-            "gflop": outer_step_flops(sizes) / 1e9,
-            "gemm_gflops": GEMM_FLOPS / min(seconds[GEMM]) / 1e9,
-            "gemm_seconds": seconds[GEMM],
+            "gflop": flops / 1e9,
+            "gemm_gflops": peak / 1e9,
+            "gemm_seconds": {name: seconds[name] for name in SIDES},
             "rows": rows,
         }
 

@@ -15,7 +15,7 @@ from command_line import ROOT, call
 from jsonargparse import auto_cli
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.gemm_peak import GEMM_FLOPS, gemm_share, outer_step_flops
+from benchmarks.gemm_peak import gemm_peak, outer_step_flops
 from benchmarks.machine import use_cores
 from benchmarks.memory import peak_growth
 from benchmarks.peers import PEERS, PLAIN, runnable
@@ -119,11 +119,9 @@ def test_flops_are_those_that_torch_counts() -> None:
     assert outer_step_flops(BY_HAND) == 3 * counted.get_total_flops()
 
 
-def test_share_of_the_peak() -> None:
-    """At the peak, this outer step would take flops / peak seconds; it takes twice as long."""
-    peak = GEMM_FLOPS / 0.5
-    seconds = 2 * outer_step_flops(TINY) / peak
-    assert gemm_share(TINY, [seconds, 9.0], [0.5, 0.7]) == pytest.approx(0.5)
+def test_peak_is_the_best_of_all_products() -> None:
+    seconds = {"GEMM 1024": [0.03, 0.02], "GEMM 2048": [0.2, 0.4]}
+    assert gemm_peak(seconds) == pytest.approx(2 * 1024**3 / 0.02)
 
 
 def test_every_round_runs_every_step_once_in_changing_order() -> None:
