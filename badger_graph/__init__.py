@@ -6,7 +6,7 @@ from badger_graph.outer.checkpoint import load_agent, load_learner
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, MeanOverEnd, MetaLoss
 from badger_graph.policies import ExpertPolicy, GRUPolicy
-from badger_graph.rollout import Recorder, Rollout, unroll
+from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
 from badger_graph.tasks import GuessingGame, Task, TaskFamily
 from badger_graph.typing import Edges, Observation
 
@@ -25,11 +25,13 @@ __all__ = [
     "Membrane",
     "MetaLearner",
     "MetaLoss",
+    "Moment",
     "Observation",
     "Recorder",
     "Rollout",
     "Task",
     "TaskFamily",
+    "live",
     "load_agent",
     "load_learner",
     "split",

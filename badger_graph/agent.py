@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, final
+import functools
+from typing import Literal, final, get_args
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from badger_graph.communication import communicate
-from badger_graph.exchange import Executor, Wiring, prepare
+from badger_graph.executors.base import Wiring
+from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.membranes import Membrane
 from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges, Observation
@@ -44,7 +46,8 @@ class BadgerAgent(nn.Module):
         initial_state: hidden states at birth: ``"zero"``, or ``"random"``, uniform in [-1, 1]
             and drawn at every reset.
         seed: seed of the fixed identifiers.
-        executor: how messages travel; see :func:`badger_graph.exchange.prepare`.
+        executor: how messages travel; see
+            :func:`badger_graph.executors.prepare.prepare`.
 
     Shapes of the graph's attributes:
         - **hidden:** ``[V, H]``, the state of each expert
@@ -80,7 +83,7 @@ class BadgerAgent(nn.Module):
         for name, value, valid in (
             ("identifiers", identifiers, ("fixed", "random", "none")),
             ("initial_state", initial_state, ("zero", "random")),
-            ("executor", executor, ("auto", "reference", "dense")),
+            ("executor", executor, get_args(Executor)),
         ):
             if value not in valid:
                 raise ValueError(f"{name} must be one of {', '.join(valid)}, got {value!r}")
@@ -153,24 +156,30 @@ class BadgerAgent(nn.Module):
             generator: source of the random draws of a dynamic topology.
         """
         batch_size, num_outputs = graph.action.shape
-        num_experts = graph.hidden.size(0) // batch_size
-        experts = (batch_size, num_experts, -1)
-        wiring = graph.wiring
-        if self.topology.dynamic:
-            edges = self.topology(graph.hidden.view(experts), generator)
-            wiring = self._prepare(edges, batch_size, num_experts)
-        elif not wiring.describes(graph.edge_index, graph.edge_weight):
-            edges = Edges(graph.edge_index, graph.edge_weight)
-            wiring = self._prepare(edges, batch_size, num_experts)
+        hidden = graph.hidden
+        num_experts = hidden.size(0) // batch_size
+        wiring = self._wiring(graph, batch_size, num_experts, generator)
         percept = self.membrane.perceive(observation, graph.action, num_experts).flatten(0, 1)
-        percept = torch.cat([percept, graph.identifier], dim=-1)
-        hidden = communicate(self.policy, graph.hidden, percept, wiring, self.rounds)
-        graph = copy.copy(graph)
-        graph.hidden = hidden
-        graph.action = self.membrane.act(hidden.view(experts), self.policy.speak, num_outputs)
-        graph.edge_index, graph.edge_weight = wiring.edges
-        graph.wiring = wiring
-        return graph, graph.action
+        hidden = communicate(self.policy, hidden, percept, graph.identifier, wiring, self.rounds)
+        experts = hidden.view(batch_size, num_experts, -1)
+        after = copy.copy(graph)
+        after.hidden = hidden
+        after.action = action = self.membrane.act(experts, self.policy.speak, num_outputs)
+        if wiring is not graph.wiring:
+            after.edge_index, after.edge_weight = wiring.edges
+            after.wiring = wiring
+        return after, action
+
+    def _wiring(
+        self, graph: Batch, batch_size: int, num_experts: int, generator: torch.Generator | None
+    ) -> Wiring:
+        if self.topology.dynamic:
+            edges = self.topology(graph.hidden.view(batch_size, num_experts, -1), generator)
+        elif graph.wiring.describes(graph.edge_index, graph.edge_weight):
+            return graph.wiring
+        else:
+            edges = Edges(graph.edge_index, graph.edge_weight)
+        return self._prepare(edges, batch_size, num_experts)
 
     def _prepare(self, edges: Edges, batch_size: int, num_experts: int) -> Wiring:
         # A topology drawn once returns the same tensors at every reset: prepare them once.
@@ -180,7 +189,7 @@ class BadgerAgent(nn.Module):
             edges = Edges(edges.index, edges.weight.to(self.dtype))
             # What is kept must be fit for training, even if first used in inference mode.
             with torch.inference_mode(False):
-                wiring = prepare(edges, batch_size, num_experts, self.executor)
+                wiring = prepare(edges, batch_size, num_experts, self.executor, self.policy)
             if not edges.weight.requires_grad:  # else their whole rollout would be kept alive
                 self._prepared = (self.executor, wiring)
         return wiring
@@ -203,9 +212,19 @@ class BadgerAgent(nn.Module):
             return torch.zeros(shape, device=device, dtype=dtype)
         if self.identifiers == "random":
             return torch.randn(shape, generator=generator, device=device, dtype=dtype)
-        # NumPy fills row by row, so expert n keeps its identifier when N changes.
-        rows = np.random.default_rng(self.seed).standard_normal((num_experts, shape[1]))
-        return torch.from_numpy(rows).to(device, dtype).repeat(batch_size, 1)
+        return _fixed_identifiers(self.seed, num_experts, shape[1], device, dtype).repeat(
+            batch_size, 1
+        )
+
+
+@functools.lru_cache(maxsize=16)
+def _fixed_identifiers(
+    seed: int, num_experts: int, size: int, device: torch.device, dtype: torch.dtype
+) -> Float[Tensor, "N I"]:
+    # NumPy fills row by row, so expert n keeps its identifier when N changes.
+    rows = np.random.default_rng(seed).standard_normal((num_experts, size))
+    with torch.inference_mode(False):
+        return torch.from_numpy(rows).to(device, dtype)
 
 
 def split(graph: Batch) -> list[Data]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from badger_graph.exchange import Wiring
+from badger_graph.executors.base import Wiring
 from badger_graph.policies import ExpertPolicy
 
 
 def communicate(
     policy: ExpertPolicy,
     hidden: Float[Tensor, "V H"],
-    percept: Float[Tensor, "V PI"],
+    percept: Float[Tensor, "V P"],
+    identifier: Float[Tensor, "V I"],
     wiring: Wiring,
     rounds: int,
 ) -> Float[Tensor, "V H"]:
@@ -21,5 +22,5 @@ def communicate(
     Source: Rosa et al. 2019, "Inner Loop", paragraph "Communication Stage".
     """
     for _ in range(rounds):
-        hidden = policy(hidden, percept, wiring)
+        hidden = policy(hidden, percept, identifier, wiring)
     return hidden

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from badger_graph import Task, unroll
-from badger_graph.exchange import Executor
+from badger_graph.executors.prepare import Executor
 from badger_graph.outer.learner import default_optimizer
 from benchmarks.sizes import Sizes
 from benchmarks.torch_peer import TorchPeer

@@ -11,7 +11,7 @@ from typing import Protocol, get_args
 from torch import Tensor
 
 from badger_graph import Task
-from badger_graph.exchange import Executor
+from badger_graph.executors.prepare import Executor
 from benchmarks.badger import badger
 from benchmarks.plain_pyg import plain_pyg
 from benchmarks.sizes import Sizes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, HardwiredMembrane, Task
-from badger_graph.exchange import Executor
+from badger_graph.executors.prepare import Executor
 from topologies import RandomTopology
 
 FAMILY = GuessingGame()

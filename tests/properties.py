@@ -34,7 +34,7 @@ from badger_graph import (
     TaskFamily,
     split,
 )
-from badger_graph.exchange import Executor, prepare
+from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.outer.config import from_config, to_config
 from topologies import TOPOLOGIES, Topology
 

@@ -41,7 +41,7 @@ from badger_graph import (
     split,
     unroll,
 )
-from badger_graph.exchange import Executor, prepare
+from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.policies import POLICIES
 from topologies import (
     CompleteTopology,

@@ -8,7 +8,7 @@ from properties import EXECUTORS, some_edges, uniform
 
 from badger_graph import Edges
 from badger_graph.communication import communicate
-from badger_graph.exchange import Executor, prepare
+from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.policies import POLICIES
 
 every_policy = pytest.mark.parametrize("name", POLICIES)

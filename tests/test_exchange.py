@@ -10,7 +10,7 @@ from properties import EXECUTORS, some_edges, uniform
 from torch import Tensor, nn
 
 from badger_graph import Edges, ExpertPolicy
-from badger_graph.exchange import Executor, prepare
+from badger_graph.executors.prepare import Executor, prepare
 
 every_executor = pytest.mark.parametrize("executor", EXECUTORS)
 

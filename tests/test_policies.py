@@ -23,7 +23,7 @@ from torch import nn
 
 import badger_graph.policies
 from badger_graph import Edges, ExpertPolicy, HardwiredMembrane
-from badger_graph.exchange import Executor, prepare
+from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.policies import POLICIES
 
 every_policy = pytest.mark.parametrize("name", POLICIES)

@@ -26,7 +26,7 @@ from badger_graph import (
     Task,
     unroll,
 )
-from badger_graph.exchange import Executor
+from badger_graph.executors.prepare import Executor
 from topologies import IsolatedTopology, RandomTopology, Topology
 
 N, D, B = 5, 2, 3

@@ -70,21 +70,17 @@ class HardwiredMembrane(Membrane):
     def perceive(
         self, observation: Observation, action: Float[Tensor, "B d"], num_experts: int
     ) -> Float[Tensor, "B N P"]:
-        others = (0, num_experts - action.size(1))
         own_action = action if self.see_action else torch.zeros_like(action)
         role = torch.ones_like(action) if self.see_role else torch.zeros_like(action)
-        channels = [
-            self._feedback(observation.feedback, num_experts),
-            F.pad(observation.output_feedback, others),
-            F.pad(own_action, others),
-            F.pad(role, others),
-        ]
-        return torch.stack(channels, dim=-1)
+        speakers = torch.stack([observation.output_feedback, own_action, role], dim=-1)
+        others = F.pad(speakers, (0, 0, 0, num_experts - action.size(1)))
+        feedback = self._feedback(observation.feedback, num_experts)
+        return torch.cat([feedback[:, :, None], others], dim=-1)
 
     def act(
         self, hidden: Float[Tensor, "B N H"], speak: Speak, num_outputs: int
     ) -> Float[Tensor, "B d"]:
-        return speak(hidden[:, :num_outputs].flatten(0, 1)).view(-1, num_outputs)
+        return speak(hidden[:, :num_outputs]).squeeze(-1)
 
     def _feedback(self, feedback: Float[Tensor, " B"], num_experts: int) -> Float[Tensor, "B N"]:
         if self.readers == "all":

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from badger_graph.exchange import Wiring
+from badger_graph.executors.base import Wiring
+from badger_graph.typing import Edges
 
 
 class ExpertPolicy(MessagePassing, ABC):
@@ -34,7 +35,7 @@ class ExpertPolicy(MessagePassing, ABC):
 
     Shapes:
         - **hidden:** ``[V, H]``
-        - **percept:** ``[V, P + I]``, what the membrane shows, then the identifier
+        - **percept:** ``[V, P]``, what the membrane shows; **identifier:** ``[V, I]``
 
     Raises:
         ValueError: when a size is too small.
@@ -68,28 +69,26 @@ class ExpertPolicy(MessagePassing, ABC):
         received: Float[Tensor, "V M"],
         percept: Float[Tensor, "V PI"],
     ) -> Float[Tensor, "V H"]:
-        """The next state of each expert."""
+        """The next state of each expert; ``percept`` ends with its identifier."""
 
     @abstractmethod
     def speak(self, hidden: Float[Tensor, "*nodes H"]) -> Float[Tensor, "*nodes 1"]:
         """What each expert would say to the world, were the membrane to listen."""
 
     def forward(
-        self, hidden: Float[Tensor, "V H"], percept: Float[Tensor, "V PI"], wiring: Wiring
+        self,
+        hidden: Float[Tensor, "V H"],
+        percept: Float[Tensor, "V P"],
+        identifier: Float[Tensor, "V I"],
+        wiring: Wiring,
     ) -> Float[Tensor, "V H"]:
-        """One communication round."""
-        return self.next_hidden(hidden, self.exchange(self.emit(hidden), wiring), percept)
+        """One communication round, carried out by the executor that prepared ``wiring``."""
+        return wiring.round(self, hidden, percept, identifier)
 
-    def exchange(self, sent: Float[Tensor, "V M"], wiring: Wiring) -> Float[Tensor, "V M"]:
-        """Carry messages along the edges: the weighted mean over each expert's in-neighbours."""
-        if wiring.blocks is None:
-            edges = wiring.edges
-            return self.propagate(
-                edges.index, sent=sent, weight=edges.weight, size=(len(sent), len(sent))
-            )
-        num_experts = wiring.blocks.size(-1)
-        received = wiring.blocks @ sent.view(-1, num_experts, self.message_size)
-        return received.view_as(sent)
+    def exchange(self, sent: Float[Tensor, "V M"], edges: Edges) -> Float[Tensor, "V M"]:
+        """Carry messages along the edges in PyG: the weighted mean over in-neighbours."""
+        nodes = len(sent)
+        return self.propagate(edges.index, sent=sent, weight=edges.weight, size=(nodes, nodes))
 
     def message(self, sent_j: Tensor, weight: Tensor) -> Tensor:
         return weight[:, None] * sent_j

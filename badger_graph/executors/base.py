@@ -1,0 +1,81 @@
+"""What every executor prepares from the edges of a batch of agents."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from badger_graph.typing import Edges
+
+
+class Wiring(ABC):
+    """Edges, prepared once when they are drawn and used in every round.
+
+    Args:
+        edges: those of the whole batch.
+        batch_size: agents B.
+        num_experts: experts N of each.
+    """
+
+    executor: ClassVar[str]
+    """Its name, as :class:`BadgerAgent` and the command line take it."""
+
+    def __init__(self, edges: Edges, batch_size: int, num_experts: int) -> None:
+        self.edges = edges
+        self.batch_size = batch_size
+        self.num_experts = num_experts
+        self.versions = versions(edges)
+
+    @abstractmethod
+    def round(
+        self,
+        policy: Any,
+        hidden: Float[Tensor, "V H"],
+        percept: Float[Tensor, "V P"],
+        identifier: Float[Tensor, "V I"],
+    ) -> Float[Tensor, "V H"]:
+        """One communication round of an expert policy; see there for what it computes."""
+
+    def describes(self, edge_index: Tensor, edge_weight: Tensor) -> bool:
+        """Whether this was prepared from these very tensors, as they are now.
+
+        A graph that was rewired, by assignment or in place, is noticed.
+        """
+        same = self.edges.index is edge_index and self.edges.weight is edge_weight
+        return same and self.versions == versions(self.edges)
+
+    def copied(self) -> Self:
+        """The same for edges of its own, which may be changed without changing these."""
+        other = copy.copy(self)
+        other.edges = Edges(self.edges.index.clone(), self.edges.weight.clone())
+        other.versions = versions(other.edges)
+        return other
+
+
+class TorchWiring(Wiring):
+    """Edges for an executor made of ordinary PyTorch operations, open to any expert policy."""
+
+    @abstractmethod
+    def exchange(self, policy: Any, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
+        """Carry messages along the edges: the weighted mean over each expert's in-neighbours."""
+
+    def round(
+        self,
+        policy: Any,
+        hidden: Float[Tensor, "V H"],
+        percept: Float[Tensor, "V P"],
+        identifier: Float[Tensor, "V I"],
+    ) -> Float[Tensor, "V H"]:
+        received = self.exchange(policy, policy.emit(hidden))
+        return policy.next_hidden(hidden, received, torch.cat([percept, identifier], dim=-1))
+
+
+def versions(edges: Edges) -> tuple[int, int]:
+    """How often the two tensors were changed in place."""
+    # Tensors made in inference mode do not count it.
+    return tuple(0 if tensor.is_inference() else tensor._version for tensor in edges)  # type: ignore[return-value]

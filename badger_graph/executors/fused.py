@@ -1,0 +1,158 @@
+"""The whole communication round of the built-in policy in one operator."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from badger_graph.executors.adjacency import adjacency
+from badger_graph.executors.base import Wiring
+from badger_graph.executors.native import library
+from badger_graph.policies.gru import GRUPolicy
+from badger_graph.typing import Edges
+
+
+class FusedWiring(Wiring):
+    """Edges sorted in both directions, for the native operators.
+
+    Messages, their mean, gates and update are one pass over the experts, forward and backward;
+    see ``native/gru_stage.cpp`` on a CPU and ``triton_stage.py`` on a GPU. Gradients are first
+    derivatives only.
+
+    Raises:
+        ValueError: when there is nothing that could compile or run the operators.
+    """
+
+    executor: ClassVar[str] = "fused"
+
+    def __init__(self, edges: Edges, batch_size: int, num_experts: int) -> None:
+        super().__init__(edges, batch_size, num_experts)
+        if (missing := _missing(edges.weight)) is not None:
+            raise ValueError(f"executor 'fused' needs {missing}")
+        self.adjacency = adjacency(edges, batch_size * num_experts)
+
+    def round(
+        self,
+        policy: Any,
+        hidden: Float[Tensor, "V H"],
+        percept: Float[Tensor, "V P"],
+        identifier: Float[Tensor, "V I"],
+    ) -> Float[Tensor, "V H"]:
+        if type(policy) is not GRUPolicy:
+            raise ValueError(f"executor 'fused' needs a GRUPolicy, got {type(policy).__name__}")
+        if hidden.is_cuda:
+            from badger_graph.executors.triton_stage import gru_stage
+
+            return gru_stage(hidden, percept, identifier, *self.adjacency, *weights(policy))
+        stage = torch.ops.badger_graph.gru_stage
+        return stage(hidden, percept, identifier, *self.adjacency, *pack(policy))
+
+
+def obstacle(policy: nn.Module, like: Tensor) -> str | None:
+    """Why the fused executor cannot serve this policy on tensors like that one; None if it can."""
+    if type(policy) is not GRUPolicy:
+        return f"a GRUPolicy, got {type(policy).__name__}"
+    return _missing(like)
+
+
+def _missing(like: Tensor) -> str | None:
+    if like.is_cuda:
+        try:
+            import triton  # noqa: F401
+        except ImportError:
+            return "triton on a GPU, which is not installed"
+        return None if like.dtype == torch.float32 else f"float32 on a GPU, got {like.dtype}"
+    if like.device.type != "cpu":
+        return f"a CPU or a CUDA device, got {like.device}"
+    if like.dtype not in (torch.float32, torch.float64):
+        return f"float32 or float64, got {like.dtype}"
+    return library.load()
+
+
+def weights(policy: GRUPolicy) -> tuple[Tensor, ...]:
+    """The weights of a round: the two message layers, then the gates."""
+    modules = policy._modules  # one round asks for eight tensors: not through nn.Module
+    first, _, second = modules["message_mlp"]._modules.values()  # type: ignore[union-attr]
+    one, two, cell = first._parameters, second._parameters, modules["cell"]._parameters  # type: ignore[union-attr]
+    return (
+        *(one["weight"], one["bias"], two["weight"], two["bias"]),
+        *(cell["weight_ih"], cell["bias_ih"], cell["weight_hh"], cell["bias_hh"]),
+    )  # type: ignore[return-value]
+
+
+class Packed(NamedTuple):
+    """The weights as the native operators read them, see ``struct Packed`` and ``Reversed`` there.
+
+    Shapes:
+        - **forward:** one dimension; gradients of the weights flow through it
+        - **backward:** one dimension, the weights once more for the products of the backward pass
+    """
+
+    forward: Tensor
+    backward: Tensor
+    message_size: int
+    inner_size: int
+
+
+class _Memo(NamedTuple):
+    own: tuple[Tensor, ...]
+    state: tuple[Any, ...]
+    packed: Packed
+
+
+_memos: WeakKeyDictionary[GRUPolicy, _Memo] = WeakKeyDictionary()
+
+
+def pack(policy: GRUPolicy) -> Packed:
+    """Lay out the weights for the native operators: once for all rounds until they change.
+
+    None of the operations keeps anything for its gradient, so one layout may serve any number of
+    backward passes.
+    """
+    own = weights(policy)
+    changes = tuple(0 if w.is_inference() else w._version for w in own)
+    state = (changes, torch.is_grad_enabled(), torch.is_inference_mode_enabled())
+    memo = _memos.get(policy)
+    if memo is None or memo.state != state or any(a is not b for a, b in zip(memo.own, own)):  # noqa: B905  # one a round
+        memo = _memos[policy] = _Memo(own, state, _pack(policy, *own))
+    return memo.packed
+
+
+def _pack(policy: GRUPolicy, *own: Tensor) -> Packed:
+    w1, b1, w2, b2, w_ih, b_ih, w_hh, b_hh = own
+    size = policy.hidden_size
+    reset_ih, update_ih, new_ih = b_ih.split(size)
+    reset_hh, update_hh, new_hh = b_hh.split(size)
+    bias = torch.stack([new_hh, reset_ih + reset_hh, update_ih + update_hh, new_ih])
+    by_gate = w_hh.t().unflatten(1, (3, size))  # torch orders the gates reset, update, new
+    new_first = torch.cat([by_gate[:, 2:], by_gate[:, :2]], dim=1)
+    forward = [w1.t(), b1, w2.t(), b2, new_first, w_ih.t().unflatten(1, (3, size)), bias]
+    with torch.no_grad():
+        parts = w_ih.split([policy.message_size, policy.percept_size, policy.identifier_size], 1)
+        to_input = torch.cat([_padded(_padded_gates(part, size)) for part in parts], dim=1)
+        reset_update, new = _padded_gates(w_hh, size).tensor_split([2 * _up(size)])
+        backward = [w1, w2, torch.cat([new, reset_update]), to_input]
+    return Packed(_joined(forward), _joined(backward), policy.message_size, len(w1))
+
+
+def _up(size: int) -> int:
+    # PADDED_TO in native/tiles.h
+    return -(-size // 16) * 16
+
+
+def _padded(rows: Tensor) -> Tensor:
+    return F.pad(rows, (0, _up(rows.size(-1)) - rows.size(-1)))
+
+
+def _padded_gates(weight: Tensor, size: int) -> Tensor:
+    """``[3 H, K]`` with the H rows of every gate filled up with zeros."""
+    return F.pad(weight.unflatten(0, (3, size)), (0, 0, 0, _up(size) - size)).flatten(0, 1)
+
+
+def _joined(rows: list[Tensor]) -> Tensor:
+    return torch.cat([_padded(part).flatten() for part in rows])

@@ -1,0 +1,1 @@
+"""The native operators: C++, compiled at first use. Nobody else needs to look in here."""

@@ -1,0 +1,623 @@
+// One communication round of the gated recurrent policy as two operators, forward and backward.
+//
+//   u_j = tanh(W1 h_j + b1),  m_j = W2 u_j + b2,  a_i = sum_{j -> i} c_ji m_j,
+//   x_i = [a_i, percept_i, identifier_i],  h'_i = GRU(x_i, h_i)
+//
+// Experts are cut into chunks, shared out among threads, and chunks into tiles that stay in the
+// first-level cache. Forward is two passes over the tiles: messages; then gather, gates and update
+// in registers. Backward is two passes again: gradients of the gates; then, gathered along the
+// reversed edges, those of the messages. A small stage keeps a trace of what forward computed, a
+// large one computes it again. Sums over experts are made chunk by chunk, so that they have the same
+// bits for any number of threads.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/TensorSubclassLikeUtils.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include <array>
+#include <numeric>
+#include <utility>
+
+#include "tiles.h"
+
+namespace badger_graph {
+namespace {
+
+using at::Tensor;
+
+constexpr int64_t TILE = 32;
+constexpr int64_t CHUNK = 256;
+constexpr int64_t MOST_CHUNKS = 64;
+
+// Up to so many experts, what they received and their gates are kept for the backward pass: that
+// takes less time than computing them again, but 6 times the memory of the states alone.
+constexpr int64_t KEPT_UP_TO = 8192;
+
+// The order of the gates in a row. The state works on the first three, the input on the last three.
+enum Gate { STATE_NEW, RESET, UPDATE, INPUT_NEW, GATES };
+
+struct Sizes {
+  int64_t experts, hidden, message, percept, identifier, inner;
+
+  int64_t inputs() const {
+    return message + percept + identifier;
+  }
+};
+
+struct Chunks {
+  int64_t count, size;
+
+  explicit Chunks(int64_t experts) {
+    size = std::max(CHUNK, (experts + MOST_CHUNKS - 1) / MOST_CHUNKS);
+    size = (size + TILE - 1) / TILE * TILE;
+    count = (experts + size - 1) / size;
+  }
+};
+
+// Calls body(chunk) for every chunk, on whichever threads there are.
+template <typename Body>
+void for_chunks(const Chunks& chunks, const Body& body) {
+  at::parallel_for(0, chunks.count, 1, [&](int64_t from, int64_t to) {
+    for (int64_t chunk = from; chunk < to; ++chunk) body(chunk);
+  });
+}
+
+// Calls body(first expert, number of experts) for every tile of a chunk.
+template <typename Body>
+void for_tiles(const Chunks& chunks, int64_t chunk, int64_t experts, const Body& body) {
+  const int64_t end = std::min((chunk + 1) * chunks.size, experts);
+  for (int64_t first = chunk * chunks.size; first < end; first += TILE)
+    body(first, std::min(TILE, end - first));
+}
+
+template <typename T>
+ConstRows<T> rows_of(const Tensor& tensor) {
+  return {tensor.const_data_ptr<T>(), tensor.size(1), tensor.size(1)};
+}
+
+template <typename T>
+Rows<T> mutable_rows_of(const Tensor& tensor) {
+  if (!tensor.defined()) return {nullptr, 0, 0};
+  return {tensor.data_ptr<T>(), tensor.size(1), tensor.size(1)};
+}
+
+// Rows that lie one after the other, handed out piece by piece.
+template <typename T>
+struct Pieces {
+  T* next;
+
+  Rows<T> rows(int64_t count, int64_t size) {
+    Rows<T> rows{next, size, size};
+    next += count * size;
+    return rows;
+  }
+};
+
+// What a thread works on; its padding is zero from the start.
+template <typename T>
+class Scratch {
+ public:
+  explicit Scratch(int64_t row_size)
+      : memory_(at::zeros({TILE, row_size}, c10::CppTypeToScalarType<T>::value)),
+        pieces_{memory_.data_ptr<T>()} {}
+
+  Rows<T> tile(int64_t size) {
+    return pieces_.rows(TILE, size);
+  }
+
+ private:
+  Tensor memory_;
+  Pieces<T> pieces_;
+};
+
+// The weights as `pack` in stage.py lays them out for the products of the forward pass, or their
+// gradients.
+template <typename T>
+struct Packed {
+  Rows<T> w1, b1, w2, b2, state_gates, input_gates, bias;
+
+  static int64_t numel(const Sizes& s) {
+    const int64_t H = padded(s.hidden), M = padded(s.message), U = padded(s.inner);
+    return (s.hidden + 1) * U + (s.inner + 1) * M + (s.hidden + s.inputs()) * 3 * H + GATES * H;
+  }
+
+  Packed(const Sizes& s, T* data) {
+    const int64_t H = padded(s.hidden), M = padded(s.message), U = padded(s.inner);
+    Pieces<T> pieces{data};
+    w1 = pieces.rows(s.hidden, U);
+    b1 = pieces.rows(1, U);
+    w2 = pieces.rows(s.inner, M);
+    b2 = pieces.rows(1, M);
+    state_gates = pieces.rows(s.hidden, 3 * H);
+    input_gates = pieces.rows(s.inputs(), 3 * H);
+    bias = pieces.rows(1, GATES * H);
+  }
+};
+
+// The weights once more, for the products of the backward pass.
+template <typename T>
+struct Reversed {
+  Rows<T> w1, w2, gates_to_state, gates_to_input;
+
+  static int64_t numel(const Sizes& s) {
+    const int64_t H = padded(s.hidden), U = padded(s.inner);
+    const int64_t inputs = padded(s.message) + padded(s.percept) + padded(s.identifier);
+    return s.inner * H + s.message * U + 3 * H * (H + inputs);
+  }
+
+  Reversed(const Sizes& s, T* data) {
+    const int64_t H = padded(s.hidden);
+    Pieces<T> pieces{data};
+    w1 = pieces.rows(s.inner, H);
+    w2 = pieces.rows(s.message, padded(s.inner));
+    gates_to_state = pieces.rows(3 * H, H);
+    gates_to_input =
+        pieces.rows(3 * H, padded(s.message) + padded(s.percept) + padded(s.identifier));
+  }
+};
+
+// What a small stage keeps of an expert for the backward pass.
+template <typename T>
+struct Trace {
+  Rows<T> received, gates;  // gates: what new takes from the state, reset, update, new
+
+  static int64_t row_size(const Sizes& s) {
+    return padded(s.message) + GATES * padded(s.hidden);
+  }
+
+  Trace(const Sizes& s, Rows<T> rows)
+      : received(rows.columns(0, padded(s.message))),
+        gates(rows.columns(received.size, GATES * padded(s.hidden))) {}
+};
+
+// How much of vector c of a row is not padding.
+template <typename T>
+int64_t covered(int64_t size, int64_t c) {
+  return std::clamp<int64_t>(size - c * LANES<T>, 0, LANES<T>);
+}
+
+template <typename T>
+Vec<T> load_part(ConstRows<T> rows, int64_t i, int64_t c) {
+  const int64_t count = covered<T>(rows.size, c);
+  return count == 0 ? Vec<T>(0) : Vec<T>::loadu(rows[i] + c * LANES<T>, count);
+}
+
+template <typename T>
+void store_part(Vec<T> value, Rows<T> rows, int64_t i, int64_t c) {
+  const int64_t count = covered<T>(rows.size, c);
+  if (count > 0) value.store(rows[i] + c * LANES<T>, count);
+}
+
+// Edges by the expert at one end: those of expert i are start[i] to start[i + 1].
+template <typename T>
+struct Neighbours {
+  const int32_t* other;
+  const int32_t* start;
+  const T* coefficient;
+
+  Neighbours(const Tensor& other, const Tensor& start, const Tensor& coefficient)
+      : other(other.const_data_ptr<int32_t>()),
+        start(start.const_data_ptr<int32_t>()),
+        coefficient(coefficient.const_data_ptr<T>()) {}
+
+  // out[i] = sum over the neighbours of expert first + i of coefficient * values[neighbour]
+  void gather(int64_t first, int64_t count, ConstRows<T> values, Rows<T> out) const {
+    for_blocks_of_columns(0, out.size / LANES<T>, [&](int64_t column, auto width) {
+      constexpr int COLUMNS = decltype(width)::value;
+      const T* base = values.data + column * LANES<T>;
+      for (int64_t i = 0; i < count; ++i) {
+        Vec<T> sum[COLUMNS];
+        UNROLL for (int c = 0; c < COLUMNS; ++c) sum[c] = Vec<T>(0);
+        for (int32_t e = start[first + i]; e < start[first + i + 1]; ++e) {
+          const T* value = base + other[e] * values.stride;
+          const Vec<T> factor(coefficient[e]);
+          UNROLL for (int c = 0; c < COLUMNS; ++c)
+            sum[c] = at::vec::fmadd(factor, load(value + c * LANES<T>), sum[c]);
+        }
+        UNROLL for (int c = 0; c < COLUMNS; ++c) sum[c].store(out[i] + (column + c) * LANES<T>);
+      }
+    });
+  }
+
+  // out[e] = <of_target[i], of_source[neighbour]> for the edges e of these experts
+  void dot(
+      int64_t first, int64_t count, ConstRows<T> of_target, ConstRows<T> of_source, T* out) const {
+    for (int64_t i = first; i < first + count; ++i)
+      for (int32_t e = start[i]; e < start[i + 1]; ++e)
+        out[e] = std::inner_product(
+            of_target[i], of_target[i] + of_target.size, of_source[other[e]], T(0));
+  }
+};
+
+// What both passes read, and the parts that both compute.
+template <typename T>
+struct Stage {
+  Sizes sizes;
+  Packed<const T> weights;
+  ConstRows<T> hidden, percept, identifier;
+  Neighbours<T> heard;
+  Chunks chunks;
+
+  Stage(
+      const Sizes& sizes, const Tensor& hidden, const Tensor& percept, const Tensor& identifier,
+      const Tensor& source, const Tensor& start, const Tensor& coefficient, const Tensor& packed)
+      : sizes(sizes),
+        weights(sizes, packed.const_data_ptr<T>()),
+        hidden(rows_of<T>(hidden)),
+        percept(rows_of<T>(percept)),
+        identifier(rows_of<T>(identifier)),
+        heard(source, start, coefficient),
+        chunks(sizes.experts) {}
+
+  // u = tanh(W1 h + b1) of one tile
+  void inner(int64_t first, int64_t count, Rows<T> out) const {
+    multiply<T>(
+        count, hidden.from(first), weights.w1, out.size / LANES<T>,
+        [&](int64_t, int64_t c) { return load(weights.b1.data + c * LANES<T>); },
+        [&](int64_t i, int64_t c, Vec<T> sum) {
+          hyperbolic_tangent(sum).store(out[i] + c * LANES<T>);
+        });
+  }
+
+  // m = W2 u + b2 of all experts
+  Tensor messages(const at::TensorOptions& options) const {
+    Tensor message = at::empty({sizes.experts, padded(sizes.message)}, options);
+    const Rows<T> out = mutable_rows_of<T>(message);
+    for_chunks(chunks, [&](int64_t chunk) {
+      Scratch<T> scratch(padded(sizes.inner));
+      const Rows<T> u = scratch.tile(padded(sizes.inner));
+      for_tiles(chunks, chunk, sizes.experts, [&](int64_t first, int64_t count) {
+        inner(first, count, u);
+        multiply<T>(
+            count, u.columns(0, sizes.inner), weights.w2, out.size / LANES<T>,
+            [&](int64_t, int64_t c) { return load(weights.b2.data + c * LANES<T>); },
+            [&](int64_t i, int64_t c, Vec<T> sum) {
+              sum.store(out[first + i] + c * LANES<T>);
+            });
+      });
+    });
+    return message;
+  }
+
+  // The gates of one tile: use(i, c, what new takes from the state, reset, update, new).
+  template <typename Use>
+  void gates(int64_t first, int64_t count, ConstRows<T> received, const Use& use) const {
+    constexpr int ROWS = 4;
+    const int64_t apart = padded(sizes.hidden);
+    const ConstRows<T> inputs[3] = {
+        received.columns(0, sizes.message), percept.from(first), identifier.from(first)};
+    for (int64_t c = 0; c < apart / LANES<T>; ++c) {
+      const int64_t column = c * LANES<T>;
+      const T* bias = weights.bias.data + column;
+      for (int64_t i = 0; i < count; i += ROWS) {
+        const T* rows[ROWS];
+        Vec<T> sums[ROWS][3], from_state[ROWS];
+        UNROLL for (int r = 0; r < ROWS; ++r)
+          UNROLL for (int gate = 0; gate < 3; ++gate) sums[r][gate] = load(bias + gate * apart);
+        block_of_rows(rows, hidden.from(first), i, count);
+        multiply_block(
+            sums, rows, sizes.hidden, weights.state_gates.data + column,
+            weights.state_gates.stride, apart);
+        UNROLL for (int r = 0; r < ROWS; ++r) {
+          from_state[r] = sums[r][STATE_NEW];
+          sums[r][0] = sums[r][RESET];
+          sums[r][1] = sums[r][UPDATE];
+          sums[r][2] = load(bias + INPUT_NEW * apart);
+        }
+        const T* w = weights.input_gates.data + column;
+        for (const auto& input : inputs) {
+          block_of_rows(rows, input, i, count);
+          multiply_block(sums, rows, input.size, w, weights.input_gates.stride, apart);
+          w += input.size * weights.input_gates.stride;
+        }
+        UNROLL for (int r = 0; r < ROWS; ++r) {
+          if (i + r >= count) break;
+          const Vec<T> reset = sigmoid(sums[r][0]), update = sigmoid(sums[r][1]);
+          const Vec<T> fresh = hyperbolic_tangent(at::vec::fmadd(reset, from_state[r], sums[r][2]));
+          use(i + r, c, from_state[r], reset, update, fresh);
+        }
+      }
+    }
+  }
+};
+
+// The next states, and the trace, if asked for.
+template <typename T>
+std::tuple<Tensor, Tensor> forward(
+    const Stage<T>& stage, const at::TensorOptions& options, bool keep) {
+  const Sizes& sizes = stage.sizes;
+  const int64_t H = padded(sizes.hidden), M = padded(sizes.message);
+  Tensor kept = at::empty({keep ? sizes.experts : 0, Trace<T>::row_size(sizes)}, options);
+  const Trace<T> trace(sizes, mutable_rows_of<T>(kept));
+  const Tensor message = stage.messages(options);
+  const ConstRows<T> messages = rows_of<T>(message);
+  Tensor next = at::empty({sizes.experts, sizes.hidden}, options);
+  const Rows<T> to_next = mutable_rows_of<T>(next);
+  for_chunks(stage.chunks, [&](int64_t chunk) {
+    Scratch<T> scratch(M);
+    const Rows<T> tile = scratch.tile(M);
+    for_tiles(stage.chunks, chunk, sizes.experts, [&](int64_t first, int64_t count) {
+      const Rows<T> received = keep ? trace.received.from(first) : tile;
+      stage.heard.gather(first, count, messages, received);
+      stage.gates(
+          first, count, received,
+          [&](int64_t i, int64_t c, Vec<T> from_state, Vec<T> reset, Vec<T> update, Vec<T> fresh) {
+            const Vec<T> state = load_part<T>(stage.hidden, first + i, c);
+            store_part(at::vec::fmadd(update, state - fresh, fresh), to_next, first + i, c);
+            if (keep) {
+              T* to = trace.gates[first + i] + c * LANES<T>;
+              from_state.store(to);
+              reset.store(to + H);
+              update.store(to + 2 * H);
+              fresh.store(to + 3 * H);
+            }
+          });
+    });
+  });
+  return {next, kept};
+}
+
+struct Needs {
+  bool percept, identifier, coefficient, weights;
+};
+
+template <typename T>
+std::vector<Tensor> backward(
+    const Stage<T>& stage, const Tensor& grad_next, const Neighbours<T>& hearers,
+    const Tensor& reversed, const Tensor& kept, const Tensor& grad_hidden, const Needs& needs) {
+  const auto options = grad_next.options();
+  const Sizes& sizes = stage.sizes;
+  const Reversed<const T> weights(sizes, reversed.const_data_ptr<T>());
+  const int64_t V = sizes.experts, H = padded(sizes.hidden), M = padded(sizes.message);
+  const int64_t U = padded(sizes.inner), P = padded(sizes.percept);
+  const bool traced = kept.size(0) == V;
+  const Trace<T> trace(sizes, mutable_rows_of<T>(kept));
+  const Tensor message = traced && !needs.coefficient ? Tensor() : stage.messages(options);
+  const ConstRows<T> messages = mutable_rows_of<T>(message), of_next = rows_of<T>(grad_next);
+
+  const auto wanted = [&](bool need, at::IntArrayRef shape) {
+    return need ? at::empty(shape, options) : Tensor();
+  };
+  Tensor grad_percept = wanted(needs.percept, {V, sizes.percept});
+  Tensor grad_identifier = wanted(needs.identifier, {V, sizes.identifier});
+  Tensor grad_coefficient = wanted(needs.coefficient, {stage.heard.start[V]});
+  Tensor grad_received = at::empty({V, M}, options);
+  const Rows<T> to_hidden = mutable_rows_of<T>(grad_hidden);
+  const Rows<T> to_percept = mutable_rows_of<T>(grad_percept);
+  const Rows<T> to_identifier = mutable_rows_of<T>(grad_identifier);
+  const Rows<T> to_received = mutable_rows_of<T>(grad_received);
+  const int64_t input_columns =
+      needs.identifier ? weights.gates_to_input.size : needs.percept ? M + P : M;
+  Tensor sums =
+      at::zeros({needs.weights ? stage.chunks.count : 0, Packed<T>::numel(sizes)}, options);
+
+  for_chunks(stage.chunks, [&](int64_t chunk) {
+    Scratch<T> scratch(M + GATES * H + H);
+    const Rows<T> tile = scratch.tile(M), gates = scratch.tile(GATES * H), direct = scratch.tile(H);
+    const ConstRows<T> of_state = gates.columns(0, 3 * H), of_input = gates.columns(H, 3 * H);
+    for_tiles(stage.chunks, chunk, V, [&](int64_t first, int64_t count) {
+      const auto differentiate = [&](int64_t i, int64_t c, Vec<T> from_state, Vec<T> reset,
+                                     Vec<T> update, Vec<T> fresh) {
+        const Vec<T> one(1);
+        const Vec<T> grad = load_part<T>(of_next, first + i, c);
+        const Vec<T> state = load_part<T>(stage.hidden, first + i, c);
+        const Vec<T> of_new = grad * (one - update) * (one - fresh * fresh);
+        T* to = gates[i] + c * LANES<T>;
+        (of_new * reset).store(to + STATE_NEW * H);
+        (of_new * from_state * reset * (one - reset)).store(to + RESET * H);
+        (grad * (state - fresh) * update * (one - update)).store(to + UPDATE * H);
+        of_new.store(to + INPUT_NEW * H);
+        (grad * update).store(direct[i] + c * LANES<T>);
+      };
+      const Rows<T> received = traced ? trace.received.from(first) : tile;
+      if (traced) {
+        for (int64_t i = 0; i < count; ++i)
+          for (int64_t c = 0; c < H / LANES<T>; ++c) {
+            const T* from = trace.gates[first + i] + c * LANES<T>;
+            differentiate(i, c, load(from), load(from + H), load(from + 2 * H), load(from + 3 * H));
+          }
+      } else {
+        stage.heard.gather(first, count, messages, received);
+        stage.gates(first, count, received, differentiate);
+      }
+      multiply<T>(
+          count, of_state, weights.gates_to_state, H / LANES<T>,
+          [&](int64_t i, int64_t c) { return load(direct[i] + c * LANES<T>); },
+          [&](int64_t i, int64_t c, Vec<T> sum) { store_part(sum, to_hidden, first + i, c); });
+      multiply<T>(
+          count, of_input, weights.gates_to_input, input_columns / LANES<T>,
+          [](int64_t, int64_t) { return Vec<T>(0); },
+          [&](int64_t i, int64_t c, Vec<T> sum) {
+            if (c < M / LANES<T>)
+              sum.store(to_received[first + i] + c * LANES<T>);
+            else if (c < (M + P) / LANES<T>)
+              store_part(sum, to_percept, first + i, c - M / LANES<T>);
+            else
+              store_part(sum, to_identifier, first + i, c - (M + P) / LANES<T>);
+          });
+      if (needs.coefficient)
+        stage.heard.dot(first, count, to_received, messages, grad_coefficient.data_ptr<T>());
+      if (needs.weights) {
+        const Packed<T> to(sizes, sums[chunk].data_ptr<T>());
+        Rows<T> to_input = to.input_gates;
+        accumulate_outer<T>(count, stage.hidden.from(first), of_state, to.state_gates);
+        for (const ConstRows<T>& x :
+             {ConstRows<T>(received.columns(0, sizes.message)), stage.percept.from(first),
+              stage.identifier.from(first)}) {
+          accumulate_outer<T>(count, x, of_input, to_input);
+          to_input = to_input.from(x.size);
+        }
+        accumulate_sum<T>(count, gates, to.bias.data);
+      }
+    });
+  });
+
+  for_chunks(stage.chunks, [&](int64_t chunk) {
+    Scratch<T> scratch(M + 2 * U);
+    const Rows<T> grad_message = scratch.tile(M);
+    const Rows<T> inner = scratch.tile(U), grad_inner = scratch.tile(U);
+    for_tiles(stage.chunks, chunk, V, [&](int64_t first, int64_t count) {
+      hearers.gather(first, count, to_received, grad_message);
+      stage.inner(first, count, inner);
+      multiply<T>(
+          count, grad_message.columns(0, sizes.message), weights.w2, U / LANES<T>,
+          [](int64_t, int64_t) { return Vec<T>(0); },
+          [&](int64_t i, int64_t c, Vec<T> sum) {
+            const Vec<T> u = load(inner[i] + c * LANES<T>);
+            (sum * (Vec<T>(1) - u * u)).store(grad_inner[i] + c * LANES<T>);
+          });
+      multiply<T>(
+          count, grad_inner.columns(0, sizes.inner), weights.w1, H / LANES<T>,
+          [&](int64_t i, int64_t c) { return load_part<T>(to_hidden, first + i, c); },
+          [&](int64_t i, int64_t c, Vec<T> sum) { store_part(sum, to_hidden, first + i, c); });
+      if (needs.weights) {
+        const Packed<T> to(sizes, sums[chunk].data_ptr<T>());
+        accumulate_outer<T>(count, inner.columns(0, sizes.inner), grad_message, to.w2);
+        accumulate_outer<T>(count, stage.hidden.from(first), grad_inner, to.w1);
+        accumulate_sum<T>(count, grad_message, to.b2.data);
+        accumulate_sum<T>(count, grad_inner, to.b1.data);
+      }
+    });
+  });
+
+  return {grad_hidden, grad_percept, grad_identifier, grad_coefficient,
+          needs.weights ? sums.sum(0) : Tensor()};
+}
+
+Sizes sizes_of(
+    const Tensor& hidden, const Tensor& percept, const Tensor& identifier, int64_t message,
+    int64_t inner) {
+  return {hidden.size(0), hidden.size(1), message, percept.size(1), identifier.size(1), inner};
+}
+
+std::tuple<Tensor, Tensor> forward_cpu(
+    const Tensor& hidden, const Tensor& percept, const Tensor& identifier, const Tensor& source,
+    const Tensor& start, const Tensor& coefficient, const Tensor& packed, int64_t message,
+    int64_t inner, bool keep) {
+  return AT_DISPATCH_FLOATING_TYPES(hidden.scalar_type(), "gru_stage", [&] {
+    const Sizes sizes = sizes_of(hidden, percept, identifier, message, inner);
+    return forward<scalar_t>(
+        {sizes, hidden, percept, identifier, source, start, coefficient, packed}, hidden.options(),
+        keep);
+  });
+}
+
+std::vector<Tensor> backward_cpu(
+    const Tensor& grad_next, const Tensor& hidden, const Tensor& percept, const Tensor& identifier,
+    const Tensor& source, const Tensor& start, const Tensor& coefficient, const Tensor& hearer,
+    const Tensor& hearer_start, const Tensor& hearer_coefficient, const Tensor& packed,
+    const Tensor& reversed, const Tensor& kept, int64_t message, int64_t inner,
+    std::array<bool, 4> needs, bool overwrite) {
+  const Tensor grad_hidden = overwrite ? grad_next : at::empty_like(hidden);
+  return AT_DISPATCH_FLOATING_TYPES(hidden.scalar_type(), "gru_stage_backward", [&] {
+    const Sizes sizes = sizes_of(hidden, percept, identifier, message, inner);
+    return backward<scalar_t>(
+        {sizes, hidden, percept, identifier, source, start, coefficient, packed}, grad_next,
+        {hearer, hearer_start, hearer_coefficient}, reversed, kept, grad_hidden,
+        {needs[0], needs[1], needs[2], needs[3]});
+  });
+}
+
+template <typename Function>
+auto typed_operator(const char* name, Function*) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Function>();
+}
+
+class StageFunction : public torch::autograd::Function<StageFunction> {
+  enum Input {
+    HIDDEN, PERCEPT, IDENTIFIER, SOURCE, START, COEFFICIENT, HEARER, HEARER_START,
+    HEARER_COEFFICIENT, PACKED, REVERSED, MESSAGE, INNER, KEEP, INPUTS
+  };
+
+ public:
+  static Tensor forward(
+      torch::autograd::AutogradContext* context, const Tensor& hidden, const Tensor& percept,
+      const Tensor& identifier, const Tensor& source, const Tensor& start,
+      const Tensor& coefficient, const Tensor& hearer, const Tensor& hearer_start,
+      const Tensor& hearer_coefficient, const Tensor& packed, const Tensor& reversed,
+      int64_t message, int64_t inner, bool keep) {
+    static const auto op = typed_operator("badger_graph::gru_stage_forward", forward_cpu);
+    at::AutoDispatchBelowADInplaceOrView below;
+    auto [next, kept] = op.call(
+        hidden, percept, identifier, source, start, coefficient, packed, message, inner, keep);
+    context->save_for_backward(
+        {hidden, percept, identifier, source, start, coefficient, hearer, hearer_start,
+         hearer_coefficient, packed, reversed, kept});
+    context->saved_data["message"] = message;
+    context->saved_data["inner"] = inner;
+    return next;
+  }
+
+  static torch::autograd::variable_list backward(
+      torch::autograd::AutogradContext* context, torch::autograd::variable_list grad) {
+    TORCH_CHECK(
+        !at::GradMode::is_enabled(),
+        "the fused stage has first derivatives only, got a backward pass with create_graph=True; "
+        "use executor='dense', 'sparse' or 'reference'");
+    static const auto op = typed_operator("badger_graph::gru_stage_backward", backward_cpu);
+    const auto s = context->get_saved_variables();
+    const std::array<bool, 4> needs = {
+        context->needs_input_grad(PERCEPT), context->needs_input_grad(IDENTIFIER),
+        context->needs_input_grad(COEFFICIENT), context->needs_input_grad(PACKED)};
+    const Tensor grad_next = std::exchange(grad[0], {}).contiguous();
+    // Nobody else will read it: the gradient of the state may take its place, as large as it is.
+    const bool overwrite = grad_next.use_count() == 1 && grad_next.storage().use_count() == 1 &&
+        !at::isTensorSubclassLike(grad_next);
+    const auto out = op.call(
+        grad_next, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9], s[10],
+        s[11], context->saved_data["message"].toInt(), context->saved_data["inner"].toInt(), needs,
+        overwrite);
+    torch::autograd::variable_list gradients(INPUTS);
+    gradients[HIDDEN] = out[0];
+    gradients[PERCEPT] = out[1];
+    gradients[IDENTIFIER] = out[2];
+    gradients[COEFFICIENT] = out[3];
+    gradients[PACKED] = out[4];
+    return gradients;
+  }
+};
+
+Tensor stage_autograd(
+    const Tensor& hidden, const Tensor& percept, const Tensor& identifier, const Tensor& source,
+    const Tensor& start, const Tensor& coefficient, const Tensor& hearer,
+    const Tensor& hearer_start, const Tensor& hearer_coefficient, const Tensor& packed,
+    const Tensor& reversed, int64_t message, int64_t inner) {
+  bool differentiable = false;
+  for (const Tensor* x : {&hidden, &percept, &identifier, &coefficient, &packed})
+    differentiable |= x->requires_grad();
+  const bool keep = differentiable && at::GradMode::is_enabled() && hidden.size(0) <= KEPT_UP_TO;
+  return StageFunction::apply(
+      hidden.contiguous(), percept.contiguous(), identifier.contiguous(), source, start,
+      coefficient.contiguous(), hearer, hearer_start, hearer_coefficient, packed.contiguous(),
+      reversed, message, inner, keep);
+}
+
+}  // namespace
+
+TORCH_LIBRARY(badger_graph, library) {
+  library.def(
+      "gru_stage(Tensor hidden, Tensor percept, Tensor identifier, Tensor source, Tensor start, "
+      "Tensor coefficient, Tensor hearer, Tensor hearer_start, Tensor hearer_coefficient, "
+      "Tensor packed, Tensor reversed, int message, int inner) -> Tensor");
+  library.def(
+      "gru_stage_forward(Tensor hidden, Tensor percept, Tensor identifier, Tensor source, "
+      "Tensor start, Tensor coefficient, Tensor packed, int message, int inner, bool keep) "
+      "-> (Tensor, Tensor)");
+  library.def(
+      "gru_stage_backward(Tensor(a!) grad_next, Tensor hidden, Tensor percept, Tensor identifier, "
+      "Tensor source, Tensor start, Tensor coefficient, Tensor hearer, Tensor hearer_start, "
+      "Tensor hearer_coefficient, Tensor packed, Tensor reversed, Tensor kept, int message, "
+      "int inner, bool[4] needs, bool overwrite) -> Tensor[]");
+}
+
+TORCH_LIBRARY_IMPL(badger_graph, CPU, library) {
+  library.impl("gru_stage_forward", forward_cpu);
+  library.impl("gru_stage_backward", backward_cpu);
+}
+
+TORCH_LIBRARY_IMPL(badger_graph, CompositeImplicitAutograd, library) {
+  library.impl("gru_stage", stage_autograd);
+}
+
+}  // namespace badger_graph

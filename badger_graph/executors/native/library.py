@@ -1,0 +1,157 @@
+"""Compile the operators for this machine, once, and load them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+SOURCES = [Path(__file__).parent / name for name in ("gru_stage.cpp", "tiles.h")]
+
+NO_NATIVE = "BADGER_GRAPH_NO_NATIVE"
+"""Set it to do without the native operators."""
+
+INSTRUCTIONS = {
+    "AVX512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma"],
+    "AVX2": ["-mavx2", "-mfma", "-mf16c"],
+}
+"""Compiler flags for what torch found this processor to be capable of."""
+
+
+@functools.cache
+def load() -> str | None:
+    """Make ``torch.ops.badger_graph`` available; what is missing for it, or None.
+
+    The library is compiled when first asked for, with a message, and kept in
+    ``~/.cache/badger_graph`` (``XDG_CACHE_HOME`` moves it) under a name made of its sources, the
+    flags and the version of torch.
+    """
+    if os.environ.get(NO_NATIVE):
+        return f"{NO_NATIVE} to be unset"
+    path = _cache() / f"gru_stage-{_fingerprint()}.so"
+    if path.exists():
+        torch.ops.load_library(path)
+    else:
+        compiler = shutil.which(os.environ.get("CXX", "c++"))
+        if compiler is None:
+            _say("no C++ compiler found (c++, or CXX), so slower PyTorch operations serve instead")
+            return "a C++ compiler, found none"
+        if (problem := _compile_and_load(path)) is not None:
+            return problem
+    torch.library.register_fake("badger_graph::gru_stage_forward", _fake_forward)
+    torch.library.register_fake("badger_graph::gru_stage_backward", _fake_backward)
+    return None
+
+
+def _compile_and_load(path: Path) -> str | None:
+    from filelock import FileLock  # comes with torch
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):  # other processes wait for the first
+        if path.exists():
+            torch.ops.load_library(path)
+            return None
+        _say("compiling the fused communication stage for this machine, once: about a minute")
+        start = time.perf_counter()
+        try:
+            _compile(path)
+        except (RuntimeError, OSError) as error:
+            report = path.with_suffix(".log")
+            report.write_text(str(error))
+            _say(f"compiling failed, so slower PyTorch operations serve instead; see {report}")
+            return f"a C++ compiler that works; see {report}"
+        _say(f"done in {time.perf_counter() - start:.0f} s, kept as {path}")
+    return None
+
+
+def _compile(path: Path) -> None:
+    from torch.utils.cpp_extension import load as build
+
+    with tempfile.TemporaryDirectory() as folder:
+        build(
+            "gru_stage",
+            [str(SOURCES[0])],
+            extra_cflags=_flags(),
+            # The OpenMP threads of torch, not a second set of our own.
+            extra_ldflags=[f"-L{Path(torch.__file__).parent / 'lib'}", "-l:libgomp.so.1"]
+            if sys.platform == "linux"
+            else [],
+            build_directory=folder,
+            is_python_module=False,
+        )
+        made = Path(folder) / "gru_stage.so"  # and loaded
+        beside = path.with_suffix(f".{os.getpid()}")
+        shutil.copy(made, beside)
+        os.replace(beside, path)  # whole or not at all
+
+
+def _flags() -> list[str]:
+    capability = torch.backends.cpu.get_cpu_capability()
+    known = INSTRUCTIONS.get(capability)
+    name = capability if known else "DEFAULT"
+    optimise = ["-O3", "-std=c++20", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-w"]
+    return [*optimise, f"-DCPU_CAPABILITY={name}", f"-DCPU_CAPABILITY_{name}", *(known or [])]
+
+
+def _fingerprint() -> str:
+    what = [source.read_bytes() for source in SOURCES]
+    what += [" ".join(_flags()).encode(), torch.__version__.encode(), sys.platform.encode()]
+    return hashlib.sha256(b"\0".join(what)).hexdigest()[:16]
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "badger_graph"
+
+
+def _say(message: str) -> None:
+    print(f"badger-graph: {message}", file=sys.stderr, flush=True)
+
+
+def _fake_forward(
+    hidden: torch.Tensor,
+    percept: torch.Tensor,
+    identifier: torch.Tensor,
+    source: torch.Tensor,
+    start: torch.Tensor,
+    coefficient: torch.Tensor,
+    packed: torch.Tensor,
+    message: int,
+    inner: int,
+    keep: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    row = -(-message // 16) - 4 * (-hidden.size(1) // 16)
+    return torch.empty_like(hidden), hidden.new_empty(hidden.size(0) if keep else 0, 16 * row)
+
+
+def _fake_backward(
+    grad_next: torch.Tensor,
+    hidden: torch.Tensor,
+    percept: torch.Tensor,
+    identifier: torch.Tensor,
+    source: torch.Tensor,
+    start: torch.Tensor,
+    coefficient: torch.Tensor,
+    hearer: torch.Tensor,
+    hearer_start: torch.Tensor,
+    hearer_coefficient: torch.Tensor,
+    packed: torch.Tensor,
+    reversed_weights: torch.Tensor,
+    kept: torch.Tensor,
+    message: int,
+    inner: int,
+    needs: list[bool],
+    overwrite: bool,
+) -> list[torch.Tensor]:
+    like = (hidden, percept, identifier, coefficient, packed)
+    wanted = (True, *needs)
+    return [
+        torch.empty_like(tensor) if need else tensor.new_empty(0)
+        for tensor, need in zip(like, wanted, strict=True)
+    ]
