@@ -44,7 +44,9 @@ def test_outer_steps_by_hand(tiny_learner: Make, fit: Fit, detach_every: int | N
     trained, by_hand = (tiny_learner(seed=3, detach_every=detach_every) for _ in range(2))
     fit(trained, 3)
 
-    optimizer = torch.optim.Adam(by_hand.agent.parameters(), lr=3e-3, fused=True)
+    optimizer = by_hand.configure_optimizers()
+    assert isinstance(optimizer, torch.optim.Adam)
+    assert optimizer.defaults["lr"] == 3e-3
     for seed, _ in zip(TaskStream(3), range(3), strict=False):
         generator = torch.Generator().manual_seed(seed)
         task = by_hand.task.sample(4, 2, generator)
@@ -53,6 +55,20 @@ def test_outer_steps_by_hand(tiny_learner: Make, fit: Fit, detach_every: int | N
         loss[2:].mean().backward()  # the mean over the last half
         optimizer.step()
     assert torch.equal(weights(trained), weights(by_hand))
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_every_step_marks_the_weights_as_changed(tiny_learner: Make, fused: bool) -> None:
+    """What an executor keeps of the weights is made anew, whatever the optimiser says of them."""
+    learner = tiny_learner(optimizer=lambda parameters: torch.optim.Adam(parameters, fused=fused))
+    twin = tiny_learner()
+    optimizer = learner.configure_optimizers()
+    learner.rollout(0).loss.mean().backward()
+    before = [parameter._version for parameter in learner.parameters()]
+    optimizer.step()
+    assert all(p._version > v for p, v in zip(learner.parameters(), before, strict=True))
+    twin.load_state_dict(learner.state_dict())
+    assert torch.equal(learner.rollout(1).loss, twin.rollout(1).loss)
 
 
 @pytest.mark.parametrize("name", META_LOSSES)

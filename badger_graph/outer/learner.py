@@ -158,7 +158,9 @@ class MetaLearner(LightningModule):
             )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return self.optimizer(self.parameters())
+        optimizer = self.optimizer(self.parameters())
+        optimizer.register_step_post_hook(_mark_changed)
+        return optimizer
 
     def config(self) -> dict[str, Any]:
         """What was trained, as plain data."""
@@ -188,3 +190,9 @@ class MetaLearner(LightningModule):
 
 def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=3e-3, fused=True)
+
+
+def _mark_changed(optimizer: torch.optim.Optimizer, *_: object) -> None:
+    # A fused optimiser does not, and whoever kept something of the weights would use it again.
+    for group in optimizer.param_groups:
+        torch.autograd.graph.increment_version(group["params"])
