@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from typing import Literal, final, get_args
+from typing import Literal, NamedTuple, final, get_args
 
 import numpy as np
 import torch
@@ -19,6 +19,19 @@ from badger_graph.membranes import Membrane
 from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges, Observation
 from topologies import Topology
+
+
+class Life(NamedTuple):
+    """The agents of a batch as the inner loop carries them on; a PyG graph in plain tensors.
+
+    Shapes:
+        - **hidden:** ``[V, H]``; **action:** ``[B, d]``; **identifier:** ``[V, I]``
+    """
+
+    hidden: Float[Tensor, "V H"]
+    action: Float[Tensor, "B d"]
+    identifier: Float[Tensor, "V I"]
+    wiring: Wiring
 
 
 @final
@@ -155,31 +168,30 @@ class BadgerAgent(nn.Module):
         Args:
             generator: source of the random draws of a dynamic topology.
         """
-        batch_size, num_outputs = graph.action.shape
-        hidden = graph.hidden
-        num_experts = hidden.size(0) // batch_size
-        wiring = self._wiring(graph, batch_size, num_experts, generator)
-        percept = self.membrane.perceive(observation, graph.action, num_experts).flatten(0, 1)
-        hidden = communicate(self.policy, hidden, percept, graph.identifier, wiring, self.rounds)
-        experts = hidden.view(batch_size, num_experts, -1)
-        after = copy.copy(graph)
-        after.hidden = hidden
-        after.action = action = self.membrane.act(experts, self.policy.speak, num_outputs)
-        if wiring is not graph.wiring:
-            after.edge_index, after.edge_weight = wiring.edges
-            after.wiring = wiring
-        return after, action
+        life = self.step(self.life(graph), observation, generator)
+        return continued(graph, life), life.action
 
-    def _wiring(
-        self, graph: Batch, batch_size: int, num_experts: int, generator: torch.Generator | None
-    ) -> Wiring:
+    def life(self, graph: Batch) -> Life:
+        """What a step needs of a graph; edges that were changed meanwhile are prepared anew."""
+        wiring = graph.wiring
+        edges = Edges(graph.edge_index, graph.edge_weight)
+        if not wiring.describes(*edges):
+            wiring = self._prepare(edges, wiring.batch_size, wiring.num_experts)
+        return Life(graph.hidden, graph.action, graph.identifier, wiring)
+
+    def step(
+        self, life: Life, observation: Observation, generator: torch.Generator | None = None
+    ) -> Life:
+        """One inner-loop step on plain tensors: what :meth:`forward` does to a graph."""
+        hidden, action, identifier, wiring = life
+        batch_size, num_experts = wiring.batch_size, wiring.num_experts
         if self.topology.dynamic:
-            edges = self.topology(graph.hidden.view(batch_size, num_experts, -1), generator)
-        elif graph.wiring.describes(graph.edge_index, graph.edge_weight):
-            return graph.wiring
-        else:
-            edges = Edges(graph.edge_index, graph.edge_weight)
-        return self._prepare(edges, batch_size, num_experts)
+            edges = self.topology(hidden.view(batch_size, num_experts, -1), generator)
+            wiring = self._prepare(edges, batch_size, num_experts)
+        percept = self.membrane.perceive(observation, action, num_experts).flatten(0, 1)
+        hidden, said = communicate(self.policy, hidden, percept, identifier, wiring, self.rounds)
+        action = self.membrane.act(said.view(batch_size, num_experts), action.size(1))
+        return Life(hidden, action, identifier, wiring)
 
     def _prepare(self, edges: Edges, batch_size: int, num_experts: int) -> Wiring:
         # A topology drawn once returns the same tensors at every reset: prepare them once.
@@ -225,6 +237,16 @@ def _fixed_identifiers(
     rows = np.random.default_rng(seed).standard_normal((num_experts, size))
     with torch.inference_mode(False):
         return torch.from_numpy(rows).to(device, dtype)
+
+
+def continued(graph: Batch, life: Life) -> Batch:
+    """The graph of agents that lived on; the one before is unchanged."""
+    after = copy.copy(graph)
+    after.hidden, after.action = life.hidden, life.action
+    if life.wiring is not graph.wiring:
+        after.wiring = life.wiring
+        after.edge_index, after.edge_weight = life.wiring.edges
+    return after
 
 
 def split(graph: Batch) -> list[Data]:

@@ -16,11 +16,14 @@ def communicate(
     identifier: Float[Tensor, "V I"],
     wiring: Wiring,
     rounds: int,
-) -> Float[Tensor, "V H"]:
+) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
     """Let the experts exchange messages and update their states a fixed number of times.
+
+    Returns:
+        Their new states, and what every expert says to the world.
 
     Source: Rosa et al. 2019, "Inner Loop", paragraph "Communication Stage".
     """
-    for _ in range(rounds):
+    for _ in range(rounds - 1):
         hidden = policy(hidden, percept, identifier, wiring)
-    return hidden
+    return wiring.last_round(policy, hidden, percept, identifier)

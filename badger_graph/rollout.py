@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from torch_geometric.data import Batch
 
-from badger_graph.agent import BadgerAgent
+from badger_graph.agent import BadgerAgent, Life, continued
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
@@ -23,16 +22,14 @@ Probe = Callable[[Batch], None]
 
 
 class Moment(NamedTuple):
-    """One inner-loop step in the lives of B agents, and all that the next one starts from.
+    """One inner-loop step in the lives of B agents.
 
     Shapes:
-        - **loss:** ``[B]``, the error of ``graph.action``; ``None`` at birth
+        - **loss:** ``[B]``, the error of ``graph.action``
     """
 
     graph: Batch
-    state: State
-    observation: Observation
-    loss: Float[Tensor, " B"] | None
+    loss: Float[Tensor, " B"]
 
 
 class Rollout(NamedTuple):
@@ -67,10 +64,12 @@ def live(
     Raises:
         ValueError: from :meth:`BadgerAgent.reset`, or when ``graph`` is of another size.
     """
-    moment = _begin(agent, task, num_experts, generator, graph)
+    graph = _newborn(agent, task, num_experts, generator, graph)
+    now = _Now(agent.life(graph), *task.reset())
     while True:
-        moment = _step(agent, task, moment, generator)
-        yield moment
+        now, loss = _step(agent, task, now, generator)
+        graph = continued(graph, now.life)
+        yield Moment(graph, loss)
 
 
 def unroll(
@@ -104,32 +103,41 @@ def unroll(
     for name, every in (("detach_every", detach_every), ("checkpoint_every", checkpoint_every)):
         if every is not None and every < 1:
             raise ValueError(f"{name} must be at least 1, or none, got {every}")
-    moment = _begin(agent, task, num_experts, generator, graph)
+    graph = _newborn(agent, task, num_experts, generator, graph)
+    now = _Now(agent.life(graph), *task.reset())
     stride = checkpoint_every or num_steps
     losses: list[Tensor] = []
     actions: list[Tensor] = []
     for first in range(0, num_steps, stride):
         steps = range(first, min(first + stride, num_steps))
-        segment = _Segment(agent, task, moment, steps, generator, detach_every, probe)
+        segment = _Segment(agent, task, graph, now, steps, generator, detach_every, probe)
         if checkpoint_every is None:
-            moment, loss, action = segment()
+            now, loss, action = segment()
         else:
             # All randomness is the generator's, which a segment sets back by itself.
-            moment, loss, action = checkpoint(segment, use_reentrant=False, preserve_rng_state=False)
+            now, loss, action = checkpoint(segment, use_reentrant=False, preserve_rng_state=False)
         losses += loss
         actions += action
-    return Rollout(torch.stack(losses), torch.stack(actions), moment.graph)
+    return Rollout(torch.stack(losses), torch.stack(actions), continued(graph, now.life))
 
 
-def _begin(
+class _Now(NamedTuple):
+    """All that the next step starts from."""
+
+    life: Life
+    state: State
+    observation: Observation
+
+
+def _newborn(
     agent: BadgerAgent,
     task: Task,
     num_experts: int,
     generator: torch.Generator | None,
     graph: Batch | None,
-) -> Moment:
+) -> Batch:
     if graph is None:
-        graph = agent.reset(task.batch_size, num_experts, task.num_outputs, generator)
+        return agent.reset(task.batch_size, num_experts, task.num_outputs, generator)
     batch_size, num_outputs = graph.action.shape
     sizes = (batch_size, len(graph.hidden) // batch_size, num_outputs)
     if sizes != (task.batch_size, num_experts, task.num_outputs):
@@ -137,14 +145,15 @@ def _begin(
             "agents go on with as many experts and outputs as they have, and one task each, got "
             f"(B, N, d) = {sizes} for {(task.batch_size, num_experts, task.num_outputs)}"
         )
-    return Moment(graph, *task.reset(), None)
+    return graph
 
 
 def _step(
-    agent: BadgerAgent, task: Task, moment: Moment, generator: torch.Generator | None
-) -> Moment:
-    graph, action = agent(moment.graph, moment.observation, generator)
-    return Moment(graph, *task.step(moment.state, action))
+    agent: BadgerAgent, task: Task, now: _Now, generator: torch.Generator | None
+) -> tuple[_Now, Tensor]:
+    life = agent.step(now.life, now.observation, generator)
+    state, observation, loss = task.step(now.state, life.action)
+    return _Now(life, state, observation), loss
 
 
 class _Segment:
@@ -154,7 +163,8 @@ class _Segment:
         self,
         agent: BadgerAgent,
         task: Task,
-        moment: Moment,
+        graph: Batch,
+        now: _Now,
         steps: range,
         generator: torch.Generator | None,
         detach_every: int | None,
@@ -162,7 +172,8 @@ class _Segment:
     ) -> None:
         self.agent = agent
         self.task = task
-        self.moment = moment
+        self.graph = graph
+        self.now = now
         self.steps = steps
         self.generator = generator
         self.detach_every = detach_every
@@ -170,38 +181,36 @@ class _Segment:
         self.before = None if generator is None else generator.get_state()
         self.taken = False
 
-    def __call__(self) -> tuple[Moment, list[Tensor], list[Tensor]]:
+    def __call__(self) -> tuple[_Now, list[Tensor], list[Tensor]]:
         if not self.taken:
             self.taken = True
             return self._run(self.probe)
         if self.generator is None or self.before is None:
             return self._run(None)
-        now = self.generator.get_state()
+        after = self.generator.get_state()
         self.generator.set_state(self.before)
         try:
             return self._run(None)
         finally:
-            self.generator.set_state(now)
+            self.generator.set_state(after)
 
-    def _run(self, probe: Probe | None) -> tuple[Moment, list[Tensor], list[Tensor]]:
-        moment = self.moment
+    def _run(self, probe: Probe | None) -> tuple[_Now, list[Tensor], list[Tensor]]:
+        now = self.now
         losses, actions = [], []
         for step in self.steps:
             if self.detach_every is not None and step and step % self.detach_every == 0:
-                moment = _detached(moment)
-            moment = _step(self.agent, self.task, moment, self.generator)
-            losses.append(moment.loss)
-            actions.append(moment.graph.action)
+                now = _detached(now)
+            now, loss = _step(self.agent, self.task, now, self.generator)
+            losses.append(loss)
+            actions.append(now.life.action)
             if probe is not None:
-                probe(moment.graph)
-        return moment, losses, actions
+                probe(continued(self.graph, now.life))
+        return now, losses, actions
 
 
-def _detached(moment: Moment) -> Moment:
-    graph = copy.copy(moment.graph)  # a probe may have kept the other
-    graph.hidden, graph.action = graph.hidden.detach(), graph.action.detach()
-    state, observation = apply_to_collection(moment[1:3], Tensor, Tensor.detach)
-    return Moment(graph, state, observation, None)
+def _detached(now: _Now) -> _Now:
+    life = now.life._replace(hidden=now.life.hidden.detach(), action=now.life.action.detach())
+    return _Now(life, *apply_to_collection(now[1:], Tensor, Tensor.detach))
 
 
 class Recorder:

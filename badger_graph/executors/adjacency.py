@@ -43,11 +43,10 @@ def adjacency(edges: Edges, nodes: int) -> Adjacency:
     if edges.index.size(1) >= 2**31:
         raise ValueError(f"there must be fewer than 2^31 edges, got {edges.index.size(1)}")
     if edges.index.device.type == "cpu" and edges.index.numel():  # elsewhere a synchronisation
-        least, most = edges.index.aminmax()
+        least, most = (int(end) for end in edges.index.aminmax())
         if least < 0 or most >= nodes:
-            raise ValueError(
-                f"edges must join nodes 0 to {nodes - 1}, got node {int(least if least < 0 else most)}"
-            )
+            wrong = least if least < 0 else most
+            raise ValueError(f"edges must join nodes 0 to {nodes - 1}, got node {wrong}")
     by_target = target.argsort(stable=True)
     degree = target.bincount(minlength=nodes)
     coefficient = edges.weight[by_target] / degree.clamp(min=1)[target[by_target]]

@@ -43,12 +43,23 @@ class FusedWiring(Wiring):
         percept: Float[Tensor, "V P"],
         identifier: Float[Tensor, "V I"],
     ) -> Float[Tensor, "V H"]:
+        return self.last_round(policy, hidden, percept, identifier)[0]
+
+    def last_round(
+        self,
+        policy: Any,
+        hidden: Float[Tensor, "V H"],
+        percept: Float[Tensor, "V P"],
+        identifier: Float[Tensor, "V I"],
+    ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
         if type(policy) is not GRUPolicy:
             raise ValueError(f"executor 'fused' needs a GRUPolicy, got {type(policy).__name__}")
         if hidden.is_cuda:
             from badger_graph.executors.triton_stage import gru_stage
 
-            return gru_stage(hidden, percept, identifier, *self.adjacency, *weights(policy))
+            round_weights = weights(policy)[:8]
+            hidden = gru_stage(hidden, percept, identifier, *self.adjacency, *round_weights)
+            return hidden, policy.speak(hidden).squeeze(-1)
         stage = torch.ops.badger_graph.gru_stage
         return stage(hidden, percept, identifier, *self.adjacency, *pack(policy))
 
@@ -75,13 +86,15 @@ def _missing(like: Tensor) -> str | None:
 
 
 def weights(policy: GRUPolicy) -> tuple[Tensor, ...]:
-    """The weights of a round: the two message layers, then the gates."""
-    modules = policy._modules  # one round asks for eight tensors: not through nn.Module
+    """The weights of a round: the two message layers, the gates, the readout."""
+    modules = policy._modules  # one round asks for ten tensors: not through nn.Module
     first, _, second = modules["message_mlp"]._modules.values()  # type: ignore[union-attr]
     one, two, cell = first._parameters, second._parameters, modules["cell"]._parameters  # type: ignore[union-attr]
+    readout = modules["readout"]._parameters  # type: ignore[union-attr]
     return (
         *(one["weight"], one["bias"], two["weight"], two["bias"]),
         *(cell["weight_ih"], cell["bias_ih"], cell["weight_hh"], cell["bias_hh"]),
+        *(readout["weight"], readout["bias"]),
     )  # type: ignore[return-value]
 
 
@@ -124,14 +137,15 @@ def pack(policy: GRUPolicy) -> Packed:
 
 
 def _pack(policy: GRUPolicy, *own: Tensor) -> Packed:
-    w1, b1, w2, b2, w_ih, b_ih, w_hh, b_hh = own
+    w1, b1, w2, b2, w_ih, b_ih, w_hh, b_hh, readout, readout_bias = own
     size = policy.hidden_size
     reset_ih, update_ih, new_ih = b_ih.split(size)
     reset_hh, update_hh, new_hh = b_hh.split(size)
     bias = torch.stack([new_hh, reset_ih + reset_hh, update_ih + update_hh, new_ih])
     by_gate = w_hh.t().unflatten(1, (3, size))  # torch orders the gates reset, update, new
     new_first = torch.cat([by_gate[:, 2:], by_gate[:, :2]], dim=1)
-    forward = [w1.t(), b1, w2.t(), b2, new_first, w_ih.t().unflatten(1, (3, size)), bias]
+    by_input = w_ih.t().unflatten(1, (3, size))
+    forward = [w1.t(), b1, w2.t(), b2, new_first, by_input, bias, readout, readout_bias]
     with torch.no_grad():
         parts = w_ih.split([policy.message_size, policy.percept_size, policy.identifier_size], 1)
         to_input = torch.cat([_padded(_padded_gates(part, size)) for part in parts], dim=1)

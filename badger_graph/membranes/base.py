@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_graph.typing import Observation
-
-Speak = Callable[[Tensor], Tensor]
-"""States in, ``[..., H]``, and what their experts say out, ``[..., 1]``: an expert policy's own."""
 
 
 class Membrane(nn.Module, ABC):
@@ -36,7 +32,5 @@ class Membrane(nn.Module, ABC):
         """What each expert perceives of an observation and of the agent's own last action."""
 
     @abstractmethod
-    def act(
-        self, hidden: Float[Tensor, "B N H"], speak: Speak, num_outputs: int
-    ) -> Float[Tensor, "B d"]:
+    def act(self, said: Float[Tensor, "B N"], num_outputs: int) -> Float[Tensor, "B d"]:
         """The agent's action, made of what those experts say that it listens to."""

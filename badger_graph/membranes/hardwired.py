@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from badger_graph.membranes.base import Membrane, Speak
+from badger_graph.membranes.base import Membrane
 from badger_graph.typing import Observation
 
 
@@ -77,10 +77,8 @@ class HardwiredMembrane(Membrane):
         feedback = self._feedback(observation.feedback, num_experts)
         return torch.cat([feedback[:, :, None], others], dim=-1)
 
-    def act(
-        self, hidden: Float[Tensor, "B N H"], speak: Speak, num_outputs: int
-    ) -> Float[Tensor, "B d"]:
-        return speak(hidden[:, :num_outputs]).squeeze(-1)
+    def act(self, said: Float[Tensor, "B N"], num_outputs: int) -> Float[Tensor, "B d"]:
+        return said[:, :num_outputs]
 
     def _feedback(self, feedback: Float[Tensor, " B"], num_experts: int) -> Float[Tensor, "B N"]:
         if self.readers == "all":

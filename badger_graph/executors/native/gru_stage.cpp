@@ -1,7 +1,7 @@
 // One communication round of the gated recurrent policy as two operators, forward and backward.
 //
 //   u_j = tanh(W1 h_j + b1),  m_j = W2 u_j + b2,  a_i = sum_{j -> i} c_ji m_j,
-//   x_i = [a_i, percept_i, identifier_i],  h'_i = GRU(x_i, h_i)
+//   x_i = [a_i, percept_i, identifier_i],  h'_i = GRU(x_i, h_i),  y_i = w . h'_i + b
 //
 // Experts are cut into chunks, shared out among threads, and chunks into tiles that stay in the
 // first-level cache. Forward is two passes over the tiles: messages; then gather, gates and update
@@ -27,7 +27,7 @@ namespace {
 using at::Tensor;
 
 constexpr int64_t TILE = 32;
-constexpr int64_t CHUNK = 256;
+constexpr int64_t CHUNK = 512;
 constexpr int64_t MOST_CHUNKS = 64;
 
 // Up to so many experts, what they received and their gates are kept for the backward pass: that
@@ -55,20 +55,21 @@ struct Chunks {
   }
 };
 
-// Calls body(chunk) for every chunk, on whichever threads there are.
+// Shares the chunks out among the threads: body(first chunk, last chunk).
 template <typename Body>
 void for_chunks(const Chunks& chunks, const Body& body) {
-  at::parallel_for(0, chunks.count, 1, [&](int64_t from, int64_t to) {
-    for (int64_t chunk = from; chunk < to; ++chunk) body(chunk);
-  });
+  at::parallel_for(0, chunks.count, 1, body);
 }
 
-// Calls body(first expert, number of experts) for every tile of a chunk.
+// Calls body(first expert, number of experts, chunk) for every tile of some chunks.
 template <typename Body>
-void for_tiles(const Chunks& chunks, int64_t chunk, int64_t experts, const Body& body) {
-  const int64_t end = std::min((chunk + 1) * chunks.size, experts);
-  for (int64_t first = chunk * chunks.size; first < end; first += TILE)
-    body(first, std::min(TILE, end - first));
+void for_tiles(
+    const Chunks& chunks, int64_t from_chunk, int64_t to_chunk, int64_t experts, const Body& body) {
+  for (int64_t chunk = from_chunk; chunk < to_chunk; ++chunk) {
+    const int64_t end = std::min((chunk + 1) * chunks.size, experts);
+    for (int64_t first = chunk * chunks.size; first < end; first += TILE)
+      body(first, std::min(TILE, end - first), chunk);
+  }
 }
 
 template <typename T>
@@ -94,12 +95,12 @@ struct Pieces {
   }
 };
 
-// What a thread works on; its padding is zero from the start.
+// What a thread works on.
 template <typename T>
 class Scratch {
  public:
   explicit Scratch(int64_t row_size)
-      : memory_(at::zeros({TILE, row_size}, c10::CppTypeToScalarType<T>::value)),
+      : memory_(at::empty({TILE, row_size}, c10::CppTypeToScalarType<T>::value)),
         pieces_{memory_.data_ptr<T>()} {}
 
   Rows<T> tile(int64_t size) {
@@ -115,11 +116,12 @@ class Scratch {
 // gradients.
 template <typename T>
 struct Packed {
-  Rows<T> w1, b1, w2, b2, state_gates, input_gates, bias;
+  Rows<T> w1, b1, w2, b2, state_gates, input_gates, bias, readout, readout_bias;
 
   static int64_t numel(const Sizes& s) {
     const int64_t H = padded(s.hidden), M = padded(s.message), U = padded(s.inner);
-    return (s.hidden + 1) * U + (s.inner + 1) * M + (s.hidden + s.inputs()) * 3 * H + GATES * H;
+    return (s.hidden + 1) * U + (s.inner + 1) * M + (s.hidden + s.inputs()) * 3 * H + GATES * H +
+        H + PADDED_TO;
   }
 
   Packed(const Sizes& s, T* data) {
@@ -132,6 +134,8 @@ struct Packed {
     state_gates = pieces.rows(s.hidden, 3 * H);
     input_gates = pieces.rows(s.inputs(), 3 * H);
     bias = pieces.rows(1, GATES * H);
+    readout = pieces.rows(1, H);
+    readout_bias = pieces.rows(1, PADDED_TO);
   }
 };
 
@@ -160,14 +164,15 @@ struct Reversed {
 // What a small stage keeps of an expert for the backward pass.
 template <typename T>
 struct Trace {
-  Rows<T> received, gates;  // gates: what new takes from the state, reset, update, new
+  Rows<T> rows, received, gates;  // gates: what new takes from the state, reset, update, new
 
   static int64_t row_size(const Sizes& s) {
     return padded(s.message) + GATES * padded(s.hidden);
   }
 
   Trace(const Sizes& s, Rows<T> rows)
-      : received(rows.columns(0, padded(s.message))),
+      : rows(rows),
+        received(rows.columns(0, padded(s.message))),
         gates(rows.columns(received.size, GATES * padded(s.hidden))) {}
 };
 
@@ -264,10 +269,10 @@ struct Stage {
   Tensor messages(const at::TensorOptions& options) const {
     Tensor message = at::empty({sizes.experts, padded(sizes.message)}, options);
     const Rows<T> out = mutable_rows_of<T>(message);
-    for_chunks(chunks, [&](int64_t chunk) {
+    for_chunks(chunks, [&](int64_t from, int64_t to) {
       Scratch<T> scratch(padded(sizes.inner));
       const Rows<T> u = scratch.tile(padded(sizes.inner));
-      for_tiles(chunks, chunk, sizes.experts, [&](int64_t first, int64_t count) {
+      for_tiles(chunks, from, to, sizes.experts, [&](int64_t first, int64_t count, int64_t) {
         inner(first, count, u);
         multiply<T>(
             count, u.columns(0, sizes.inner), weights.w2, out.size / LANES<T>,
@@ -322,9 +327,9 @@ struct Stage {
   }
 };
 
-// The next states, and the trace, if asked for.
+// The next states, what every expert says, and the trace, if asked for.
 template <typename T>
-std::tuple<Tensor, Tensor> forward(
+std::tuple<Tensor, Tensor, Tensor> forward(
     const Stage<T>& stage, const at::TensorOptions& options, bool keep) {
   const Sizes& sizes = stage.sizes;
   const int64_t H = padded(sizes.hidden), M = padded(sizes.message);
@@ -333,11 +338,15 @@ std::tuple<Tensor, Tensor> forward(
   const Tensor message = stage.messages(options);
   const ConstRows<T> messages = rows_of<T>(message);
   Tensor next = at::empty({sizes.experts, sizes.hidden}, options);
+  Tensor said = at::empty({sizes.experts}, options);
+  T* const to_said = said.data_ptr<T>();
   const Rows<T> to_next = mutable_rows_of<T>(next);
-  for_chunks(stage.chunks, [&](int64_t chunk) {
+  for_chunks(stage.chunks, [&](int64_t from, int64_t to) {
     Scratch<T> scratch(M);
     const Rows<T> tile = scratch.tile(M);
-    for_tiles(stage.chunks, chunk, sizes.experts, [&](int64_t first, int64_t count) {
+    for_tiles(stage.chunks, from, to, sizes.experts, [&](int64_t first, int64_t count, int64_t) {
+      const int64_t after = std::min(first + count, sizes.experts);
+      if (keep) prefetch<true>(trace.rows.from(after), std::min(TILE, sizes.experts - after));
       const Rows<T> received = keep ? trace.received.from(first) : tile;
       stage.heard.gather(first, count, messages, received);
       stage.gates(
@@ -353,9 +362,17 @@ std::tuple<Tensor, Tensor> forward(
               fresh.store(to + 3 * H);
             }
           });
+      for (int64_t i = first; i < first + count; ++i) {
+        Vec<T> sum(0);
+        for (int64_t c = 0; c < H / LANES<T>; ++c)
+          sum = at::vec::fmadd(
+              load_part<T>(to_next, i, c), load(stage.weights.readout.data + c * LANES<T>), sum);
+        to_said[i] = stage.weights.readout_bias.data[0] +
+            at::vec::vec_reduce_all<T>([](Vec<T> a, Vec<T> b) { return a + b; }, sum);
+      }
     });
   });
-  return {next, kept};
+  return {next, said, kept};
 }
 
 struct Needs {
@@ -364,7 +381,8 @@ struct Needs {
 
 template <typename T>
 std::vector<Tensor> backward(
-    const Stage<T>& stage, const Tensor& grad_next, const Neighbours<T>& hearers,
+    const Stage<T>& stage, const Tensor& grad_next, const Tensor& grad_said,
+    const Neighbours<T>& hearers,
     const Tensor& reversed, const Tensor& kept, const Tensor& grad_hidden, const Needs& needs) {
   const auto options = grad_next.options();
   const Sizes& sizes = stage.sizes;
@@ -375,6 +393,7 @@ std::vector<Tensor> backward(
   const Trace<T> trace(sizes, mutable_rows_of<T>(kept));
   const Tensor message = traced && !needs.coefficient ? Tensor() : stage.messages(options);
   const ConstRows<T> messages = mutable_rows_of<T>(message), of_next = rows_of<T>(grad_next);
+  const T* const of_said = grad_said.const_data_ptr<T>();
 
   const auto wanted = [&](bool need, at::IntArrayRef shape) {
     return need ? at::empty(shape, options) : Tensor();
@@ -389,19 +408,27 @@ std::vector<Tensor> backward(
   const Rows<T> to_received = mutable_rows_of<T>(grad_received);
   const int64_t input_columns =
       needs.identifier ? weights.gates_to_input.size : needs.percept ? M + P : M;
-  Tensor sums =
-      at::zeros({needs.weights ? stage.chunks.count : 0, Packed<T>::numel(sizes)}, options);
+  const int64_t per_chunk = Packed<T>::numel(sizes);
+  const Tensor sums = at::zeros({needs.weights ? stage.chunks.count : 0, per_chunk}, options);
+  T* const sums_data = sums.data_ptr<T>();
 
-  for_chunks(stage.chunks, [&](int64_t chunk) {
-    Scratch<T> scratch(M + GATES * H + H);
+  for_chunks(stage.chunks, [&](int64_t from, int64_t to) {
+    Scratch<T> scratch(M + GATES * H + H + H);
     const Rows<T> tile = scratch.tile(M), gates = scratch.tile(GATES * H), direct = scratch.tile(H);
+    const Rows<T> of_readout = scratch.tile(H);
     const ConstRows<T> of_state = gates.columns(0, 3 * H), of_input = gates.columns(H, 3 * H);
-    for_tiles(stage.chunks, chunk, V, [&](int64_t first, int64_t count) {
+    for_tiles(stage.chunks, from, to, V, [&](int64_t first, int64_t count, int64_t chunk) {
       const auto differentiate = [&](int64_t i, int64_t c, Vec<T> from_state, Vec<T> reset,
                                      Vec<T> update, Vec<T> fresh) {
         const Vec<T> one(1);
-        const Vec<T> grad = load_part<T>(of_next, first + i, c);
         const Vec<T> state = load_part<T>(stage.hidden, first + i, c);
+        const Vec<T> spoken(of_said[first + i]);
+        const Vec<T> grad = at::vec::fmadd(
+            spoken, load(stage.weights.readout.data + c * LANES<T>),
+            load_part<T>(of_next, first + i, c));
+        T* const readout = of_readout[0] + c * LANES<T>;
+        at::vec::fmadd(spoken, at::vec::fmadd(update, state - fresh, fresh), load(readout))
+            .store(readout);
         const Vec<T> of_new = grad * (one - update) * (one - fresh * fresh);
         T* to = gates[i] + c * LANES<T>;
         (of_new * reset).store(to + STATE_NEW * H);
@@ -411,7 +438,10 @@ std::vector<Tensor> backward(
         (grad * update).store(direct[i] + c * LANES<T>);
       };
       const Rows<T> received = traced ? trace.received.from(first) : tile;
+      std::fill_n(of_readout.data, H, T(0));
       if (traced) {
+        const int64_t after = std::min(first + count, V);
+        prefetch<false>(trace.rows.from(after), std::min(TILE, V - after));
         for (int64_t i = 0; i < count; ++i)
           for (int64_t c = 0; c < H / LANES<T>; ++c) {
             const T* from = trace.gates[first + i] + c * LANES<T>;
@@ -439,7 +469,7 @@ std::vector<Tensor> backward(
       if (needs.coefficient)
         stage.heard.dot(first, count, to_received, messages, grad_coefficient.data_ptr<T>());
       if (needs.weights) {
-        const Packed<T> to(sizes, sums[chunk].data_ptr<T>());
+        const Packed<T> to(sizes, sums_data + chunk * per_chunk);
         Rows<T> to_input = to.input_gates;
         accumulate_outer<T>(count, stage.hidden.from(first), of_state, to.state_gates);
         for (const ConstRows<T>& x :
@@ -449,15 +479,18 @@ std::vector<Tensor> backward(
           to_input = to_input.from(x.size);
         }
         accumulate_sum<T>(count, gates, to.bias.data);
+        accumulate_sum<T>(1, of_readout, to.readout.data);
+        to.readout_bias.data[0] =
+            std::accumulate(of_said + first, of_said + first + count, to.readout_bias.data[0]);
       }
     });
   });
 
-  for_chunks(stage.chunks, [&](int64_t chunk) {
+  for_chunks(stage.chunks, [&](int64_t from, int64_t to) {
     Scratch<T> scratch(M + 2 * U);
     const Rows<T> grad_message = scratch.tile(M);
     const Rows<T> inner = scratch.tile(U), grad_inner = scratch.tile(U);
-    for_tiles(stage.chunks, chunk, V, [&](int64_t first, int64_t count) {
+    for_tiles(stage.chunks, from, to, V, [&](int64_t first, int64_t count, int64_t chunk) {
       hearers.gather(first, count, to_received, grad_message);
       stage.inner(first, count, inner);
       multiply<T>(
@@ -472,7 +505,7 @@ std::vector<Tensor> backward(
           [&](int64_t i, int64_t c) { return load_part<T>(to_hidden, first + i, c); },
           [&](int64_t i, int64_t c, Vec<T> sum) { store_part(sum, to_hidden, first + i, c); });
       if (needs.weights) {
-        const Packed<T> to(sizes, sums[chunk].data_ptr<T>());
+        const Packed<T> to(sizes, sums_data + chunk * per_chunk);
         accumulate_outer<T>(count, inner.columns(0, sizes.inner), grad_message, to.w2);
         accumulate_outer<T>(count, stage.hidden.from(first), grad_inner, to.w1);
         accumulate_sum<T>(count, grad_message, to.b2.data);
@@ -491,7 +524,7 @@ Sizes sizes_of(
   return {hidden.size(0), hidden.size(1), message, percept.size(1), identifier.size(1), inner};
 }
 
-std::tuple<Tensor, Tensor> forward_cpu(
+std::tuple<Tensor, Tensor, Tensor> forward_cpu(
     const Tensor& hidden, const Tensor& percept, const Tensor& identifier, const Tensor& source,
     const Tensor& start, const Tensor& coefficient, const Tensor& packed, int64_t message,
     int64_t inner, bool keep) {
@@ -504,7 +537,7 @@ std::tuple<Tensor, Tensor> forward_cpu(
 }
 
 std::vector<Tensor> backward_cpu(
-    const Tensor& grad_next, const Tensor& hidden, const Tensor& percept, const Tensor& identifier,
+    const Tensor& grad_next, const Tensor& grad_said, const Tensor& hidden, const Tensor& percept, const Tensor& identifier,
     const Tensor& source, const Tensor& start, const Tensor& coefficient, const Tensor& hearer,
     const Tensor& hearer_start, const Tensor& hearer_coefficient, const Tensor& packed,
     const Tensor& reversed, const Tensor& kept, int64_t message, int64_t inner,
@@ -513,7 +546,7 @@ std::vector<Tensor> backward_cpu(
   return AT_DISPATCH_FLOATING_TYPES(hidden.scalar_type(), "gru_stage_backward", [&] {
     const Sizes sizes = sizes_of(hidden, percept, identifier, message, inner);
     return backward<scalar_t>(
-        {sizes, hidden, percept, identifier, source, start, coefficient, packed}, grad_next,
+        {sizes, hidden, percept, identifier, source, start, coefficient, packed}, grad_next, grad_said,
         {hearer, hearer_start, hearer_coefficient}, reversed, kept, grad_hidden,
         {needs[0], needs[1], needs[2], needs[3]});
   });
@@ -531,7 +564,7 @@ class StageFunction : public torch::autograd::Function<StageFunction> {
   };
 
  public:
-  static Tensor forward(
+  static torch::autograd::variable_list forward(
       torch::autograd::AutogradContext* context, const Tensor& hidden, const Tensor& percept,
       const Tensor& identifier, const Tensor& source, const Tensor& start,
       const Tensor& coefficient, const Tensor& hearer, const Tensor& hearer_start,
@@ -539,14 +572,14 @@ class StageFunction : public torch::autograd::Function<StageFunction> {
       int64_t message, int64_t inner, bool keep) {
     static const auto op = typed_operator("badger_graph::gru_stage_forward", forward_cpu);
     at::AutoDispatchBelowADInplaceOrView below;
-    auto [next, kept] = op.call(
+    auto [next, said, kept] = op.call(
         hidden, percept, identifier, source, start, coefficient, packed, message, inner, keep);
     context->save_for_backward(
         {hidden, percept, identifier, source, start, coefficient, hearer, hearer_start,
          hearer_coefficient, packed, reversed, kept});
     context->saved_data["message"] = message;
     context->saved_data["inner"] = inner;
-    return next;
+    return {next, said};
   }
 
   static torch::autograd::variable_list backward(
@@ -565,7 +598,7 @@ class StageFunction : public torch::autograd::Function<StageFunction> {
     const bool overwrite = grad_next.use_count() == 1 && grad_next.storage().use_count() == 1 &&
         !at::isTensorSubclassLike(grad_next);
     const auto out = op.call(
-        grad_next, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9], s[10],
+        grad_next, grad[1].contiguous(), s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9], s[10],
         s[11], context->saved_data["message"].toInt(), context->saved_data["inner"].toInt(), needs,
         overwrite);
     torch::autograd::variable_list gradients(INPUTS);
@@ -578,7 +611,7 @@ class StageFunction : public torch::autograd::Function<StageFunction> {
   }
 };
 
-Tensor stage_autograd(
+std::tuple<Tensor, Tensor> stage_autograd(
     const Tensor& hidden, const Tensor& percept, const Tensor& identifier, const Tensor& source,
     const Tensor& start, const Tensor& coefficient, const Tensor& hearer,
     const Tensor& hearer_start, const Tensor& hearer_coefficient, const Tensor& packed,
@@ -587,10 +620,11 @@ Tensor stage_autograd(
   for (const Tensor* x : {&hidden, &percept, &identifier, &coefficient, &packed})
     differentiable |= x->requires_grad();
   const bool keep = differentiable && at::GradMode::is_enabled() && hidden.size(0) <= KEPT_UP_TO;
-  return StageFunction::apply(
+  const auto out = StageFunction::apply(
       hidden.contiguous(), percept.contiguous(), identifier.contiguous(), source, start,
       coefficient.contiguous(), hearer, hearer_start, hearer_coefficient, packed.contiguous(),
       reversed, message, inner, keep);
+  return {out[0], out[1]};
 }
 
 }  // namespace
@@ -599,13 +633,13 @@ TORCH_LIBRARY(badger_graph, library) {
   library.def(
       "gru_stage(Tensor hidden, Tensor percept, Tensor identifier, Tensor source, Tensor start, "
       "Tensor coefficient, Tensor hearer, Tensor hearer_start, Tensor hearer_coefficient, "
-      "Tensor packed, Tensor reversed, int message, int inner) -> Tensor");
+      "Tensor packed, Tensor reversed, int message, int inner) -> (Tensor, Tensor)");
   library.def(
       "gru_stage_forward(Tensor hidden, Tensor percept, Tensor identifier, Tensor source, "
       "Tensor start, Tensor coefficient, Tensor packed, int message, int inner, bool keep) "
-      "-> (Tensor, Tensor)");
+      "-> (Tensor, Tensor, Tensor)");
   library.def(
-      "gru_stage_backward(Tensor(a!) grad_next, Tensor hidden, Tensor percept, Tensor identifier, "
+      "gru_stage_backward(Tensor(a!) grad_next, Tensor grad_said, Tensor hidden, Tensor percept, Tensor identifier, "
       "Tensor source, Tensor start, Tensor coefficient, Tensor hearer, Tensor hearer_start, "
       "Tensor hearer_coefficient, Tensor packed, Tensor reversed, Tensor kept, int message, "
       "int inner, bool[4] needs, bool overwrite) -> Tensor[]");

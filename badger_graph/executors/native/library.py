@@ -125,13 +125,15 @@ def _fake_forward(
     message: int,
     inner: int,
     keep: bool,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     row = -(-message // 16) - 4 * (-hidden.size(1) // 16)
-    return torch.empty_like(hidden), hidden.new_empty(hidden.size(0) if keep else 0, 16 * row)
+    kept = hidden.new_empty(hidden.size(0) if keep else 0, 16 * row)
+    return torch.empty_like(hidden), hidden.new_empty(hidden.size(0)), kept
 
 
 def _fake_backward(
     grad_next: torch.Tensor,
+    grad_said: torch.Tensor,
     hidden: torch.Tensor,
     percept: torch.Tensor,
     identifier: torch.Tensor,

@@ -65,6 +65,14 @@ struct Rows {
 template <typename T>
 using ConstRows = Rows<const T>;
 
+// Fetches `count` rows that lie one after the other while something else is computed.
+template <bool WRITE, typename T>
+inline void prefetch(Rows<T> rows, int64_t count) {
+  constexpr int64_t LINE = 64 / sizeof(T);
+  const T* const end = rows.data + count * rows.stride;
+  for (const T* line = rows.data; line < end; line += LINE) __builtin_prefetch(line, WRITE);
+}
+
 template <typename T>
 inline Vec<T> load(const T* from) {
   return Vec<T>::loadu(from);
