@@ -57,7 +57,7 @@ def adjacency(edges: Edges, nodes: int) -> Adjacency:
         coefficient=coefficient,
         hearer=target[by_target][by_source].int(),
         hearer_start=_starts(source.bincount(minlength=nodes)),
-        hearer_coefficient=coefficient.detach()[by_source],
+        hearer_coefficient=coefficient[by_source],
     )
 
 

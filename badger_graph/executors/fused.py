@@ -128,7 +128,10 @@ def pack(policy: GRUPolicy) -> Packed:
     backward passes.
     """
     own = weights(policy)
-    changes = tuple(0 if w.is_inference() else w._version for w in own)
+    # Assigning to `.data`, as `.double()` does, moves a weight and counts as no change.
+    changes = tuple(
+        (0 if w.is_inference() else w._version, w.data_ptr(), w.requires_grad) for w in own
+    )
     state = (changes, torch.is_grad_enabled(), torch.is_inference_mode_enabled())
     memo = _memos.get(policy)
     if memo is None or memo.state != state or any(a is not b for a, b in zip(memo.own, own)):  # noqa: B905  # one a round
