@@ -12,12 +12,24 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 
 from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, HardwiredMembrane, MetaLearner
+from badger_graph.executors.native import library
 from topologies import RandomTopology
 
 torch.set_num_threads(1)
 
 settings.register_profile("badger_graph", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("badger_graph")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "native: needs a C++ compiler; skipped visibly where there is none"
+    )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("native") and (missing := library.load()) is not None:
+        pytest.skip(f"needs {missing}")
 
 
 @pytest.fixture(

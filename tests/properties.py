@@ -34,11 +34,35 @@ from badger_graph import (
     TaskFamily,
     split,
 )
-from badger_graph.executors.prepare import Executor, prepare
+from badger_graph.communication import communicate
+from badger_graph.executors.base import TorchWiring, Wiring
+from badger_graph.executors.prepare import EXECUTORS, Executor, prepare
 from badger_graph.outer.config import from_config, to_config
+from badger_graph.policies import POLICIES, GRUPolicy
 from topologies import TOPOLOGIES, Topology
 
-EXECUTORS: tuple[Executor, ...] = typing.get_args(Executor)
+TORCH_EXECUTORS = [name for name, wiring in EXECUTORS.items() if issubclass(wiring, TorchWiring)]
+"""Those that serve any policy."""
+
+FUSED = pytest.param("fused", marks=pytest.mark.native)
+
+every_executor = pytest.mark.parametrize("executor", [*TORCH_EXECUTORS, FUSED])
+"""For the built-in recurrent policy, which all of them serve."""
+
+every_torch_executor = pytest.mark.parametrize("executor", TORCH_EXECUTORS)
+
+every_policy_and_executor = pytest.mark.parametrize(
+    ("name", "executor"),
+    [
+        *((name, executor) for name in POLICIES for executor in TORCH_EXECUTORS),
+        *(
+            pytest.param(name, "fused", marks=pytest.mark.native)
+            for name, policy in POLICIES.items()
+            if policy is GRUPolicy
+        ),
+    ],
+)
+"""Every policy with every executor that can serve it."""
 
 NEEDS_ARGUMENTS = {"networkx", "file"}
 """Topologies that cannot be built by their name alone."""
@@ -148,6 +172,86 @@ def assert_gradients_reach_every_parameter(loss: Tensor, module: nn.Module) -> N
 # ---------------------------------------------------------------------------- expert policies
 
 
+class Inputs(typing.NamedTuple):
+    """What a communication round of some agents starts from, besides the weights."""
+
+    hidden: Tensor
+    percept: Tensor
+    identifier: Tensor
+    weight: Tensor
+
+
+def some_inputs(policy: ExpertPolicy, edges: Edges, nodes: int, seed: int = 0) -> Inputs:
+    """States, percepts and identifiers in [-1, 1], in float64."""
+    sizes = (policy.hidden_size, policy.percept_size, policy.identifier_size)
+    values = (uniform(seed + k, nodes, size) for k, size in enumerate(sizes))
+    return Inputs(*values, edges.weight.detach().double())
+
+
+def fresh(inputs: Inputs, dtype: torch.dtype = torch.float64) -> Inputs:
+    """Copies that ask for their gradients."""
+    return Inputs(*(value.detach().to(dtype, copy=True).requires_grad_() for value in inputs))
+
+
+class Stage(nn.Module):
+    """Some rounds of a policy, and what the experts say then.
+
+    Two rounds, so that what is prepared is used again and news come back.
+    """
+
+    def __init__(self, policy: ExpertPolicy, num_rounds: int = 2) -> None:
+        super().__init__()
+        self.policy = policy
+        self.num_rounds = num_rounds
+
+    def forward(self, inputs: Inputs, wiring: Wiring) -> tuple[Tensor, Tensor]:
+        hidden, percept, identifier, _ = inputs
+        return communicate(self.policy, hidden, percept, identifier, wiring, self.num_rounds)
+
+
+def outcome(
+    policy: ExpertPolicy,
+    executor: Executor,
+    inputs: Inputs,
+    index: Tensor,
+    batch_size: int,
+    num_rounds: int = 2,
+) -> dict[str, Tensor]:
+    """What comes of some rounds, and the gradient of a fixed sum of it by everything.
+
+    In the precision of the policy, with fresh inputs.
+    """
+    dtype = next(policy.parameters()).dtype
+    inputs = fresh(inputs, dtype)
+    wiring = prepare(
+        Edges(index, inputs.weight), batch_size, len(inputs.hidden) // batch_size, executor
+    )
+    after, said = Stage(policy, num_rounds)(inputs, wiring)
+    wanted = (after * uniform(98, *after.shape).to(dtype)).sum()
+    wanted = wanted + (said * uniform(99, *said.shape).to(dtype)).sum()
+    by = inputs._asdict() | dict(policy.named_parameters())
+    gradients = torch.autograd.grad(
+        wanted, list(by.values()), allow_unused=True, materialize_grads=True
+    )
+    named = {f"the gradient of {name}": g for name, g in zip(by, gradients, strict=True)}
+    return {"the state": after.detach(), "what is said": said.detach(), **named}
+
+
+def assert_near(actual: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """The same to 1e-9, each tensor as a whole and number by number."""
+    assert actual.keys() == expected.keys()
+    for name, value in expected.items():
+        away = (actual[name] - value).norm()
+        assert away <= 1e-9 * value.norm() + 1e-13, f"{name} is {away} away"
+        torch.testing.assert_close(
+            actual[name],
+            value,
+            rtol=1e-9,
+            atol=1e-12,
+            msg=lambda text, name=name: f"{name}: {text}",
+        )
+
+
 def assert_permutation_equivariant(
     policy: ExpertPolicy, executor: Executor, batch_size: int, num_experts: int, seed: int = 0
 ) -> None:
@@ -157,9 +261,8 @@ def assert_permutation_equivariant(
     """
     policy = copy.deepcopy(policy).double()
     nodes = batch_size * num_experts
-    hidden = uniform(seed, nodes, policy.hidden_size)
-    percept = uniform(seed + 1, nodes, policy.percept_size + policy.identifier_size)
     edges = some_edges(batch_size, num_experts, 3 * nodes, seed)
+    *given, _ = some_inputs(policy, edges, nodes, seed)
 
     generator = seeded(seed)
     moved_to = torch.cat(
@@ -172,63 +275,81 @@ def assert_permutation_equivariant(
     shuffled = torch.randperm(3 * nodes, generator=generator)
     moved = Edges(moved_to[edges.index][:, shuffled], edges.weight[shuffled])
 
-    after = policy(hidden, percept, prepare(edges, batch_size, num_experts, executor))
+    after = policy(*given, prepare(edges, batch_size, num_experts, executor))
     moved_after = policy(
-        hidden[comes_from], percept[comes_from], prepare(moved, batch_size, num_experts, executor)
+        *(value[comes_from] for value in given), prepare(moved, batch_size, num_experts, executor)
     )
-    assert not torch.allclose(after, hidden)
+    assert not torch.allclose(after, given[0])
     torch.testing.assert_close(moved_after[moved_to], after, rtol=1e-12, atol=1e-12)
 
 
-def assert_executors_agree(
-    policy: ExpertPolicy, edges: Edges, batch_size: int, num_experts: int
+def assert_agrees_with_reference(
+    policy: ExpertPolicy,
+    executor: Executor,
+    edges: Edges,
+    batch_size: int,
+    num_experts: int,
+    num_rounds: int = 2,
+    seed: int = 0,
 ) -> None:
-    """Every executor gives the reference's states and gradients, to 1e-9 in float64."""
+    """An executor gives the reference's states and gradients, to 1e-9 in float64."""
     policy = copy.deepcopy(policy).double()
-    nodes = batch_size * num_experts
-    hidden = uniform(0, nodes, policy.hidden_size).requires_grad_()
-    percept = uniform(1, nodes, policy.percept_size + policy.identifier_size).requires_grad_()
-    weight = edges.weight.detach().double().requires_grad_()
-    cotangent = uniform(2, nodes, policy.hidden_size)
-    inputs = {"hidden": hidden, "percept": percept, "weight": weight}
-    inputs |= dict(policy.named_parameters())
+    inputs = some_inputs(policy, edges, batch_size * num_experts, seed)
+    actual, expected = (
+        outcome(policy, name, inputs, edges.index, batch_size, num_rounds)
+        for name in (executor, "reference")
+    )
+    assert_near(actual, expected)
 
-    def run(executor: Executor) -> tuple[Tensor, dict[str, Tensor]]:
-        wiring = prepare(Edges(edges.index, weight), batch_size, num_experts, executor)
-        # Twice, so that what is prepared is used again and messages travel back.
-        after = policy(policy(hidden, percept, wiring), percept, wiring)
-        gradients = torch.autograd.grad(
-            (after * cotangent).sum(),
-            list(inputs.values()),
-            allow_unused=True,
-            materialize_grads=True,
+
+def assert_as_exact_as_reference(
+    policy: ExpertPolicy,
+    executor: Executor,
+    edges: Edges,
+    batch_size: int,
+    num_experts: int,
+    num_rounds: int = 2,
+    seed: int = 0,
+) -> None:
+    """In float32 an executor errs at most twice as much as the reference, or by 4 roundings.
+
+    What is right is the reference in float64, given the same numbers.
+    """
+    single = copy.deepcopy(policy).float()
+    inputs = some_inputs(policy, edges, batch_size * num_experts, seed)
+    inputs = Inputs(*(value.float() for value in inputs))
+
+    def run(policy: ExpertPolicy, executor: Executor) -> dict[str, Tensor]:
+        return outcome(policy, executor, inputs, edges.index, batch_size, num_rounds)
+
+    actual, usual = run(single, executor), run(single, "reference")
+    for name, right in run(copy.deepcopy(single).double(), "reference").items():
+        error, usual_error = ((value[name] - right).norm() for value in (actual, usual))
+        floor = 4 * torch.finfo(torch.float32).eps * right.norm() + 1e-12
+        assert error <= 2 * usual_error + floor, (
+            f"{name}: {error} for {usual_error}, of {right.norm()}"
         )
-        return after, dict(zip(inputs, gradients, strict=True))
-
-    expected = run("reference")
-    for executor in EXECUTORS:
-        torch.testing.assert_close(run(executor), expected, rtol=1e-9, atol=1e-12)
 
 
 def assert_gradients_are_right(
     policy: ExpertPolicy, executor: Executor, batch_size: int, num_experts: int
 ) -> None:
-    """Gradients of states, percepts, edge weights and every parameter are finite differences'."""
+    """Gradients of all inputs, edge weights and every parameter are finite differences'."""
     policy = copy.deepcopy(policy).double()
     nodes = batch_size * num_experts
-    index, weight = some_edges(batch_size, num_experts, 2 * nodes)
-    names, parameters = zip(*policy.named_parameters(), strict=True)
+    edges = some_edges(batch_size, num_experts, 2 * nodes)
+    names, parameters = zip(*Stage(policy).named_parameters(), strict=True)
 
-    def run(hidden: Tensor, percept: Tensor, weight: Tensor, *parameters: Tensor) -> Tensor:
-        wiring = prepare(Edges(index, weight), batch_size, num_experts, executor)
-        weights = dict(zip(names, parameters, strict=True))
-        after = torch.func.functional_call(policy, weights, (hidden, percept, wiring))
-        return torch.func.functional_call(policy, weights, (after, percept, wiring))
+    def run(*values: Tensor) -> tuple[Tensor, Tensor]:
+        inputs = Inputs(*values[:4])
+        wiring = prepare(Edges(edges.index, inputs.weight), batch_size, num_experts, executor)
+        # Copies: gradcheck changes numbers in a way that nobody is told of.
+        weights = {n: value.clone() for n, value in zip(names, values[4:], strict=True)}
+        return torch.func.functional_call(Stage(policy), weights, (inputs, wiring))
 
-    percept_size = policy.percept_size + policy.identifier_size
-    inputs = (uniform(0, nodes, policy.hidden_size), uniform(1, nodes, percept_size), weight)
-    inputs = tuple(value.detach().clone().requires_grad_() for value in (*inputs, *parameters))
-    assert torch.autograd.gradcheck(run, inputs, fast_mode=True)
+    values = (*some_inputs(policy, edges, nodes), *parameters)
+    values = tuple(value.detach().clone().requires_grad_() for value in values)
+    assert torch.autograd.gradcheck(run, values, fast_mode=True)
 
 
 # ------------------------------------------------------------------------------------- agents

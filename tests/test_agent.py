@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
     BUILDABLE,
-    EXECUTORS,
     assert_agents_independent,
     assert_any_number_of_experts,
     assert_deterministic_by_seed,
@@ -24,6 +23,8 @@ from properties import (
     assert_split_lives_alone,
     build,
     double_precision,
+    every_executor,
+    every_policy_and_executor,
     seeded,
     some_edges,
     some_observation,
@@ -53,7 +54,6 @@ from topologies import (
 )
 
 every_topology = pytest.mark.parametrize("name", BUILDABLE)
-every_executor = pytest.mark.parametrize("executor", EXECUTORS)
 
 
 def make(
@@ -144,10 +144,9 @@ def test_round_trip(name: str) -> None:
     assert_round_trip(make(build(name), **settings), actions)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@every_executor
-def test_gradients_reach_every_parameter(policy: str, executor: Executor) -> None:
-    agent = make(CompleteTopology(), policy, executor=executor)
+@every_policy_and_executor
+def test_gradients_reach_every_parameter(name: str, executor: Executor) -> None:
+    agent = make(CompleteTopology(), name, executor=executor)
     graph, observation = agent.reset(2, 4, 2, seeded(0)), some_observation(2, 2)
     for _ in range(3):
         graph, action = agent(graph, observation)
@@ -224,17 +223,16 @@ def test_a_step_by_hand(executor: Executor, rounds: int) -> None:
         graph.action = uniform(1, 2, 2)
         after, action = agent(graph, observation)
 
-        percept = torch.zeros(2, 3, 7)
+        percept = torch.zeros(2, 3, 4)
         percept[:, :, 0] = observation.feedback[:, None]
         percept[:, :2, 1] = observation.output_feedback
         percept[:, :2, 2] = graph.action
         percept[:, :2, 3] = 1
-        percept[:, :, 4:] = graph.identifier.view(2, 3, 3)
         hear = torch.tensor([[1, 2, 0, 2, 0, 1], [0, 0, 1, 1, 2, 2]])
         edges = Edges.unweighted(torch.cat([hear, hear + 3], dim=1))
         hidden, wiring = graph.hidden, prepare(edges, 2, 3, "reference")
         for _ in range(rounds):
-            hidden = agent.policy(hidden, percept.view(6, 7), wiring)
+            hidden = agent.policy(hidden, percept.view(6, 4), graph.identifier, wiring)
         torch.testing.assert_close(after.hidden, hidden, rtol=1e-12, atol=1e-12)
         said = agent.policy.speak(hidden).view(2, 3)[:, :2]
         torch.testing.assert_close(action, said, rtol=1e-12, atol=1e-12)
@@ -574,9 +572,9 @@ def test_training_goes_on_after_inference_mode() -> None:
 
 def test_another_executor_is_heeded_at_the_next_reset() -> None:
     agent = BadgerAgent(GRUPolicy(), RandomTopology(k=2), HardwiredMembrane())
-    assert agent.reset(2, 5, 1).wiring.blocks is not None
-    agent.executor = "reference"
-    assert agent.reset(2, 5, 1).wiring.blocks is None
+    for executor in ("dense", "reference", "sparse"):
+        agent.executor = executor
+        assert agent.reset(2, 5, 1).wiring.executor == executor
 
 
 def test_an_agent_can_be_turned_to_double_precision() -> None:

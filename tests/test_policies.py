@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from properties import (
-    EXECUTORS,
-    assert_executors_agree,
+    TORCH_EXECUTORS,
+    Stage,
+    assert_agrees_with_reference,
+    assert_as_exact_as_reference,
     assert_gradients_are_right,
     assert_gradients_reach_every_parameter,
     assert_permutation_equivariant,
@@ -16,7 +18,10 @@ from properties import (
     assert_round_trip,
     assert_table_is_the_folder,
     double_precision,
+    every_executor,
+    every_policy_and_executor,
     some_edges,
+    some_inputs,
     uniform,
 )
 from torch import nn
@@ -27,13 +32,15 @@ from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.policies import POLICIES
 
 every_policy = pytest.mark.parametrize("name", POLICIES)
-every_executor = pytest.mark.parametrize("executor", EXECUTORS)
+
+SIZES = st.sampled_from([1, 2, 5, 15, 16, 17, 32, 33])
+"""Of states, messages, percepts and identifiers: below, at and above what vectors hold."""
 
 
-def make(name: str, identifier_size: int = 3) -> ExpertPolicy:
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 6, "message_size": 5, "identifier_size": identifier_size}
-    return POLICIES[name](percept_size=4, **sizes)
+def make(name: str, seed: int = 0, **sizes: int) -> ExpertPolicy:
+    torch.manual_seed(seed)
+    usual = {"percept_size": 4, "identifier_size": 3, "hidden_size": 6, "message_size": 5}
+    return POLICIES[name](**{**usual, **sizes})
 
 
 def no_edges() -> Edges:
@@ -47,8 +54,7 @@ def test_every_policy_is_in_the_table() -> None:
 # -------------------------------------------------------------- what holds for every policy
 
 
-@every_policy
-@every_executor
+@every_policy_and_executor
 @given(num_experts=st.integers(1, 9), batch_size=st.integers(1, 4), seed=st.integers(0, 99))
 def test_equivariant_to_permutations(
     name: str, executor: Executor, num_experts: int, batch_size: int, seed: int
@@ -56,18 +62,69 @@ def test_equivariant_to_permutations(
     assert_permutation_equivariant(make(name), executor, batch_size, num_experts, seed)
 
 
-@every_policy
+@every_policy_and_executor
+@settings(derandomize=False, database=None, print_blob=True)  # fresh inputs in each run
 @given(
-    num_experts=st.integers(1, 9),
-    batch_size=st.integers(1, 4),
-    num_edges=st.integers(0, 60),
-    seed=st.integers(0, 99),
+    sizes=st.fixed_dictionaries(
+        {
+            "hidden_size": SIZES,
+            "message_size": SIZES,
+            "percept_size": SIZES,
+            "identifier_size": SIZES | st.just(0),
+        }
+    ),
+    num_experts=st.integers(1, 70),
+    batch_size=st.integers(1, 3),
+    per_expert=st.sampled_from([0, 0.3, 1, 4, 9]),
+    scale=st.sampled_from([0.1, 1, 4]),
+    num_rounds=st.integers(1, 3),
+    seed=st.integers(0, 2**31),
 )
-def test_executors_agree_on_any_edges(
-    name: str, num_experts: int, batch_size: int, num_edges: int, seed: int
+def test_executors_agree_with_the_reference(
+    name: str,
+    executor: Executor,
+    sizes: dict[str, int],
+    num_experts: int,
+    batch_size: int,
+    per_expert: float,
+    scale: float,
+    num_rounds: int,
+    seed: int,
 ) -> None:
+    """Any weights, sizes, number of rounds, and edges: weighted, repeated, loops, or missing."""
+    policy = make(name, seed, **sizes)
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter *= scale
+    num_edges = int(per_expert * batch_size * num_experts)
     edges = some_edges(batch_size, num_experts, num_edges, seed)
-    assert_executors_agree(make(name), edges, batch_size, num_experts)
+    assert_agrees_with_reference(policy, executor, edges, batch_size, num_experts, num_rounds, seed)
+
+
+@every_policy_and_executor
+@pytest.mark.parametrize("scale", [0.1, 1, 4])
+@pytest.mark.parametrize("seed", range(4))
+def test_in_single_precision_executors_are_as_exact_as_the_reference(
+    name: str, executor: Executor, scale: float, seed: int
+) -> None:
+    hidden, message, percept, identifier = [
+        (32, 16, 4, 12),
+        (6, 5, 4, 0),
+        (33, 17, 2, 3),
+        (48, 32, 4, 12),
+    ][seed]
+    policy = make(
+        name,
+        seed,
+        hidden_size=hidden,
+        message_size=message,
+        percept_size=percept,
+        identifier_size=identifier,
+    )
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter *= scale
+    assert_as_exact_as_reference(policy, executor, some_edges(3, 40, 500, seed), 3, 40, 3, seed)
 
 
 EDGES = {
@@ -87,15 +144,14 @@ EDGES = {
 }
 
 
-@every_policy
+@every_policy_and_executor
 @pytest.mark.parametrize("case", EDGES)
-def test_executors_agree_on_odd_edges(name: str, case: str) -> None:
+def test_executors_agree_on_odd_edges(name: str, executor: Executor, case: str) -> None:
     batch_size, num_experts, edges = EDGES[case]
-    assert_executors_agree(make(name), edges, batch_size, num_experts)
+    assert_agrees_with_reference(make(name), executor, edges, batch_size, num_experts)
 
 
-@every_policy
-@every_executor
+@every_policy_and_executor
 @pytest.mark.parametrize(("batch_size", "num_experts"), [(1, 1), (2, 3)])
 def test_gradients_are_right(
     name: str, executor: Executor, batch_size: int, num_experts: int
@@ -103,53 +159,50 @@ def test_gradients_are_right(
     assert_gradients_are_right(make(name), executor, batch_size, num_experts)
 
 
-@every_policy
-@every_executor
+@every_policy_and_executor
 def test_gradients_reach_every_parameter(name: str, executor: Executor) -> None:
-    policy = make(name).double()
-    wiring = prepare(some_edges(2, 5, 30), 2, 5, executor)
-    hidden, percept = uniform(0, 10, 6), uniform(1, 10, 7)
-    after = policy(policy(hidden, percept, wiring), percept, wiring)
-    assert_gradients_reach_every_parameter(policy.speak(after).sin().sum(), policy)
+    policy, edges = make(name).double(), some_edges(2, 5, 30)
+    _, said = Stage(policy)(some_inputs(policy, edges, 10), prepare(edges, 2, 5, executor))
+    assert_gradients_reach_every_parameter(said.sin().sum(), policy)
 
 
-@every_policy
-def test_an_expert_alone_hears_zeros(name: str) -> None:
+@every_policy_and_executor
+def test_an_expert_alone_hears_zeros(name: str, executor: Executor) -> None:
     """No in-neighbours, a neighbour of weight zero and messages that cancel are the same."""
-    policy, hidden, percept = make(name), uniform(0, 3, 6).float(), uniform(1, 3, 7).float()
+    policy = make(name).double()
     heard = [
         no_edges(),
         Edges(torch.tensor([[0, 1], [2, 2]]), torch.zeros(2)),
         Edges(torch.tensor([[0, 0], [2, 2]]), torch.tensor([1.0, -1.0])),
+        Edges.unweighted(torch.tensor([[0], [2]])),
     ]
-    first, *rest = (policy(hidden, percept, prepare(edges, 1, 3))[2] for edges in heard)
-    for state in rest:
-        torch.testing.assert_close(state, first)
-    one = Edges.unweighted(torch.tensor([[0], [2]]))
-    assert not torch.allclose(policy(hidden, percept, prepare(one, 1, 3))[2], first)
+    heard = [Edges(edges.index, edges.weight.double()) for edges in heard]
+    *given, _ = some_inputs(policy, heard[0], 3)
+    alone, *same, other = (policy(*given, prepare(edges, 1, 3, executor))[2] for edges in heard)
+    for state in same:
+        torch.testing.assert_close(state, alone, rtol=1e-12, atol=1e-12)
+    assert not torch.allclose(other, alone)
 
 
 @every_policy
 @pytest.mark.parametrize("identifier_size", [0, 3])
 def test_round_trip(name: str, identifier_size: int) -> None:
-    hidden, percept = uniform(0, 4, 6), uniform(1, 4, 4 + identifier_size)
-    wiring = prepare(some_edges(1, 4, 9), 1, 4)
     with double_precision():
-        policy = make(name, identifier_size)
-        assert_round_trip(policy, lambda policy: policy(hidden, percept, wiring))
+        policy, edges = make(name, identifier_size=identifier_size), some_edges(1, 4, 9)
+        *given, _ = some_inputs(policy, edges, 4)
+        assert_round_trip(policy, lambda policy: policy(*given, prepare(edges, 1, 4)))
 
 
 @every_policy
-def test_runs_on_every_device(name: str, device: torch.device) -> None:
+@pytest.mark.parametrize("executor", TORCH_EXECUTORS)
+def test_runs_on_every_device(name: str, executor: Executor, device: torch.device) -> None:
     policy, edges = make(name).double(), some_edges(2, 4, 20)
-    hidden, percept = uniform(0, 8, 6), uniform(1, 8, 7)
-    expected = policy(hidden, percept, prepare(edges, 2, 4))
-    policy, edges = policy.to(device), edges.to(device)
-    for executor in EXECUTORS:
-        wiring = prepare(edges, 2, 4, executor)
-        after = policy(hidden.to(device), percept.to(device), wiring)
-        assert after.device.type == device.type
-        torch.testing.assert_close(after.cpu(), expected, rtol=1e-9, atol=1e-12)
+    *given, _ = some_inputs(policy, edges, 8)
+    expected = policy(*given, prepare(edges, 2, 4, "reference"))
+    wiring = prepare(edges.to(device), 2, 4, executor)
+    after = policy.to(device)(*(value.to(device) for value in given), wiring)
+    assert after.device.type == device.type
+    torch.testing.assert_close(after.cpu(), expected, rtol=1e-9, atol=1e-12)
 
 
 @every_policy
@@ -165,25 +218,26 @@ def test_sizes_that_are_too_small(name: str, size: str, least: int) -> None:
 # ------------------------------------------------------------------------------ GRU, by hand
 
 
-def test_gru_on_a_tiny_graph_by_hand() -> None:
+@every_executor
+def test_gru_on_a_tiny_graph_by_hand(executor: Executor) -> None:
     """Expert 0 hears 1 (weight 1) and 2 (weight 3), 1 hears 0, 2 hears nobody."""
     policy = make("gru").double()
-    hidden, percept = uniform(0, 3, 6), uniform(1, 3, 7)
     edges = Edges(
         torch.tensor([[1, 2, 0], [0, 0, 1]]), torch.tensor([1, 3, 1], dtype=torch.float64)
     )
+    hidden, percept, identifier, _ = some_inputs(policy, edges, 3)
     sent = [policy.emit(expert[None])[0] for expert in hidden]
     received = [(1 * sent[1] + 3 * sent[2]) / 2, sent[0], torch.zeros(5, dtype=torch.float64)]
 
-    cell = nn.GRUCell(5 + 7, 6, dtype=torch.float64)
+    cell = nn.GRUCell(5 + 4 + 3, 6, dtype=torch.float64)
     weights = policy.state_dict().items()
     cell.load_state_dict({key[5:]: value for key, value in weights if key.startswith("cell.")})
     expected = [
-        cell(torch.cat([received[n], percept[n]])[None], hidden[n][None])[0] for n in range(3)
+        cell(torch.cat([received[n], percept[n], identifier[n]])[None], hidden[n][None])[0]
+        for n in range(3)
     ]
-    for executor in EXECUTORS:
-        after = policy(hidden, percept, prepare(edges, 1, 3, executor))
-        torch.testing.assert_close(after, torch.stack(expected), rtol=1e-12, atol=1e-12)
+    after = policy(hidden, percept, identifier, prepare(edges, 1, 3, executor))
+    torch.testing.assert_close(after, torch.stack(expected), rtol=1e-12, atol=1e-12)
 
 
 def test_gru_message_is_the_formula_in_its_docstring() -> None:
