@@ -95,6 +95,17 @@ struct Pieces {
   }
 };
 
+// A tensor of all experts that lives from one operator to the next: given back in between, blocks so
+// large would leave holes in the heap, one for every round.
+Tensor workspace(int slot, int64_t rows, int64_t columns, const at::TensorOptions& options) {
+  static thread_local Tensor kept[2];
+  Tensor& tensor = kept[slot];
+  if (!tensor.defined() || tensor.numel() != rows * columns ||
+      tensor.scalar_type() != c10::typeMetaToScalarType(options.dtype()))
+    tensor = at::empty({rows * columns}, options);
+  return tensor.view({rows, columns});
+}
+
 // What a thread works on.
 template <typename T>
 class Scratch {
@@ -267,7 +278,7 @@ struct Stage {
 
   // m = W2 u + b2 of all experts
   Tensor messages(const at::TensorOptions& options) const {
-    Tensor message = at::empty({sizes.experts, padded(sizes.message)}, options);
+    Tensor message = workspace(0, sizes.experts, padded(sizes.message), options);
     const Rows<T> out = mutable_rows_of<T>(message);
     for_chunks(chunks, [&](int64_t from, int64_t to) {
       Scratch<T> scratch(padded(sizes.inner));
@@ -335,10 +346,10 @@ std::tuple<Tensor, Tensor, Tensor> forward(
   const int64_t H = padded(sizes.hidden), M = padded(sizes.message);
   Tensor kept = at::empty({keep ? sizes.experts : 0, Trace<T>::row_size(sizes)}, options);
   const Trace<T> trace(sizes, mutable_rows_of<T>(kept));
-  const Tensor message = stage.messages(options);
-  const ConstRows<T> messages = rows_of<T>(message);
   Tensor next = at::empty({sizes.experts, sizes.hidden}, options);
   Tensor said = at::empty({sizes.experts}, options);
+  const Tensor message = stage.messages(options);
+  const ConstRows<T> messages = rows_of<T>(message);
   T* const to_said = said.data_ptr<T>();
   const Rows<T> to_next = mutable_rows_of<T>(next);
   for_chunks(stage.chunks, [&](int64_t from, int64_t to) {
@@ -401,7 +412,7 @@ std::vector<Tensor> backward(
   Tensor grad_percept = wanted(needs.percept, {V, sizes.percept});
   Tensor grad_identifier = wanted(needs.identifier, {V, sizes.identifier});
   Tensor grad_coefficient = wanted(needs.coefficient, {stage.heard.start[V]});
-  Tensor grad_received = at::empty({V, M}, options);
+  const Tensor grad_received = workspace(1, V, M, options);
   const Rows<T> to_hidden = mutable_rows_of<T>(grad_hidden);
   const Rows<T> to_percept = mutable_rows_of<T>(grad_percept);
   const Rows<T> to_identifier = mutable_rows_of<T>(grad_identifier);

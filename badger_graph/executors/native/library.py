@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -53,7 +54,12 @@ def load() -> str | None:
 def _compile_and_load(path: Path) -> str | None:
     from filelock import FileLock  # comes with torch
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".lock").touch()
+    except OSError:
+        _say(f"cannot write to {path.parent}, so slower PyTorch operations serve instead")
+        return f"to write to {path.parent}, or where XDG_CACHE_HOME points"
     with FileLock(path.with_suffix(".lock")):  # other processes wait for the first
         if path.exists():
             torch.ops.load_library(path)
@@ -62,7 +68,7 @@ def _compile_and_load(path: Path) -> str | None:
         start = time.perf_counter()
         try:
             _compile(path)
-        except (RuntimeError, OSError) as error:
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             report = path.with_suffix(".log")
             report.write_text(str(error))
             _say(f"compiling failed, so slower PyTorch operations serve instead; see {report}")
