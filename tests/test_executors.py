@@ -1,18 +1,41 @@
-"""The mean over in-neighbours, seen through a policy that hands on what it receives."""
+"""The mean over in-neighbours by hand, what executors prepare, and which of them is chosen."""
 
 from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import typing
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import EXECUTORS, some_edges, uniform
+from properties import (
+    EXECUTORS,
+    TORCH_EXECUTORS,
+    every_torch_executor,
+    seeded,
+    some_edges,
+    uniform,
+)
 from torch import Tensor, nn
 
-from badger_graph import Edges, ExpertPolicy
-from badger_graph.executors.prepare import Executor, prepare
-
-every_executor = pytest.mark.parametrize("executor", EXECUTORS)
+from badger_graph import (
+    BadgerAgent,
+    Edges,
+    ExpertPolicy,
+    GRUPolicy,
+    GuessingGame,
+    HardwiredMembrane,
+    unroll,
+)
+from badger_graph.executors.adjacency import adjacency
+from badger_graph.executors.native import library
+from badger_graph.executors.prepare import DENSE_UP_TO, Executor, choose, prepare
+from topologies import RandomTopology
 
 
 class Echo(ExpertPolicy):
@@ -36,10 +59,11 @@ def heard(hidden: Tensor, edges: Edges, batch_size: int, executor: Executor) -> 
     """What every expert receives when all say their states."""
     wiring = prepare(edges, batch_size, len(hidden) // batch_size, executor)
     policy = Echo(hidden.size(1)).to(hidden)
-    return policy(hidden, torch.zeros(len(hidden), 1).to(hidden), wiring)
+    nothing = hidden.new_zeros(len(hidden), 1)
+    return policy(hidden, nothing, nothing[:, :0], wiring)
 
 
-@every_executor
+@every_torch_executor
 def test_mean_of_in_neighbours_by_hand(executor: Executor) -> None:
     """0 and 1 speak to 2; 2 speaks to 0; nobody speaks to 1."""
     hidden = torch.tensor([[2.0, 1.0], [4.0, -1.0], [10.0, 7.0]])
@@ -48,7 +72,7 @@ def test_mean_of_in_neighbours_by_hand(executor: Executor) -> None:
     torch.testing.assert_close(heard(hidden, edges, 1, executor), torch.tensor(expected))
 
 
-@every_executor
+@every_torch_executor
 def test_weights_scale_and_the_number_of_edges_divides(executor: Executor) -> None:
     """The mean is over edges: weights 1 and 3 give (1*2 + 3*4) / 2, not the weighted average."""
     hidden = torch.tensor([[2.0], [4.0], [0.0]])
@@ -56,7 +80,7 @@ def test_weights_scale_and_the_number_of_edges_divides(executor: Executor) -> No
     assert heard(hidden, edges, 1, executor)[2].item() == pytest.approx(7.0)
 
 
-@every_executor
+@every_torch_executor
 def test_parallel_edges_count_each(executor: Executor) -> None:
     """Heard twice from 0 and once from 1: (2 + 2 + 8) / 3."""
     hidden = torch.tensor([[2.0], [8.0], [0.0]])
@@ -64,14 +88,14 @@ def test_parallel_edges_count_each(executor: Executor) -> None:
     assert heard(hidden, edges, 1, executor)[2].item() == pytest.approx(4.0)
 
 
-@every_executor
+@every_torch_executor
 def test_an_expert_may_hear_itself(executor: Executor) -> None:
     hidden = torch.tensor([[2.0], [8.0]])
     edges = Edges.unweighted(torch.tensor([[0, 1], [0, 0]]))
     assert heard(hidden, edges, 1, executor).flatten().tolist() == [5.0, 0.0]
 
 
-@every_executor
+@every_torch_executor
 def test_agents_may_have_different_graphs(executor: Executor) -> None:
     """Agent 0: 0 -> 1. Agent 1: 1 -> 0 (nodes 3 -> 2)."""
     hidden = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
@@ -79,7 +103,7 @@ def test_agents_may_have_different_graphs(executor: Executor) -> None:
     assert heard(hidden, edges, 2, executor).flatten().tolist() == [0.0, 1.0, 4.0, 0.0]
 
 
-@every_executor
+@every_torch_executor
 @given(
     num_experts=st.integers(1, 70),
     batch_size=st.integers(1, 4),
@@ -103,7 +127,7 @@ def test_mean_of_in_neighbours_edge_by_edge(
     torch.testing.assert_close(received, expected, rtol=1e-12, atol=1e-12)
 
 
-@every_executor
+@every_torch_executor
 def test_gradient_of_a_weight_is_the_message_over_the_degree(executor: Executor) -> None:
     """d heard_2 / d w_02 = h_0 / 2: a learned topology learns through the weights."""
     hidden = torch.tensor([[2.0], [8.0], [0.0]])
@@ -113,13 +137,16 @@ def test_gradient_of_a_weight_is_the_message_over_the_degree(executor: Executor)
     assert gradient.tolist() == [1.0, 4.0]
 
 
-@every_executor
-def test_wiring_describes_its_own_edges_only(executor: Executor) -> None:
-    edges = Edges.unweighted(torch.tensor([[0, 1], [1, 0]]))
-    wiring = prepare(edges, 1, 2, executor)
-    assert wiring.describes(edges.index, edges.weight)
-    assert not wiring.describes(edges.index.clone(), edges.weight)
-    assert not wiring.describes(edges.index, edges.weight.clone())
+@every_torch_executor
+def test_second_derivatives_are_right(executor: Executor) -> None:
+    """By messages and by edge weights, one after the other and mixed."""
+    edges, policy = some_edges(2, 4, 20), Echo(3).double()
+    sent, weight = uniform(0, 8, 3).requires_grad_(), edges.weight.requires_grad_()
+
+    def exchanged(sent: Tensor, weight: Tensor) -> Tensor:
+        return prepare(Edges(edges.index, weight), 2, 4, executor).exchange(policy, sent).sin()
+
+    assert torch.autograd.gradgradcheck(exchanged, (sent, weight))
 
 
 @pytest.mark.scatter
@@ -130,5 +157,206 @@ def test_torch_scatter_gives_the_same_mean() -> None:
     sent = torch.rand(10, policy.message_size)
     weighted = edges.weight[:, None] * sent[edges.index[0]]
     mean = torch_scatter.scatter(weighted, edges.index[1], dim=0, dim_size=10, reduce="mean")
-    for executor in EXECUTORS:
-        torch.testing.assert_close(policy.exchange(sent, prepare(edges, 2, 5, executor)), mean)
+    for executor in TORCH_EXECUTORS:
+        wiring = prepare(edges, 2, 5, executor)
+        torch.testing.assert_close(wiring.exchange(policy, sent), mean)
+
+
+# ----------------------------------------------------------------------- what is prepared, once
+
+
+every_executor_there_is = pytest.mark.parametrize(
+    "executor", [*TORCH_EXECUTORS, pytest.param("fused", marks=pytest.mark.native)]
+)
+
+
+@every_executor_there_is
+def test_wiring_describes_its_own_edges_only(executor: Executor) -> None:
+    edges = Edges.unweighted(torch.tensor([[0, 1], [1, 0]]))
+    wiring = prepare(edges, 1, 2, executor)
+    assert wiring.describes(edges.index, edges.weight)
+    assert not wiring.describes(edges.index.clone(), edges.weight)
+    assert not wiring.describes(edges.index, edges.weight.clone())
+    edges.weight.mul_(2)
+    assert not wiring.describes(edges.index, edges.weight)
+
+
+def test_adjacency_by_hand() -> None:
+    """2 -> 0 and 1 -> 0, 0 -> 2 twice, 2 -> 2, and nobody speaks to 1."""
+    index = torch.tensor([[2, 0, 1, 0, 2], [0, 2, 0, 2, 2]])
+    weight = torch.tensor([1.0, 3.0, 5.0, 6.0, 12.0])
+    around = adjacency(Edges(index, weight), 3)
+    assert around.source.tolist() == [2, 1, 0, 0, 2]  # of targets 0, 0, 2, 2, 2
+    assert around.start.tolist() == [0, 2, 2, 5]
+    assert around.coefficient.tolist() == [0.5, 2.5, 1.0, 2.0, 4.0]
+    assert around.hearer.tolist() == [2, 2, 0, 0, 2]  # of sources 0, 0, 1, 2, 2
+    assert around.hearer_start.tolist() == [0, 2, 3, 5]
+    assert around.hearer_coefficient.tolist() == [1.0, 2.0, 2.5, 0.5, 4.0]
+    for name in ("source", "start", "hearer", "hearer_start"):
+        assert getattr(around, name).dtype == torch.int32
+
+
+@given(nodes=st.integers(1, 12), num_edges=st.integers(0, 40), seed=st.integers(0, 99))
+def test_adjacency_is_the_same_edges_in_both_directions(
+    nodes: int, num_edges: int, seed: int
+) -> None:
+    edges = some_edges(1, nodes, num_edges, seed)
+    around = adjacency(edges, nodes)
+
+    def listed(other: Tensor, start: Tensor, coefficient: Tensor) -> list[tuple[int, ...]]:
+        own = torch.arange(nodes).repeat_interleave(start.diff())
+        columns = (own.tolist(), other.tolist(), coefficient.tolist())
+        return list(zip(*columns, strict=True))
+
+    heard = listed(around.source, around.start, around.coefficient)
+    hearers = listed(around.hearer, around.hearer_start, around.hearer_coefficient)
+    assert sorted(heard) == sorted((i, j, c) for j, i, c in hearers)
+    degree = edges.index[1].bincount(minlength=nodes)
+    weights = (edges.weight / degree[edges.index[1]]).tolist()
+    columns = (edges.index[1].tolist(), edges.index[0].tolist(), weights)
+    assert sorted(heard) == sorted(zip(*columns, strict=True))
+
+
+@pytest.mark.parametrize("executor", ["sparse", pytest.param("fused", marks=pytest.mark.native)])
+@pytest.mark.parametrize("node", [-1, 3])
+def test_edges_that_end_nowhere(executor: Executor, node: int) -> None:
+    for ends in ([[0, node], [1, 2]], [[0, 1], [1, node]]):
+        edges = Edges.unweighted(torch.tensor(ends))
+        with pytest.raises(ValueError, match=rf"join nodes 0 to 2, got node {node}"):
+            prepare(edges, 1, 3, executor)
+
+
+# ----------------------------------------------------------------------------- which is chosen
+
+
+class LoudPolicy(GRUPolicy):
+    """Not the built-in one, although it is called a GRU."""
+
+    def emit(self, hidden: Tensor) -> Tensor:
+        return 2 * super().emit(hidden)
+
+
+def test_every_executor_can_be_asked_for() -> None:
+    assert {"auto", *EXECUTORS} == set(typing.get_args(Executor))
+    assert all(name == wiring.executor for name, wiring in EXECUTORS.items())
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("num_experts", [1, 4, DENSE_UP_TO + 1])
+def test_the_built_in_policy_is_fused(num_experts: int) -> None:
+    wiring = prepare(some_edges(2, num_experts, 9), 2, num_experts, "auto", GRUPolicy())
+    assert wiring.executor == "fused"
+
+
+@pytest.mark.parametrize("policy", [Echo(3), LoudPolicy(), None], ids=["echo", "subclass", "none"])
+def test_other_policies_are_dense_when_small_and_sparse_when_large(
+    policy: ExpertPolicy | None,
+) -> None:
+    for num_experts, expected in (
+        (1, "dense"),
+        (DENSE_UP_TO, "dense"),
+        (DENSE_UP_TO + 1, "sparse"),
+    ):
+        wiring = prepare(some_edges(2, num_experts, 9), 2, num_experts, "auto", policy)
+        assert wiring.executor == expected
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_what_the_operators_cannot_compute_is_not_fused(dtype: torch.dtype) -> None:
+    edges = Edges(some_edges(1, 4, 9).index, torch.ones(9, dtype=dtype))
+    assert choose(edges, 4, GRUPolicy()) == "dense"
+    with pytest.raises(ValueError, match=r"'fused' needs float32 or float64, got torch\..*float16"):
+        prepare(edges, 1, 4, "fused", GRUPolicy())
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("policy", [Echo(4), LoudPolicy(hidden_size=4)], ids=["echo", "subclass"])
+def test_fused_refuses_other_policies(policy: ExpertPolicy) -> None:
+    sizes = (policy.hidden_size, policy.percept_size, policy.identifier_size)
+    values = (torch.zeros(3, size) for size in sizes)
+    with pytest.raises(ValueError, match=f"'fused' needs a GRUPolicy, got {type(policy).__name__}"):
+        policy(*values, prepare(Edges.unweighted(torch.tensor([[0], [1]])), 1, 3, "fused", policy))
+
+
+@pytest.mark.parametrize(("asked", "chosen"), [("auto", "dense"), ("sparse", "sparse")])
+def test_the_choice_is_logged(
+    caplog: pytest.LogCaptureFixture, asked: Executor, chosen: str
+) -> None:
+    with caplog.at_level(logging.INFO, "badger_graph.executors.prepare"):
+        prepare(some_edges(3, 5, 9), 3, 5, asked, Echo(3))
+    assert caplog.messages == [f"executor {chosen} for 3 agents of 5 experts"]
+
+
+def a_rollout() -> tuple[str, float]:
+    """The executor that is chosen, and a loss."""
+    torch.manual_seed(0)
+    agent = BadgerAgent(GRUPolicy(hidden_size=6), RandomTopology(2), HardwiredMembrane())
+    rollout = unroll(agent, GuessingGame().sample(3, 2, seeded(0)), 5, 4, seeded(0))
+    loss = rollout.loss.mean()
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in agent.parameters())
+    return rollout.graph.wiring.executor, loss.item()
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"BADGER_GRAPH_NO_NATIVE": "1"}, []),
+        ({"CXX": "no-such-compiler"}, ["no C++ compiler found"]),
+    ],
+    ids=["switched off", "no compiler"],
+)
+def test_without_native_operators_torch_serves(
+    tmp_path: Path, environment: dict[str, str], said: list[str]
+) -> None:
+    script = "import test_executors; print(*test_executors.a_rollout())"
+    process = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path), **environment},
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    executor, loss = process.stdout.split()
+    assert executor == "dense"
+    assert float(loss) == pytest.approx(a_rollout()[1], rel=1e-5)
+    lines = [line for line in process.stderr.splitlines() if line.startswith("badger-graph:")]
+    assert len(lines) == len(said), process.stderr
+    assert all(part in line for part, line in zip(said, lines, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("compiler", "cache", "missing", "said"),
+    [
+        ("no-such-compiler", "", "a C++ compiler, found none", ["no C++ compiler found"]),
+        ("false", "", "a C++ compiler that works; see ", ["once: about a minute", "failed"]),
+        ("true", "/dev/null", "to write to /dev/null/badger_graph", ["cannot write to"]),
+    ],
+    ids=["none", "one that fails", "nowhere to keep it"],
+)
+def test_a_library_that_cannot_be_made(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    compiler: str,
+    cache: str,
+    missing: str,
+    said: list[str],
+) -> None:
+    """One line or two, and the reason."""
+    monkeypatch.delenv(library.NO_NATIVE, raising=False)
+    monkeypatch.setenv("CXX", compiler)
+    monkeypatch.setenv("XDG_CACHE_HOME", cache or str(tmp_path))
+    assert library.load.__wrapped__().startswith(missing)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(said)
+    assert all(part in line for part, line in zip(said, lines, strict=True))
+
+
+def test_fused_says_what_it_would_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "load", lambda: "a C++ compiler, found none")
+    assert choose(some_edges(1, 4, 9), 4, GRUPolicy()) == "dense"
+    with pytest.raises(ValueError, match=r"executor 'fused' needs a C\+\+ compiler, found none"):
+        prepare(some_edges(1, 4, 9), 1, 4, "fused", GRUPolicy())
