@@ -15,6 +15,7 @@ from typing import Literal
 
 from jsonargparse import auto_cli
 
+from benchmarks.attention import AttentionalBadger, AttentionSizes
 from benchmarks.fixed_costs import FixedCosts
 from benchmarks.large_agent import LargeAgent
 from benchmarks.machine import machine, use_cores
@@ -22,14 +23,16 @@ from benchmarks.micro_badger import MicroBadger
 from benchmarks.report import Workload
 from benchmarks.sizes import Sizes
 
-W1, W3, FIXED = MicroBadger(), LargeAgent(), FixedCosts()
+W1, W2, W3, FIXED = MicroBadger(), AttentionalBadger(), LargeAgent(), FixedCosts()
 
 QUICK = Sizes(batch_size=2, num_experts=5, k=2, num_outputs=2, num_steps=3)
+QUICK_ATTENTION = AttentionSizes(2, num_experts=5, num_outputs=2, num_steps=3)
 
 
 def benchmark(
-    workload: Literal["all", "w1", "w3", "fixed"] = "all",
+    workload: Literal["all", "w1", "w2", "w3", "fixed"] = "all",
     w1: MicroBadger = W1,
+    w2: AttentionalBadger = W2,
     w3: LargeAgent = W3,
     fixed: FixedCosts = FIXED,
     threads: int = 1,
@@ -39,9 +42,11 @@ def benchmark(
     """Run one workload or all.
 
     Args:
-        workload: w1: an outer step of Micro-Badger; w3: one large agent, time and memory; fixed:
-            what an outer step costs apart from the maths.
+        workload: w1: an outer step of Micro-Badger; w2: an outer step of the attentional agent;
+            w3: one large agent, time and memory; fixed: what an outer step costs apart from the
+            maths.
         w1: sizes of Micro-Badger.
+        w2: sizes of the attentional agent, and where the authors' code is.
         w3: sizes of the large agent.
         fixed: sizes for the fixed costs.
         threads: CPU threads; the process is pinned to as many cores.
@@ -51,9 +56,10 @@ def benchmark(
     use_cores(threads)
     if quick:
         w1 = replace(w1, sizes=(QUICK,), rounds=1)
+        w2 = replace(w2, sizes=QUICK_ATTENTION, rounds=1)
         w3 = replace(w3, sizes=(QUICK, replace(QUICK, k=3)), repetitions=1, runs=1)
         fixed = replace(fixed, sizes=QUICK, rounds=1, blocks=1)
-    workloads: dict[str, Workload] = {"w1": w1, "w3": w3, "fixed": fixed}
+    workloads: dict[str, Workload] = {"w1": w1, "w2": w2, "w3": w3, "fixed": fixed}
     for name, chosen in workloads.items():
         if workload in (name, "all"):
             start = time.perf_counter()

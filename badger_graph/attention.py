@@ -1,0 +1,98 @@
+"""Attention as two batched products: what an exchange by attention is made of."""
+
+from __future__ import annotations
+
+import math
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def attend(
+    queries: Float[Tensor, "*batch receivers key"],
+    keys: Float[Tensor, "*batch senders key"],
+    values: Float[Tensor, "*batch senders value"],
+    beta: float = 1.0,
+) -> Float[Tensor, "*batch receivers value"]:
+    r"""What every receiver hears: the mean of all values, weighted by :func:`attention_weights`.
+
+    .. math::
+        y_r = \sum_s w_{rs} v_s
+
+    Nothing of size receivers times senders times features is ever made, forward or backward.
+    Heads need no dimension of their own: a head of an expert is one more receiver or sender.
+    With experts' queries ``[B, N, heads, K]`` and an output's ``[B, d, K]``::
+
+        queries = torch.cat([output_queries, expert_queries.flatten(1, 2)], dim=1)
+        received = attend(queries, keys, values, beta)
+        of_outputs, of_experts = received.split([d, N * heads], dim=1)
+        of_experts = of_experts.reshape(B, N, heads * V)
+
+    Among the senders are likewise the experts' heads, inputs, outputs in their role as inputs, and
+    the error; all are in one softmax. Heads that attend each to their own senders go into
+    ``batch``, and separate softmaxes are separate calls.
+
+    Source: Vaswani et al. 2017; Rosa et al. 2019, "Attentional Architecture".
+
+    Shapes:
+        - **queries:** ``[*batch, receivers, K]``
+        - **keys:** ``[*batch, senders, K]``
+        - **values:** ``[*batch, senders, V]``
+        - **returns:** ``[*batch, receivers, V]``
+
+    Raises:
+        ValueError: where the three do not fit together, or nobody sends.
+    """
+    if keys.size(-2) != values.size(-2):
+        raise ValueError(
+            "every sender has one key and one value, "
+            f"got {keys.size(-2)} keys and {values.size(-2)} values"
+        )
+    return attention_weights(queries, keys, beta) @ values
+
+
+def attention_weights(
+    queries: Float[Tensor, "*batch receivers key"],
+    keys: Float[Tensor, "*batch senders key"],
+    beta: float = 1.0,
+) -> Float[Tensor, "*batch receivers senders"]:
+    r"""How much every receiver hears of every sender; the weights of a receiver sum to one.
+
+    .. math::
+        w_{rs} = \frac{\exp(\beta\, q_r \cdot k_s / \sqrt K)}
+                      {\sum_{s'} \exp(\beta\, q_r \cdot k_{s'} / \sqrt K)}
+
+    Args:
+        queries: what each receiver looks for.
+        keys: what each sender has to offer.
+        beta: inverse temperature; 0 hears all alike, more comes closer to the best match alone.
+
+    Raises:
+        ValueError: when queries and keys differ in batch or size, or nobody sends.
+    """
+    if queries.shape[:-2] != keys.shape[:-2] or queries.size(-1) != keys.size(-1):
+        raise ValueError(
+            "queries [..., receivers, K] and keys [..., senders, K] must agree in all but the "
+            f"second-last size, got {list(queries.shape)} and {list(keys.shape)}"
+        )
+    if not keys.size(-2):
+        raise ValueError(f"attention needs at least one sender, got keys {list(keys.shape)}")
+    scale = beta / math.sqrt(queries.size(-1))
+    return (queries * scale @ keys.mT).softmax(dim=-1)
+
+
+def standardise(x: Float[Tensor, "*any features"]) -> Float[Tensor, "*any features"]:
+    r"""Every row with mean 0 and standard deviation 1 over its features.
+
+    .. math::
+        \frac{x - \bar x}{s}, \qquad s^2 = \epsilon + \frac{1}{n - 1} \sum_i (x_i - \bar x)^2
+
+    Raises:
+        ValueError: for rows of fewer than two features, which have no deviation.
+    """
+    size = x.size(-1)
+    if size < 2:
+        raise ValueError(f"standardising needs at least two features, got {size}")
+    weight = x.new_full((size,), math.sqrt((size - 1) / size))
+    return F.layer_norm(x, (size,), weight, eps=1e-16)

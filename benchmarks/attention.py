@@ -1,0 +1,208 @@
+"""W2: one whole outer step of the attentional agent."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from badger_graph.attention import attend
+from badger_graph.outer.learner import default_optimizer
+from benchmarks.attentional import (
+    QUERY_HEADS,
+    SENDER_HEADS,
+    Attention,
+    AttentionalAgent,
+    Game,
+    materialised,
+)
+from benchmarks.authors import authors_agent, authors_rollout, from_authors
+from benchmarks.gemm_peak import SIDES, gemm_peak, gemms
+from benchmarks.report import Report, milliseconds, table
+from benchmarks.timing import interleave, speed_of_medians, speed_of_minima
+
+AUTHORS = "the authors' code"
+MATERIALISED = "attention tensors materialised and summed"
+DENSE = "dense products (badger_graph.attention)"
+
+
+@dataclass(frozen=True)
+class AttentionSizes:
+    """A rollout of the guessing game by address; the defaults are the authors' sizes."""
+
+    batch_size: int = 50
+    num_experts: int = 20
+    num_outputs: int = 3
+    num_steps: int = 20
+    hidden_size: int = 64
+    key_size: int = 32
+    identifier_size: int = 16
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 3:
+            raise ValueError(
+                "num_steps must be at least 3, for what experts hear to reach an action that "
+                f"is judged, got {self.num_steps}"
+            )
+        if self.key_size % 2:
+            raise ValueError(
+                f"key_size must be even, half learned and half address, got {self.key_size}"
+            )
+
+    def game(self, generator: torch.Generator | None = None) -> Game:
+        """Without a generator the same at every call."""
+        generator = generator or torch.Generator().manual_seed(0)
+        outputs = self.batch_size, self.num_outputs
+        return Game(
+            2 * torch.rand(outputs, generator=generator) - 1,
+            torch.randn(*outputs, self.key_size // 2, generator=generator),
+            torch.randn(self.num_experts, self.identifier_size, generator=generator),
+        )
+
+
+class Contestant(NamedTuple):
+    """One way to compute the rollout.
+
+    Args:
+        agent: its parameters are those that all have, under whatever names.
+        loss: of the agent, games and T inner steps.
+        optimizer: of these parameters.
+        renamed: parameters, or their gradients, under the names of ``AttentionalAgent``.
+    """
+
+    agent: nn.Module
+    loss: Callable[[Any, Game, int], Tensor]
+    optimizer: torch.optim.Optimizer
+    renamed: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
+
+    def outer_step(self, sizes: AttentionSizes, generator: torch.Generator) -> None:
+        """Draw games, addresses and identifiers, roll out, go back, let Adam take a step."""
+        self.optimizer.zero_grad()
+        self.loss(self.agent, sizes.game(generator), sizes.num_steps).backward()
+        self.optimizer.step()
+
+    def loss_and_gradient(self, sizes: AttentionSizes) -> tuple[float, Tensor]:
+        """Of the first games, in float64, in the order of our names."""
+        agent = deepcopy(self.agent).double()
+        game = Game(*(part.double() for part in sizes.game()))
+        loss = self.loss(agent, game, sizes.num_steps)
+        parameters = dict(agent.named_parameters())
+        found = torch.autograd.grad(loss, list(parameters.values()))
+        gradient = self.renamed(dict(zip(parameters, found, strict=True)))
+        return loss.item(), torch.cat([gradient[name].flatten() for name in sorted(gradient)])
+
+    def flops(self, sizes: AttentionSizes) -> int:
+        """Operations of all matrix products of an outer step, as torch counts them."""
+        with FlopCounterMode(display=False) as counted:
+            self.loss_and_gradient(sizes)
+        return counted.get_total_flops()
+
+
+def contestants(sizes: AttentionSizes, authors: str | None) -> dict[str, Contestant]:
+    """All with the same weights: those of the authors' agent where there is a clone of it."""
+    shape = sizes.hidden_size, sizes.key_size, sizes.identifier_size
+    attentions: dict[str, Attention] = {MATERIALISED: materialised, DENSE: attend}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        own = {name: AttentionalAgent(*shape, attention) for name, attention in attentions.items()}
+        theirs = None if authors is None else authors_agent(authors, *shape)
+    first: dict[str, Contestant] = {}
+    weights: Mapping[str, Tensor] = own[DENSE].state_dict()
+    if theirs is not None:
+        first[AUTHORS] = Contestant(theirs, authors_rollout, theirs.optim, from_authors)
+        weights = from_authors(theirs.state_dict())
+    for agent in own.values():
+        agent.load_state_dict(weights)
+    return first | {
+        name: Contestant(agent, AttentionalAgent.__call__, default_optimizer(agent.parameters()))
+        for name, agent in own.items()
+    }
+
+
+@dataclass(frozen=True)
+class AttentionalBadger:
+    """Draw games, roll out, go back and let Adam take a step: each contestant in turn.
+
+    Before anything is timed, the loss and gradient of each are computed for the same games, in
+    float64: in float32 one leaky ReLU that falls on the other side of zero can make 1e-4.
+
+    Args:
+        sizes: of the rollout.
+        rounds: timed outer steps of each.
+        authors: the folder of a clone of https://github.com/GoodAI/badger-2019, whose
+            ``utils.py`` is then run, and measured beside.
+    """
+
+    sizes: AttentionSizes = AttentionSizes()
+    rounds: int = 10
+    authors: str | None = None
+
+    def run(self) -> Report:
+        if self.authors is None:
+            print(
+                f"skipped: {AUTHORS} (--w2.authors takes a clone of GoodAI/badger-2019)", flush=True
+            )
+        found = contestants(self.sizes, self.authors)
+        results = {name: one.loss_and_gradient(self.sizes) for name, one in found.items()}
+        loss, gradient = results[next(iter(found))]
+        flops = found[DENSE].flops(self.sizes)
+        steps = gemms() | {
+            name: partial(one.outer_step, self.sizes, torch.Generator().manual_seed(1))
+            for name, one in found.items()
+        }
+        seconds = interleave(steps, self.rounds)
+        peak = gemm_peak(seconds)
+        rows = {
+            name: {
+                "seconds": seconds[name],
+                "gemm_share": flops / min(seconds[name]) / peak,
+                "loss_difference": abs(results[name][0] - loss) / loss,
+                "gradient_difference": float(
+                    (results[name][1] - gradient).norm() / gradient.norm()
+                ),
+            }
+            for name in found
+        }
+        data = {
+            "workload": asdict(self),
+            "gflop": flops / 1e9,
+            "gemm_gflops": peak / 1e9,
+            "gemm_seconds": {name: seconds[name] for name in SIDES},
+            "rows": rows,
+        }
+        return Report(data, markdown(data))
+
+
+def markdown(data: dict[str, Any]) -> str:
+    sizes, rows = data["workload"]["sizes"], data["rows"]
+    first = next(iter(rows))
+    title = (
+        f"B={sizes['batch_size']}, N={sizes['num_experts']}, H={sizes['hidden_size']}, "
+        f"keys of {sizes['key_size']}, identifiers of {sizes['identifier_size']}, "
+        f"{QUERY_HEADS}+{SENDER_HEADS} heads, d={sizes['num_outputs']}, T={sizes['num_steps']}: "
+        f"{data['gflop']:.2f} GFLOP; GEMM peak {data['gemm_gflops']:.0f} GFLOP/s, "
+        f"{len(rows[first]['seconds'])} rounds; speeds and differences (in float64) against {first}"
+    )
+    header = ["one outer step", "median", "minimum", "speed (medians)", "speed (minima)"]
+    header += ["share of GEMM peak", "loss difference", "gradient difference"]
+    cells = [
+        [
+            name,
+            milliseconds(statistics.median(row["seconds"])),
+            milliseconds(min(row["seconds"])),
+            f"{speed_of_medians(row['seconds'], rows[first]['seconds']):.2f}x",
+            f"{speed_of_minima(row['seconds'], rows[first]['seconds']):.2f}x",
+            f"{row['gemm_share']:.0%}",
+            f"{row['loss_difference']:.0e}",
+            f"{row['gradient_difference']:.0e}",
+        ]
+        for name, row in rows.items()
+    ]
+    return f"{title}\n\n{table(header, cells)}"

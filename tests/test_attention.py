@@ -1,0 +1,230 @@
+"""The dense products of an exchange by attention, against sums over one pair at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from badger_graph.attention import attend, attention_weights, standardise
+
+BATCH, RECEIVERS, SENDERS, KEY, VALUE = 3, 5, 7, 4, 6
+
+BETA = 2.5
+
+
+def exchange(
+    *batch: int, receivers: int = RECEIVERS, senders: int = SENDERS, seed: int | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Random queries, keys and values in float64; other ones every time, unless told a seed."""
+    generator = torch.Generator()
+    generator.seed() if seed is None else generator.manual_seed(seed)
+    shapes = [(receivers, KEY), (senders, KEY), (senders, VALUE)]
+    queries, keys, values = (
+        torch.randn(*batch, *shape, generator=generator, dtype=torch.float64) for shape in shapes
+    )
+    return queries, keys, values
+
+
+def by_hand(queries: Tensor, keys: Tensor, values: Tensor, beta: float) -> Tensor:
+    """One agent, one receiver and one sender at a time, in Python floats."""
+    rows = []
+    for query in queries.tolist():
+        exponentials = [
+            math.exp(beta * sum(map(float.__mul__, query, key)) / math.sqrt(len(key)))
+            for key in keys.tolist()
+        ]
+        columns = zip(*values.tolist(), strict=True)
+        rows.append([sum(map(float.__mul__, exponentials, column)) for column in columns])
+        rows[-1] = [entry / sum(exponentials) for entry in rows[-1]]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def test_one_pair_at_a_time() -> None:
+    queries, keys, values = exchange(BATCH)
+    expected = torch.stack(list(map(by_hand, queries, keys, values, [BETA] * BATCH)))
+    torch.testing.assert_close(attend(queries, keys, values, BETA), expected)
+
+
+def test_materialised_products() -> None:
+    """As the published code has it: all products of receivers and senders, then sums."""
+    queries, keys, values = exchange(BATCH)
+    scores = torch.einsum("brsk->brs", queries[:, :, None] * keys[:, None]) / math.sqrt(KEY)
+    weights = torch.exp(BETA * scores) / torch.exp(BETA * scores).sum(dim=-1, keepdim=True)
+    torch.testing.assert_close(attention_weights(queries, keys, BETA), weights)
+    expected = torch.einsum("brsv->brv", weights[..., None] * values[:, None])
+    torch.testing.assert_close(attend(queries, keys, values, BETA), expected)
+
+
+def test_softmax_is_exact() -> None:
+    """Two senders, K = 4: scores log 3 apart, so the weights are 3/4 and 1/4."""
+    queries = torch.tensor([[1.0, 0, 0, 0]], dtype=torch.float64)
+    keys = torch.tensor([[math.log(3), 0, 0, 9.0], [0, 5.0, 0, 0]], dtype=torch.float64)
+    values = torch.tensor([[4.0, 0], [0, 8.0]], dtype=torch.float64)
+    torch.testing.assert_close(
+        attention_weights(queries, keys, beta=2), torch.tensor([[0.75, 0.25]]).double()
+    )
+    torch.testing.assert_close(
+        attend(queries, keys, values, beta=2), torch.tensor([[3.0, 2.0]]).double()
+    )
+
+
+def test_weights_of_a_receiver_sum_to_one() -> None:
+    queries, keys, _ = exchange(BATCH)
+    for factor in (1, 1e3):  # nothing overflows
+        weights = attention_weights(factor * queries, keys, BETA)
+        torch.testing.assert_close(weights.sum(dim=-1), torch.ones_like(weights[..., 0]))
+        assert (weights >= 0).all()
+
+
+def test_beta_from_all_alike_to_the_best_alone() -> None:
+    queries, keys, values = exchange(BATCH)
+    mean = values.mean(dim=-2, keepdim=True).expand(-1, RECEIVERS, -1)
+    torch.testing.assert_close(attend(queries, keys, values, 0.0), mean)
+    best = (queries @ keys.mT).argmax(dim=-1)
+    expected = values.gather(1, best[..., None].expand(-1, -1, VALUE))
+    torch.testing.assert_close(attend(queries, keys, values, 1e9), expected)
+
+
+def test_one_sender_is_copied() -> None:
+    queries, keys, values = exchange(BATCH, senders=1)
+    copies = values.expand(-1, RECEIVERS, -1)
+    torch.testing.assert_close(attend(queries, keys, values, BETA), copies)
+
+
+def test_the_order_of_senders_is_forgotten_and_of_receivers_kept() -> None:
+    queries, keys, values = exchange(BATCH)
+    received = attend(queries, keys, values, BETA)
+    senders, receivers = torch.randperm(SENDERS), torch.randperm(RECEIVERS)
+    same = attend(queries, keys[:, senders], values[:, senders], BETA)
+    torch.testing.assert_close(same, received)
+    permuted = attend(queries[:, receivers], keys, values, BETA)
+    torch.testing.assert_close(permuted, received[:, receivers])
+
+
+def test_agents_are_independent() -> None:
+    queries, keys, values = exchange(BATCH)
+    before = attend(queries, keys, values, BETA)
+    for part in (queries, keys, values):
+        part[1] += 1
+    after = attend(queries, keys, values, BETA)
+    assert torch.equal(after[0], before[0])
+    assert torch.equal(after[2], before[2])
+    assert not torch.equal(after[1], before[1])
+
+
+def test_heads_are_more_receivers_and_senders() -> None:
+    """Three experts with two heads each beside two ports: as one would index them one by one."""
+    experts, heads, ports = 3, 2, 2
+    queries, keys, values = exchange(BATCH, experts, receivers=heads, senders=heads)
+    port_queries, port_keys, port_values = exchange(BATCH, receivers=ports, senders=ports)
+    received = attend(
+        torch.cat([port_queries, queries.flatten(1, 2)], dim=1),
+        torch.cat([port_keys, keys.flatten(1, 2)], dim=1),
+        torch.cat([port_values, values.flatten(1, 2)], dim=1),
+        BETA,
+    )
+    _, of_experts = received.split([ports, experts * heads], dim=1)
+    of_experts = of_experts.reshape(BATCH, experts, heads * VALUE)
+    for agent in range(BATCH):
+        senders = [*zip(port_keys[agent], port_values[agent], strict=True)]
+        senders += [
+            (keys[agent, expert, head], values[agent, expert, head])
+            for expert in range(experts)
+            for head in range(heads)
+        ]
+        all_keys, all_values = map(torch.stack, zip(*senders, strict=True))
+        expected = by_hand(queries[agent, 2, 1:], all_keys, all_values, BETA)
+        torch.testing.assert_close(of_experts[agent, 2, VALUE:], expected[0])
+
+
+@pytest.mark.parametrize("batch", [(), (2, 3)])
+def test_any_batch(batch: tuple[int, ...]) -> None:
+    queries, keys, values = exchange(*batch)
+    received = attend(queries, keys, values, BETA)
+    assert received.shape == (*batch, RECEIVERS, VALUE)
+    one = (0,) * len(batch)
+    torch.testing.assert_close(received[one], by_hand(queries[one], keys[one], values[one], BETA))
+
+
+def test_no_receiver_and_no_agent() -> None:
+    assert attend(*exchange(BATCH, receivers=0), BETA).shape == (BATCH, 0, VALUE)
+    assert attend(*exchange(0), BETA).shape == (0, RECEIVERS, VALUE)
+
+
+def test_gradients() -> None:
+    parts = [part.requires_grad_() for part in exchange(2, receivers=2, senders=3)]
+    assert torch.autograd.gradcheck(lambda *parts: attend(*parts, BETA), parts)
+    assert torch.autograd.gradcheck(standardise, parts[2])
+
+
+class Sizes(TorchDispatchMode):
+    """The number of elements of everything that is computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[int] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.found += [part.numel() for part in tensors(result)]
+        return result
+
+
+def tensors(result: Any) -> Iterator[Tensor]:
+    if isinstance(result, Tensor):
+        yield result
+    elif isinstance(result, list | tuple):
+        for part in result:
+            yield from tensors(part)
+
+
+def test_nothing_larger_than_receivers_times_senders_is_made() -> None:
+    parts = [part.requires_grad_() for part in exchange(2, receivers=30, senders=40)]
+    with Sizes() as sizes:
+        attend(*parts, BETA).sum().backward()
+    assert sizes.found
+    assert max(sizes.found) == 2 * 30 * 40
+
+
+def test_device(device: torch.device) -> None:
+    parts = [part.to(device) for part in exchange(BATCH, seed=0)]
+    expected = attend(*exchange(BATCH, seed=0), BETA)
+    torch.testing.assert_close(attend(*parts, BETA).cpu(), expected)
+
+
+def test_standardised_rows() -> None:
+    x = torch.randn(4, 3, 6, dtype=torch.float64)
+    rows = standardise(x)
+    torch.testing.assert_close(rows.mean(dim=-1), torch.zeros(4, 3, dtype=torch.float64))
+    torch.testing.assert_close(rows.std(dim=-1), torch.ones(4, 3, dtype=torch.float64))
+    torch.testing.assert_close(standardise(5 * x - 2), rows)
+    half = math.sqrt(1 / 2)
+    torch.testing.assert_close(standardise(torch.tensor([1.0, 3.0])), torch.tensor([-half, half]))
+    assert standardise(torch.ones(6)).abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("queries", "keys", "values", "message"),
+    [
+        ((3, 5, 4), (3, 7, 2), (3, 7, 6), r"must agree .* got \[3, 5, 4\] and \[3, 7, 2\]"),
+        ((3, 5, 4), (2, 7, 4), (2, 7, 6), r"must agree .* got \[3, 5, 4\] and \[2, 7, 4\]"),
+        ((3, 5, 4), (3, 7, 4), (3, 8, 6), "one key and one value, got 7 keys and 8 values"),
+        ((3, 5, 4), (3, 0, 4), (3, 0, 6), r"at least one sender, got keys \[3, 0, 4\]"),
+    ],
+)
+def test_what_does_not_fit(
+    queries: tuple[int, ...], keys: tuple[int, ...], values: tuple[int, ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        attend(torch.zeros(queries), torch.zeros(keys), torch.zeros(values))
+
+
+def test_one_feature_has_no_deviation() -> None:
+    with pytest.raises(ValueError, match="at least two features, got 1"):
+        standardise(torch.zeros(3, 1))
