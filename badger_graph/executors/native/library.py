@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import torch
+from filelock import FileLock  # comes with torch
+from torch.utils.cpp_extension import include_paths, library_paths
 
 SOURCES = [Path(__file__).parent / name for name in ("gru_stage.cpp", "tiles.h")]
 
@@ -37,72 +39,59 @@ def load() -> str | None:
     if os.environ.get(NO_NATIVE):
         return f"{NO_NATIVE} to be unset"
     path = _cache() / f"gru_stage-{_fingerprint()}.so"
-    if path.exists():
-        torch.ops.load_library(path)
-    else:
+    if not path.exists():
         compiler = shutil.which(os.environ.get("CXX", "c++"))
         if compiler is None:
             _say("no C++ compiler found (c++, or CXX), so slower PyTorch operations serve instead")
             return "a C++ compiler, found none"
-        if (problem := _compile_and_load(path)) is not None:
+        if (problem := _compile_once(path, compiler)) is not None:
             return problem
+    torch.ops.load_library(path)
     torch.library.register_fake("badger_graph::gru_stage_forward", _fake_forward)
     torch.library.register_fake("badger_graph::gru_stage_backward", _fake_backward)
     return None
 
 
-def _compile_and_load(path: Path) -> str | None:
-    from filelock import FileLock  # comes with torch
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_suffix(".lock").touch()
-    except OSError:
-        _say(f"cannot write to {path.parent}, so slower PyTorch operations serve instead")
-        return f"to write to {path.parent}, or where XDG_CACHE_HOME points"
+def _compile_once(path: Path, compiler: str) -> str | None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):  # other processes wait for the first
         if path.exists():
-            torch.ops.load_library(path)
             return None
         _say("compiling the fused communication stage for this machine, once: about a minute")
         start = time.perf_counter()
-        try:
-            _compile(path)
-        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        made = path.with_suffix(f".{os.getpid()}")
+        done = subprocess.run(_command(compiler, made), capture_output=True, text=True)
+        if done.returncode:
             report = path.with_suffix(".log")
-            report.write_text(str(error))
+            report.write_text(f"{shlex.join(done.args)}\n{done.stderr}")
             _say(f"compiling failed, so slower PyTorch operations serve instead; see {report}")
             return f"a C++ compiler that works; see {report}"
+        os.replace(made, path)  # whole or not at all
         _say(f"done in {time.perf_counter() - start:.0f} s, kept as {path}")
     return None
 
 
-def _compile(path: Path) -> None:
-    from torch.utils.cpp_extension import load as build
-
-    with tempfile.TemporaryDirectory() as folder:
-        build(
-            "gru_stage",
-            [str(SOURCES[0])],
-            extra_cflags=_flags(),
-            # The OpenMP threads of torch, not a second set of our own.
-            extra_ldflags=[f"-L{Path(torch.__file__).parent / 'lib'}", "-l:libgomp.so.1"]
-            if sys.platform == "linux"
-            else [],
-            build_directory=folder,
-            is_python_module=False,
-        )
-        made = Path(folder) / "gru_stage.so"  # and loaded
-        beside = path.with_suffix(f".{os.getpid()}")
-        shutil.copy(made, beside)
-        os.replace(beside, path)  # whole or not at all
+def _command(compiler: str, out: Path) -> list[str]:
+    link = ["-ltorch_cpu", "-ltorch", "-lc10"]
+    if sys.platform == "linux":
+        link.append("-l:libgomp.so.1")  # the threads of torch, not a second set of our own
+    else:
+        link += ["-undefined", "dynamic_lookup"]
+    return [
+        *(compiler, *_flags(), "-shared", "-fPIC", str(SOURCES[0]), "-o", str(out)),
+        *(f"-isystem{folder}" for folder in include_paths()),
+        *(f"-L{folder}" for folder in library_paths()),
+        *link,
+    ]
 
 
 def _flags() -> list[str]:
     capability = torch.backends.cpu.get_cpu_capability()
     known = INSTRUCTIONS.get(capability)
     name = capability if known else "DEFAULT"
-    optimise = ["-O3", "-std=c++20", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-w"]
+    optimise = ["-O3", "-std=c++20", "-fno-math-errno", "-fno-trapping-math", "-w"]
+    if sys.platform == "linux":
+        optimise.append("-fopenmp")
     return [*optimise, f"-DCPU_CAPABILITY={name}", f"-DCPU_CAPABILITY_{name}", *(known or [])]
 
 
