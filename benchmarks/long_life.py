@@ -1,0 +1,86 @@
+"""Long: a life of a million steps, and what long rollouts keep for their gradient."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+
+import torch
+from torch import nn
+
+from badger_graph import live, unroll
+from benchmarks.memory import peak_growth
+from benchmarks.report import Report, table
+from benchmarks.sizes import Sizes
+
+
+@dataclass(frozen=True)
+class LongLife:
+    """A frozen agent lives on while its memory is watched; then rollouts are differentiated with
+    and without truncation and checkpoints. Takes about 4 minutes.
+
+    Args:
+        sizes: of the rollouts that are differentiated; the frozen life is that of one such agent.
+        life: its steps.
+        every: ``detach_every`` and ``checkpoint_every``.
+    """
+
+    sizes: Sizes = field(default_factory=lambda: Sizes(num_steps=400))
+    life: int = 1_000_000
+    every: int = 20
+
+    def run(self) -> Report:
+        memory, seconds = self._live()
+        kept = {name: self._kept(**options) for name, options in self._ways().items()}
+        rows = [[f"{step:,}", f"{value / 2**20:.1f} MiB"] for step, value in memory.items()]
+        lived = table([f"frozen steps ({1e6 * seconds / self.life:.0f} µs each)", "grown by"], rows)
+        header = [f"rollout of {self.sizes.num_steps} steps, forward+backward", "peak", "time"]
+        cells = [
+            [name, f"{peak / 2**20:.1f} MiB", f"{1e3 * took:.0f} ms"]
+            for name, (peak, took) in kept.items()
+        ]
+        data = {"workload": asdict(self), "memory": memory, "seconds": seconds, "kept": kept}
+        return Report(data, f"{lived}\n\n{table(header, cells)}")
+
+    def _live(self) -> tuple[dict[int, float], float]:
+        """Peak memory above that after the first tenth, at every tenth; and all the seconds."""
+        agent, task = self.sizes.agent(), replace(self.sizes, batch_size=1).task()
+        life = live(agent, task, self.sizes.num_experts)
+        tenth = self.life // 10
+
+        def on() -> None:
+            for moment in islice(life, tenth):
+                assert moment.loss.isfinite().all()
+
+        start, grown = time.perf_counter(), 0.0
+        memory = {}
+        with torch.no_grad():
+            on()
+            for number in range(2, 11):
+                grown += max(0.0, peak_growth(on))
+                memory[number * tenth] = grown
+        return memory, time.perf_counter() - start
+
+    def _ways(self) -> dict[str, dict[str, int]]:
+        detach, checkpoint = {"detach_every": self.every}, {"checkpoint_every": self.every}
+        return {
+            "whole": {},
+            f"detach_every={self.every}": detach,
+            f"checkpoint_every={self.every}": checkpoint,
+            "both": detach | checkpoint,
+        }
+
+    def _kept(self, **options: int) -> tuple[float, float]:
+        agent, task = self.sizes.agent(), self.sizes.task()
+
+        def differentiate() -> None:
+            nn.Module.zero_grad(agent)
+            rollout = unroll(agent, task, self.sizes.num_experts, self.sizes.num_steps, **options)
+            rollout.loss.mean().backward()
+
+        differentiate()
+        peak = peak_growth(differentiate)
+        start = time.perf_counter()
+        differentiate()
+        return peak, time.perf_counter() - start
