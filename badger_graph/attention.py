@@ -44,10 +44,10 @@ def attend(
     Raises:
         ValueError: where the three do not fit together, or nobody sends.
     """
-    if keys.size(-2) != values.size(-2):
+    if keys.shape[:-1] != values.shape[:-1]:
         raise ValueError(
             "every sender has one key and one value, "
-            f"got {keys.size(-2)} keys and {values.size(-2)} values"
+            f"got keys {list(keys.shape)} and values {list(values.shape)}"
         )
     return attention_weights(queries, keys, beta) @ values
 
