@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
-from badger_graph.communication import communicate
+from badger_graph.compiled import COMPILED_EXECUTORS, compiled_step, inner_step
 from badger_graph.executors.base import Wiring
 from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.membranes import Membrane
@@ -61,6 +61,9 @@ class BadgerAgent(nn.Module):
         seed: seed of the fixed identifiers.
         executor: how messages travel; see
             :func:`badger_graph.executors.prepare.prepare`.
+        compiled: run the step through ``torch.compile``, for a policy of your own on the dense
+            or sparse executor; see :func:`badger_graph.compiled.compiled_step`. Where
+            ``"auto"`` finds the built-in policy's fused executor, that serves, as it is.
 
     Shapes of the graph's attributes:
         - **hidden:** ``[V, H]``, the state of each expert
@@ -70,7 +73,8 @@ class BadgerAgent(nn.Module):
         - **batch**, **ptr:** ``[V]`` and ``[B + 1]``, as in every PyG batch
 
     Raises:
-        ValueError: when the policy was built for another membrane, or ``rounds`` is below 1.
+        ValueError: when the policy was built for another membrane, ``rounds`` is below 1, or
+            the executor cannot be compiled.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class BadgerAgent(nn.Module):
         initial_state: Literal["zero", "random"] = "zero",
         seed: int = 0,
         executor: Executor = "auto",
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         if policy.percept_size != membrane.percept_size:
@@ -100,6 +105,11 @@ class BadgerAgent(nn.Module):
         ):
             if value not in valid:
                 raise ValueError(f"{name} must be one of {', '.join(valid)}, got {value!r}")
+        if compiled and executor not in ("auto", *COMPILED_EXECUTORS):
+            raise ValueError(
+                "compiled takes the executor auto, dense or sparse (the fused one is compiled "
+                f"already), got executor={executor!r}"
+            )
         self.policy = policy
         self.topology = topology
         self.membrane = membrane
@@ -108,6 +118,7 @@ class BadgerAgent(nn.Module):
         self.initial_state = initial_state
         self.seed = seed
         self.executor = executor
+        self.compiled = compiled
         self._prepared: tuple[Executor, Wiring | None] = (executor, None)
 
     @property
@@ -141,12 +152,12 @@ class BadgerAgent(nn.Module):
         device = self.device
         hidden = self._initial_hidden(batch_size, num_experts, generator)
         identifier = self._initial_identifier(batch_size, num_experts, generator)
-        drawn = self.topology(hidden, generator)
+        drawn = self.topology(hidden.view(batch_size, num_experts, -1), generator)
         # A copy: whoever edits the graph must not edit what the topology keeps.
         wiring = self._prepare(drawn, batch_size, num_experts).copied()
         nodes = batch_size * num_experts
         graph = Batch(
-            hidden=hidden.view(nodes, -1),
+            hidden=hidden,
             identifier=identifier,
             edge_index=wiring.edges.index,
             edge_weight=wiring.edges.weight,
@@ -184,13 +195,14 @@ class BadgerAgent(nn.Module):
     ) -> Life:
         """One inner-loop step on plain tensors: what :meth:`forward` does to a graph."""
         hidden, action, identifier, wiring = life
-        batch_size, num_experts = wiring.batch_size, wiring.num_experts
         if self.topology.dynamic:
+            batch_size, num_experts = wiring.batch_size, wiring.num_experts
             edges = self.topology(hidden.view(batch_size, num_experts, -1), generator)
             wiring = self._prepare(edges, batch_size, num_experts)
-        percept = self.membrane.perceive(observation, action, num_experts).flatten(0, 1)
-        hidden, said = communicate(self.policy, hidden, percept, identifier, wiring, self.rounds)
-        action = self.membrane.act(said.view(batch_size, num_experts), action.size(1))
+        compiled = self.compiled and wiring.executor in COMPILED_EXECUTORS
+        take = compiled_step if compiled else inner_step
+        parts = (self.policy, self.membrane, self.rounds)
+        hidden, action = take(*parts, wiring, hidden, action, identifier, observation)
         return Life(hidden, action, identifier, wiring)
 
     def _prepare(self, edges: Edges, batch_size: int, num_experts: int) -> Wiring:
@@ -208,8 +220,8 @@ class BadgerAgent(nn.Module):
 
     def _initial_hidden(
         self, batch_size: int, num_experts: int, generator: torch.Generator | None
-    ) -> Float[Tensor, "B N H"]:
-        shape = (batch_size, num_experts, self.policy.hidden_size)
+    ) -> Float[Tensor, "V H"]:
+        shape = (batch_size * num_experts, self.policy.hidden_size)
         if self.initial_state == "zero":
             return torch.zeros(shape, device=self.device, dtype=self.dtype)
         uniform = torch.rand(shape, generator=generator, device=self.device, dtype=self.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.outer.captured import CapturedStep, check_run, check_topology
 from badger_graph.outer.config import to_config
 from badger_graph.outer.finite import FiniteWatch
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
@@ -41,10 +43,13 @@ class MetaLearner(LightningModule):
         val_batches: batches of the fixed validation set, over all processes.
         seed: seed of the task stream and of everything drawn in a rollout.
         optimizer: makes the optimiser; fused Adam with a learning rate of 0.003 by default.
+        cuda_graph: replay rollout, meta-loss and gradients as one CUDA graph; see
+            :class:`badger_graph.outer.captured.CapturedStep`. Not yet run on a GPU.
 
     Raises:
         ValueError: when a number is below 1, or the agent cannot live with so many experts
-            and outputs; always before any training.
+            and outputs, or ``cuda_graph`` cannot capture its topology or finds no CUDA device;
+            always before any training.
         NonFiniteLossError: when training diverges; says the outer step.
     """
 
@@ -61,6 +66,7 @@ class MetaLearner(LightningModule):
         val_batches: int = 8,
         seed: int = 0,
         optimizer: OptimizerCallable | None = None,
+        cuda_graph: bool = False,
     ) -> None:
         super().__init__()
         self.agent = agent
@@ -74,14 +80,19 @@ class MetaLearner(LightningModule):
         self.val_batches = val_batches
         self.seed = seed
         self.optimizer = optimizer or default_optimizer
+        self.cuda_graph = cuda_graph
         self._watch = FiniteWatch()
+        self._captured: CapturedStep | None = None
         for name in ("num_experts", "num_outputs", "num_steps", "batch_size", "val_batches"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if seed < 0:
             raise ValueError(f"seed must not be negative, got {seed}")
-        # One step in the life of one agent finds whatever does not fit together.
-        with torch.no_grad():
+        if cuda_graph:
+            check_topology(agent.topology)
+        # One step in the life of one agent finds whatever does not fit together; not compiled.
+        eager = torch.compiler.set_stance("force_eager") if agent.compiled else nullcontext()
+        with torch.no_grad(), eager:
             generator = torch.Generator(agent.device).manual_seed(seed)
             trial = task.sample(1, num_outputs, generator)
             unroll(agent, trial, num_experts, 1, generator, detach_every)
@@ -94,12 +105,21 @@ class MetaLearner(LightningModule):
             self.agent, task, self.num_experts, self.num_steps, generator, self.detach_every
         )
 
+    def on_fit_start(self) -> None:
+        if self.cuda_graph:
+            check_run(self.trainer.strategy.root_device, self.trainer.precision)
+            self._captured = None  # weights may lie elsewhere than in the last fit
+
     def training_step(self, seed: int, batch_idx: int) -> Tensor:
-        rollout = self.rollout(seed)
-        meta_loss = self.meta_loss(rollout.loss)
+        if self.cuda_graph:
+            self._captured = self._captured or CapturedStep(self)
+            meta_loss, loss = self._captured(seed)
+        else:
+            loss = self.rollout(seed).loss
+            meta_loss = self.meta_loss(loss)
         self._watch.see("meta-loss", meta_loss, self.global_step)
         if self._logs_now():
-            error = rollout.loss[-1].mean().detach()
+            error = loss[-1].mean().detach()
             self.log("train/error", error, batch_size=self.batch_size)
             self.log("train/meta_loss", meta_loss.detach(), batch_size=self.batch_size)
         return meta_loss

@@ -24,8 +24,12 @@ class MetaLoss(ABC):
         """How much each inner step counts, up to a common factor."""
 
     def __call__(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:
+        return self.shares(loss) @ loss.mean(dim=1)
+
+    def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
+        """The weights of the steps as parts of one."""
         arguments = str(vars(self))  # so that one changed later counts
-        return _shares(self, arguments, loss.size(0), loss.dtype, loss.device) @ loss.mean(dim=1)
+        return _shares(self, arguments, loss.size(0), loss.dtype, loss.device)
 
 
 @lru_cache(maxsize=8)

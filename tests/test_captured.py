@@ -1,0 +1,223 @@
+"""The outer step as a CUDA graph. Without a GPU, what would be replayed is computed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from lightning import Trainer
+from properties import assert_refused, some_edges, uniform
+from torch import Tensor
+
+from badger_graph import (
+    BadgerAgent,
+    GRUPolicy,
+    GuessingGame,
+    HardwiredMembrane,
+    MetaLearner,
+)
+from badger_graph.outer import captured
+from badger_graph.outer.captured import CapturedStep, HandOn, check_run, refill
+from badger_graph.outer.stream import TaskStream
+from topologies import Edges, RandomTopology, Topology
+
+Fit = Callable[..., Trainer]
+
+
+def make(
+    topology: Topology | None = None, cuda_graph: bool = True, **arguments: Any
+) -> MetaLearner:
+    """A small learner; all of its draws differ from rollout to rollout, but for the graph."""
+    torch.manual_seed(0)
+    agent = BadgerAgent(
+        GRUPolicy(identifier_size=3, hidden_size=8, message_size=4),
+        topology or RandomTopology(k=2),
+        HardwiredMembrane(),
+        identifiers="random",
+        initial_state="random",
+    )
+    sizes = {"num_experts": 5, "num_outputs": 2, "num_steps": 4, "batch_size": 4, "val_batches": 2}
+    return MetaLearner(agent, GuessingGame(), cuda_graph=cuda_graph, **{**sizes, **arguments})
+
+
+def weights(learner: MetaLearner) -> Tensor:
+    return torch.nn.utils.parameters_to_vector(learner.parameters()).detach().clone()
+
+
+def gradients(learner: MetaLearner, meta_loss: Tensor) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(meta_loss, tuple(learner.parameters()))
+
+
+@pytest.fixture
+def replayed_on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay writes to where the first result lies, as that of a CUDA graph."""
+
+    def record(compute: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
+        result = compute()
+        return result, lambda: refill(result, compute())
+
+    monkeypatch.setattr(captured, "record", record)
+    monkeypatch.setattr("badger_graph.outer.learner.check_run", lambda *_: None)
+
+
+# ------------------------------------------------------------------------- what needs no GPU
+
+
+@pytest.mark.usefixtures("replayed_on_cpu")
+def test_replays_are_rollouts() -> None:
+    """Also when an earlier result is used after a later replay."""
+    learner = make(detach_every=3)
+    step = CapturedStep(learner)
+    results = {seed: step(seed) for seed in (5, 6, 5)}
+    for seed, (meta_loss, loss) in results.items():
+        expected = learner.rollout(seed).loss
+        assert torch.equal(loss, expected)
+        assert torch.equal(meta_loss, learner.meta_loss(expected))
+    expected = learner.meta_loss(learner.rollout(5).loss)
+    for actual, right in zip(
+        gradients(learner, step(5)[0]), gradients(learner, expected), strict=True
+    ):
+        assert torch.equal(actual, right)
+
+
+@pytest.mark.usefixtures("replayed_on_cpu")
+@pytest.mark.parametrize("accumulate_grad_batches", [1, 2])
+def test_trains_as_without(fit: Fit, accumulate_grad_batches: int) -> None:
+    usual, graphed = make(cuda_graph=False), make()
+    for learner in (usual, graphed):
+        fit(learner, 5, accumulate_grad_batches=accumulate_grad_batches, gradient_clip_val=1.0)
+    torch.testing.assert_close(weights(graphed), weights(usual), rtol=0, atol=1e-7)
+
+
+@pytest.mark.usefixtures("replayed_on_cpu")
+def test_every_fit_captures_anew(fit: Fit) -> None:
+    learner = make()
+    fit(learner, 1)
+    first = learner._captured
+    fit(learner, 1)
+    assert learner._captured is not first
+
+
+def test_gradients_are_handed_on() -> None:
+    """Scaled as the loss is, into tensors of their own; a parameter without one gets none."""
+    used, unused = (torch.ones(3, requires_grad=True) for _ in range(2))
+    gradient = torch.tensor([1.0, 2.0, 3.0])
+    for _ in range(2):
+        (2 * HandOn.apply(torch.tensor(7.0), (gradient, None), used, unused)).backward()
+    assert used.grad is not None
+    assert used.grad.tolist() == [4.0, 8.0, 12.0]
+    assert gradient.tolist() == [1.0, 2.0, 3.0]
+    assert unused.grad is None
+
+
+def test_draws_are_copied_to_where_the_first_lies() -> None:
+    one, other = ({"a": uniform(s, 3), "b": (uniform(s, 2, 2), "same")} for s in (0, 1))
+    kept = one["a"]
+    refill(one, other)
+    assert one["a"] is kept
+    assert torch.equal(kept, other["a"])
+    assert torch.equal(one["b"][0], other["b"][0])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (torch.zeros(2), torch.zeros(3), r"torch.float32 \[2\] on cpu .* \[3\] on cpu"),
+        (torch.zeros(2), torch.zeros(2).double(), r"torch.float64 \[2\] on cpu"),
+        ({"size": 2}, {"size": 3}, "got 2 and then 3"),
+        ({"size": 2}, {"length": 2}, "got {'size': 2} and then {'length': 2}"),
+        (None, torch.zeros(1), r"got None and then torch.float32 \[1\]"),
+    ],
+)
+def test_other_draws_are_refused(first: Any, second: Any, message: str) -> None:
+    assert_refused(f"cuda_graph needs draws .*{message}", lambda: refill(first, second))
+
+
+class Follower(Topology):
+    """Its edges depend on states."""
+
+    dynamic = True
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def forward(self, hidden: Tensor, generator: torch.Generator | None = None) -> Edges:
+        batch_size, num_experts, _ = hidden.shape
+        return some_edges(batch_size, num_experts, 8)
+
+
+@pytest.mark.parametrize(
+    "topology",
+    [RandomTopology(k=2, redraw="rollout"), RandomTopology(k=2, redraw="agent"), Follower()],
+)
+def test_other_topologies_are_refused(topology: Topology) -> None:
+    message = f"a topology that is drawn once: .*got {type(topology).__name__}"
+    assert_refused(message, lambda: make(topology))
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "message"),
+    [
+        ("cpu", "32-true", "a CUDA device, got cpu"),
+        ("cuda", "bf16-mixed", "one precision throughout, got bf16-mixed"),
+    ],
+)
+def test_other_runs_are_refused(device: str, precision: str, message: str) -> None:
+    assert_refused(f"needs {message}", lambda: check_run(torch.device(device), precision))
+
+
+def test_refused_at_the_start_of_a_fit(fit: Fit) -> None:
+    learner = make()
+    before = weights(learner)
+    with pytest.raises(ValueError, match="cuda_graph needs a CUDA device, got cpu"):
+        fit(learner, 1)
+    assert torch.equal(weights(learner), before)
+
+
+# -------------------------------------------------------------------------------- on a GPU
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+class TestOnGPU:
+    def test_replays_are_rollouts(self) -> None:
+        learner = make(detach_every=3).to("cuda")
+        step = CapturedStep(learner)
+        for seed in (5, 6, 5):
+            meta_loss, loss = step(seed)
+            rollout = learner.rollout(seed)
+            torch.testing.assert_close(loss, rollout.loss)
+            expected = learner.meta_loss(rollout.loss)
+            torch.testing.assert_close(meta_loss, expected)
+            torch.testing.assert_close(
+                gradients(learner, meta_loss), gradients(learner, expected), rtol=1e-4, atol=1e-6
+            )
+
+    def test_trains_as_without(self) -> None:
+        """Five steps of Adam, whose weights the graph must find changed."""
+        learners = [make(cuda_graph=graphed).to("cuda") for graphed in (False, True)]
+        for learner in learners:
+            optimizer = learner.configure_optimizers()
+            step = CapturedStep(learner) if learner.cuda_graph else None
+            for seed, _ in zip(TaskStream(0), range(5), strict=False):
+                optimizer.zero_grad()
+                if step is not None:
+                    meta_loss, _ = step(seed)
+                else:
+                    meta_loss = learner.meta_loss(learner.rollout(seed).loss)
+                meta_loss.backward()
+                optimizer.step()
+        usual, graphed = map(weights, learners)
+        assert not torch.equal(usual, weights(make()).cuda())
+        torch.testing.assert_close(graphed, usual, rtol=1e-4, atol=1e-5)
+
+    def test_a_replay_does_not_wait(self) -> None:
+        step = CapturedStep(make().to("cuda"))
+        step(0)[0].backward()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            step(1)[0].backward()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
