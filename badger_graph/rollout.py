@@ -112,9 +112,9 @@ def unroll(
         steps = range(first, min(first + stride, num_steps))
         segment = _Segment(agent, task, graph, now, steps, generator, detach_every, probe)
         if checkpoint_every is None:
-            now, loss, action = segment()
+            now, loss, action = segment.run(probe)
         else:
-            # All randomness is the generator's, which a segment sets back by itself.
+            # A segment sets its generator back by itself.
             now, loss, action = checkpoint(segment, use_reentrant=False, preserve_rng_state=False)
         losses += loss
         actions += action
@@ -178,23 +178,22 @@ class _Segment:
         self.generator = generator
         self.detach_every = detach_every
         self.probe = probe
-        self.before = None if generator is None else generator.get_state()
-        self.taken = False
+        self.before: Tensor | None = None
 
     def __call__(self) -> tuple[_Now, list[Tensor], list[Tensor]]:
-        if not self.taken:
-            self.taken = True
-            return self._run(self.probe)
-        if self.generator is None or self.before is None:
-            return self._run(None)
-        after = self.generator.get_state()
-        self.generator.set_state(self.before)
+        """Take them, the first time; later, with what was drawn then and unseen."""
+        generator = self.generator or torch.default_generator
+        if self.before is None:
+            self.before = generator.get_state()
+            return self.run(self.probe)
+        after = generator.get_state()
+        generator.set_state(self.before)
         try:
-            return self._run(None)
+            return self.run(None)
         finally:
-            self.generator.set_state(after)
+            generator.set_state(after)
 
-    def _run(self, probe: Probe | None) -> tuple[_Now, list[Tensor], list[Tensor]]:
+    def run(self, probe: Probe | None) -> tuple[_Now, list[Tensor], list[Tensor]]:
         now = self.now
         losses, actions = [], []
         for step in self.steps:

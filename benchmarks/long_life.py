@@ -32,7 +32,7 @@ class LongLife:
 
     def run(self) -> Report:
         memory, seconds = self._live()
-        kept = {name: self._kept(**options) for name, options in self._ways().items()}
+        kept = {name: self._kept(*every) for name, every in self._ways().items()}
         rows = [[f"{step:,}", f"{value / 2**20:.1f} MiB"] for step, value in memory.items()]
         lived = table([f"frozen steps ({1e6 * seconds / self.life:.0f} µs each)", "grown by"], rows)
         header = [f"rollout of {self.sizes.num_steps} steps, forward+backward", "peak", "time"]
@@ -62,22 +62,25 @@ class LongLife:
                 memory[number * tenth] = grown
         return memory, time.perf_counter() - start
 
-    def _ways(self) -> dict[str, dict[str, int]]:
-        detach, checkpoint = {"detach_every": self.every}, {"checkpoint_every": self.every}
+    def _ways(self) -> dict[str, tuple[int | None, int | None]]:
+        """``detach_every`` and ``checkpoint_every``."""
         return {
-            "whole": {},
-            f"detach_every={self.every}": detach,
-            f"checkpoint_every={self.every}": checkpoint,
-            "both": detach | checkpoint,
+            "whole": (None, None),
+            f"detach_every={self.every}": (self.every, None),
+            f"checkpoint_every={self.every}": (None, self.every),
+            "both": (self.every, self.every),
         }
 
-    def _kept(self, **options: int) -> tuple[float, float]:
+    def _kept(self, detach: int | None, checkpoint: int | None) -> tuple[float, float]:
         agent, task = self.sizes.agent(), self.sizes.task()
 
         def differentiate() -> None:
             nn.Module.zero_grad(agent)
-            rollout = unroll(agent, task, self.sizes.num_experts, self.sizes.num_steps, **options)
-            rollout.loss.mean().backward()
+            sizes = (self.sizes.num_experts, self.sizes.num_steps)
+            loss = unroll(
+                agent, task, *sizes, detach_every=detach, checkpoint_every=checkpoint
+            ).loss
+            loss.mean().backward()
 
         differentiate()
         peak = peak_growth(differentiate)

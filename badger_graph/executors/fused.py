@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -88,14 +89,14 @@ def _missing(like: Tensor) -> str | None:
 def weights(policy: GRUPolicy) -> tuple[Tensor, ...]:
     """The weights of a round: the two message layers, the gates, the readout."""
     modules = policy._modules  # one round asks for ten tensors: not through nn.Module
-    first, _, second = modules["message_mlp"]._modules.values()  # type: ignore[union-attr]
-    one, two, cell = first._parameters, second._parameters, modules["cell"]._parameters  # type: ignore[union-attr]
-    readout = modules["readout"]._parameters  # type: ignore[union-attr]
+    first, _, second = modules["message_mlp"]._modules.values()
+    one, two, cell = first._parameters, second._parameters, modules["cell"]._parameters
+    readout = modules["readout"]._parameters
     return (
         *(one["weight"], one["bias"], two["weight"], two["bias"]),
         *(cell["weight_ih"], cell["bias_ih"], cell["weight_hh"], cell["bias_hh"]),
         *(readout["weight"], readout["bias"]),
-    )  # type: ignore[return-value]
+    )
 
 
 class Packed(NamedTuple):
@@ -114,7 +115,8 @@ class Packed(NamedTuple):
 
 class _Memo(NamedTuple):
     own: tuple[Tensor, ...]
-    state: tuple[Any, ...]
+    copy: Tensor
+    mode: tuple[bool, ...]
     packed: Packed
 
 
@@ -124,18 +126,22 @@ _memos: WeakKeyDictionary[GRUPolicy, _Memo] = WeakKeyDictionary()
 def pack(policy: GRUPolicy) -> Packed:
     """Lay out the weights for the native operators: once for all rounds until they change.
 
-    None of the operations keeps anything for its gradient, so one layout may serve any number of
-    backward passes.
+    Whether they did is seen by their values: fused optimisers and ``.data`` change a weight
+    without counting it. None of the operations keeps anything for its gradient, so one layout may
+    serve any number of backward passes.
     """
     own = weights(policy)
-    # Assigning to `.data`, as `.double()` does, moves a weight and counts as no change.
-    changes = tuple(
-        (0 if w.is_inference() else w._version, w.data_ptr(), w.requires_grad) for w in own
-    )
-    state = (changes, torch.is_grad_enabled(), torch.is_inference_mode_enabled())
+    asks = (weight.requires_grad for weight in own)
+    mode = (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), *asks)
     memo = _memos.get(policy)
-    if memo is None or memo.state != state or any(a is not b for a, b in zip(memo.own, own)):  # noqa: B905  # one a round
-        memo = _memos[policy] = _Memo(own, state, _pack(policy, *own))
+    if (
+        memo is None
+        or memo.mode != mode
+        or not all(map(operator.is_, memo.own, own))
+        or not torch.ops.badger_graph.same(own, memo.copy)
+    ):
+        copy = torch.cat([weight.detach().flatten() for weight in own])
+        memo = _memos[policy] = _Memo(own, copy, mode, _pack(policy, *own))
     return memo.packed
 
 

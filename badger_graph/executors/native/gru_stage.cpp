@@ -16,6 +16,7 @@
 #include <torch/library.h>
 
 #include <array>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -529,6 +530,20 @@ std::vector<Tensor> backward(
           needs.weights ? sums.sum(0) : Tensor()};
 }
 
+// Whether the weights are, bit for bit, those of which `copy` is a copy, one after the other.
+bool same_cpu(at::TensorList weights, const Tensor& copy) {
+  const char* from = static_cast<const char*>(copy.const_data_ptr());
+  const char* const end = from + copy.nbytes();
+  for (const Tensor& weight : weights) {
+    const auto size = static_cast<std::ptrdiff_t>(weight.nbytes());
+    if (!weight.is_contiguous() || weight.scalar_type() != copy.scalar_type() || end - from < size ||
+        std::memcmp(weight.const_data_ptr(), from, size) != 0)
+      return false;
+    from += size;
+  }
+  return from == end;
+}
+
 Sizes sizes_of(
     const Tensor& hidden, const Tensor& percept, const Tensor& identifier, int64_t message,
     int64_t inner) {
@@ -641,6 +656,7 @@ std::tuple<Tensor, Tensor> stage_autograd(
 }  // namespace
 
 TORCH_LIBRARY(badger_graph, library) {
+  library.def("same(Tensor[] weights, Tensor copy) -> bool");
   library.def(
       "gru_stage(Tensor hidden, Tensor percept, Tensor identifier, Tensor source, Tensor start, "
       "Tensor coefficient, Tensor hearer, Tensor hearer_start, Tensor hearer_coefficient, "
@@ -657,6 +673,7 @@ TORCH_LIBRARY(badger_graph, library) {
 }
 
 TORCH_LIBRARY_IMPL(badger_graph, CPU, library) {
+  library.impl("same", same_cpu);
   library.impl("gru_stage_forward", forward_cpu);
   library.impl("gru_stage_backward", backward_cpu);
 }
