@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import itertools
 import typing
+from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 import torch
@@ -16,9 +21,11 @@ from properties import (
     uniform,
 )
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from badger_graph import (
     BadgerAgent,
+    Edges,
     GRUPolicy,
     GuessingGame,
     HardwiredMembrane,
@@ -27,6 +34,7 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.executors.prepare import Executor
+from badger_graph.rollout import live
 from topologies import IsolatedTopology, RandomTopology, Topology
 
 N, D, B = 5, 2, 3
@@ -45,6 +53,28 @@ def some_task(batch_size: int = B, num_outputs: int = D, seed: int = 0) -> Task:
 def gradients(loss: Tensor, agent: BadgerAgent) -> tuple[Tensor, ...]:
     parameters = tuple(agent.parameters())
     return torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+
+
+class Rewired(Topology):
+    """Dynamic: every expert hears another at every step, drawn by the generator."""
+
+    dynamic: ClassVar[bool] = True
+
+    def forward(self, hidden: Tensor, generator: torch.Generator | None = None) -> Edges:
+        batch_size, num_experts, _ = hidden.shape
+        target = torch.arange(batch_size * num_experts)
+        heard = torch.randint(num_experts, target.shape, generator=generator)
+        weight = torch.rand(target.shape, generator=generator, dtype=hidden.dtype)
+        return Edges(torch.stack([heard + target // num_experts * num_experts, target]), weight)
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    with double_precision():
+        yield
+
+
+in_double = pytest.mark.usefixtures("double")
 
 
 # ------------------------------------------------------------------------------- the steps
@@ -200,6 +230,179 @@ def test_truncation_beyond_the_end_is_none() -> None:
         assert all(torch.equal(a, b) for a, b in zip(cut, whole, strict=True))
 
 
+# --------------------------------------------------------------------------------- checkpoints
+
+
+DYNAMIC = {"identifiers": "random", "initial_state": "random", "topology": Rewired()}
+
+
+@in_double
+@every_executor
+@pytest.mark.parametrize("checkpoint_every", [1, 3, 5, 7])
+@pytest.mark.parametrize("detach_every", [None, 2])
+@pytest.mark.parametrize("settings", [{"rounds": 2}, DYNAMIC], ids=["static", "dynamic"])
+def test_checkpoints_change_nothing(
+    executor: Executor,
+    checkpoint_every: int,
+    detach_every: int | None,
+    settings: dict[str, typing.Any],
+) -> None:
+    """Not the errors, the gradients, the random numbers drawn, or how often a probe looks."""
+    agent, task = make(executor=executor, **settings), some_task()
+
+    def run(**arguments: typing.Any) -> tuple[typing.Any, ...]:
+        generator, seen = seeded(0), []
+        rollout = unroll(agent, task, N, 5, generator, detach_every, probe=seen.append, **arguments)
+        drawn = generator.get_state()
+        found = gradients(rollout.loss.sum(), agent)
+        assert torch.equal(generator.get_state(), drawn)
+        actions = torch.stack([graph.action for graph in seen])
+        edges = torch.stack([graph.edge_index for graph in seen])
+        hidden = rollout.graph.hidden.detach()
+        return rollout.loss.detach(), actions.detach(), edges, hidden, drawn, found
+
+    actual, expected = run(checkpoint_every=checkpoint_every), run()
+    torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-12)
+    assert torch.equal(actual[0], expected[0])
+    assert len(actual[1]) == 5
+    rewired = len(expected[2].unique(dim=0)) > 1
+    assert rewired == (settings is DYNAMIC)
+
+
+@in_double
+def test_checkpoints_allow_a_second_backward_pass() -> None:
+    agent = make(**DYNAMIC)
+    loss = unroll(agent, some_task(), N, 5, seeded(0), checkpoint_every=2).loss.sum()
+    parameters = list(agent.parameters())
+    first = torch.autograd.grad(loss, parameters, retain_graph=True)
+    again = torch.autograd.grad(loss, parameters)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+@in_double
+def test_checkpoints_without_a_generator() -> None:
+    """What is drawn from torch's own generator is drawn again, too."""
+    agent, task = make(**DYNAMIC), some_task()
+
+    def found(checkpoint_every: int | None) -> tuple[Tensor, ...]:
+        torch.manual_seed(0)
+        loss = unroll(agent, task, N, 5, checkpoint_every=checkpoint_every).loss.sum()
+        return (loss.detach(), *gradients(loss, agent), torch.get_rng_state())
+
+    torch.testing.assert_close(found(2), found(None), rtol=1e-12, atol=1e-12)
+
+
+@every_executor
+@pytest.mark.parametrize(("checkpoint_every", "kept"), [(None, 8), (1, 8), (3, 3), (4, 2), (9, 1)])
+def test_checkpoints_keep_some_states_only(
+    executor: Executor, checkpoint_every: int | None, kept: int
+) -> None:
+    """The last of every segment, the last of all among them; nothing when the rollout is gone."""
+    agent, seen = make(executor=executor), []
+
+    def probe(graph: typing.Any) -> None:
+        seen.append(StorageWeakRef(graph.hidden.untyped_storage()))
+
+    def alive() -> int:
+        return sum(not storage.expired() for storage in seen)
+
+    rollout = unroll(agent, some_task(), N, 8, checkpoint_every=checkpoint_every, probe=probe)
+    assert alive() == kept
+    rollout.loss.sum().backward()
+    assert alive() == 1  # that of the graph
+    del rollout
+    assert alive() == 0
+
+
+# ------------------------------------------------------------------------------- endless lives
+
+
+@every_executor
+@pytest.mark.parametrize("settings", [{}, DYNAMIC], ids=["static", "dynamic"])
+def test_a_life_is_a_rollout_step_by_step(
+    executor: Executor, settings: dict[str, typing.Any]
+) -> None:
+    agent, task, seen = make(executor=executor, **settings), some_task(), []
+    rollout = unroll(agent, task, N, 5, seeded(3), probe=seen.append)
+    life = live(agent, task, N, seeded(3))
+    for step, moment in enumerate(itertools.islice(life, 5)):
+        assert torch.equal(moment.loss, rollout.loss[step])
+        assert torch.equal(moment.graph.action, rollout.action[step])
+        assert torch.equal(moment.graph.hidden, seen[step].hidden)
+        assert torch.equal(moment.graph.edge_index, seen[step].edge_index)
+
+
+@every_executor
+def test_agents_go_on_and_the_world_begins_anew(executor: Executor) -> None:
+    """States, edges, identifiers and the last action stay; the first feedback is that on zeros."""
+    agent, task = make(executor=executor, identifiers="random"), some_task()
+    graph = unroll(agent, task, N, 3, seeded(0)).graph
+    assert graph.action.any()
+    before = copy.copy(graph)
+    onward = unroll(agent, task, N, 3, seeded(1), graph=graph)
+    moments = list(itertools.islice(live(agent, task, N, seeded(2), graph), 3))
+
+    by_hand, (state, observation) = graph, task.reset()
+    for step in range(3):
+        by_hand, action = agent(by_hand, observation)
+        state, observation, loss = task.step(state, action)
+        assert torch.equal(onward.loss[step], loss)
+        assert torch.equal(moments[step].loss, loss)
+        assert torch.equal(moments[step].graph.hidden, by_hand.hidden)
+    assert torch.equal(onward.graph.hidden, by_hand.hidden)
+    for name in ("hidden", "action", "edge_index", "edge_weight", "identifier"):
+        assert getattr(graph, name) is getattr(before, name)
+    born_again = unroll(agent, task, N, 3, seeded(1))
+    assert not torch.allclose(onward.loss, born_again.loss)
+
+
+def test_agents_go_on_with_another_task_and_the_edges_they_were_given() -> None:
+    agent = make()
+    graph = unroll(agent, some_task(), N, 2, seeded(0)).graph
+    graph.edge_index, graph.edge_weight = graph.edge_index[:, :7], torch.ones(7)
+    onward = unroll(agent, some_task(seed=1), N, 2, graph=graph)
+    assert torch.equal(onward.graph.edge_index, graph.edge_index)
+    other = unroll(agent, some_task(seed=2), N, 2, graph=graph)
+    assert not torch.allclose(onward.loss, other.loss)
+
+
+@in_double
+def test_a_gradient_goes_back_through_earlier_lives() -> None:
+    """Unless the graph is cut off before."""
+    agent, task = make(initial_state="random"), some_task()
+    first = unroll(agent, task, N, 2, seeded(0))
+    cut = copy.copy(first.graph)
+    cut.hidden, cut.action = cut.hidden.detach(), cut.action.detach()
+    (through,) = torch.autograd.grad(
+        unroll(agent, task, N, 2, graph=first.graph).loss.sum(), first.graph.hidden
+    )
+    assert through.any()
+    loss = unroll(agent, task, N, 2, graph=cut).loss.sum()
+    with pytest.raises(RuntimeError, match="not have been used"):
+        torch.autograd.grad(loss, first.graph.hidden)
+
+
+@every_executor
+@torch.no_grad()
+def test_a_long_life_in_constant_memory(executor: Executor) -> None:
+    life = live(make(executor=executor), some_task(), N, seeded(0))
+
+    def things() -> tuple[int, int]:
+        gc.collect()
+        everything = gc.get_objects()
+        return len(everything), sum(issubclass(type(thing), Tensor) for thing in everything)
+
+    def live_for(steps: int) -> tuple[int, int]:
+        for moment in itertools.islice(life, steps):
+            assert not moment.loss.requires_grad
+        return things()
+
+    objects, tensors = live_for(10)
+    objects_later, tensors_later = live_for(2000)
+    assert tensors_later == tensors
+    assert objects_later - objects < 100
+
+
 # --------------------------------------------------------------------------------------- probe
 
 
@@ -256,6 +459,8 @@ def test_a_recorder_keeps_states_and_messages(topology: Topology) -> None:
         ({"num_steps": 0}, "num_steps must be at least 1, got 0"),
         ({"num_steps": -2}, "num_steps must be at least 1, got -2"),
         ({"detach_every": 0}, "detach_every must be at least 1, or none, got 0"),
+        ({"checkpoint_every": 0}, "checkpoint_every must be at least 1, or none, got 0"),
+        ({"checkpoint_every": -1}, "checkpoint_every must be at least 1, or none, got -1"),
         ({"num_experts": 0}, "num_experts must be at least 1, got 0"),
         ({"num_experts": 1}, "got num_outputs=2 and num_experts=1"),
     ],
@@ -263,3 +468,20 @@ def test_a_recorder_keeps_states_and_messages(topology: Topology) -> None:
 def test_rollouts_that_cannot_be(arguments: typing.Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         unroll(make(), some_task(), **{"num_experts": N, "num_steps": 3, **arguments})
+
+
+@pytest.mark.parametrize("sizes", [(B, N + 1, D), (B, N, D + 1), (B + 1, N, D)])
+def test_agents_cannot_go_on_as_others(sizes: tuple[int, int, int]) -> None:
+    agent = make()
+    graph = agent.reset(B, N, D, seeded(0))
+    task = some_task(sizes[0], sizes[2])
+    message = rf"as many experts and outputs as they have.* = \({B}, {N}, {D}\) for "
+    with pytest.raises(ValueError, match=message):
+        unroll(agent, task, sizes[1], 2, graph=graph)
+    with pytest.raises(ValueError, match=message):
+        next(live(agent, task, sizes[1], graph=graph))
+
+
+def test_lives_that_cannot_be() -> None:
+    with pytest.raises(ValueError, match="num_experts must be at least 1, got 0"):
+        next(live(make(), some_task(), 0))
