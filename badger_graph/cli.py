@@ -65,7 +65,7 @@ class BadgerCLI(LightningCLI):
             "--threads",
             type=int,
             default=1,
-            help="CPU threads of each process; more than one makes small agents slower",
+            help="CPU threads of each process; more than one can make small agents much slower",
         )
         parser.add_argument(
             "--evaluate", type=bool, default=True, help="evaluate and draw after the fit"
@@ -130,7 +130,7 @@ class BadgerCLI(LightningCLI):
 
     def before_fit(self) -> None:
         if self.writes and self.trainer.is_global_zero:
-            print(f"run folder: {self.run_dir}")
+            print(f"run folder: {self.run_dir}; executor: {self.model.executor}")
 
     def after_fit(self) -> None:
         if not (self.writes and self.trainer.is_global_zero and self._get(self.config, "evaluate")):

@@ -40,6 +40,8 @@ class MetaLearner(LightningModule):
         num_steps: inner-loop steps T of a rollout.
         batch_size: agents B per process and outer step.
         detach_every: truncate backpropagation to so many inner steps.
+        checkpoint_every: keep the states at every so many inner steps only; see
+            :func:`badger_graph.unroll`.
         val_batches: batches of the fixed validation set, over all processes.
         seed: seed of the task stream and of everything drawn in a rollout.
         optimizer: makes the optimiser; fused Adam with a learning rate of 0.003 by default.
@@ -63,6 +65,7 @@ class MetaLearner(LightningModule):
         num_steps: int = 20,
         batch_size: int = 64,
         detach_every: int | None = None,
+        checkpoint_every: int | None = None,
         val_batches: int = 8,
         seed: int = 0,
         optimizer: OptimizerCallable | None = None,
@@ -77,6 +80,7 @@ class MetaLearner(LightningModule):
         self.num_steps = num_steps
         self.batch_size = batch_size
         self.detach_every = detach_every
+        self.checkpoint_every = checkpoint_every
         self.val_batches = val_batches
         self.seed = seed
         self.optimizer = optimizer or default_optimizer
@@ -90,19 +94,33 @@ class MetaLearner(LightningModule):
             raise ValueError(f"seed must not be negative, got {seed}")
         if cuda_graph:
             check_topology(agent.topology)
+            if checkpoint_every is not None:
+                raise ValueError(
+                    "a CUDA graph keeps every step, so checkpoint_every must be none, got "
+                    f"{checkpoint_every}"
+                )
         # One step in the life of one agent finds whatever does not fit together; not compiled.
         eager = torch.compiler.set_stance("force_eager") if agent.compiled else nullcontext()
         with torch.no_grad(), eager:
             generator = torch.Generator(agent.device).manual_seed(seed)
             trial = task.sample(1, num_outputs, generator)
-            unroll(agent, trial, num_experts, 1, generator, detach_every)
+            born = unroll(
+                agent, trial, num_experts, 1, generator, detach_every, checkpoint_every
+            ).graph
+        self.executor: str = born.wiring.executor
 
     def rollout(self, seed: int) -> Rollout:
         """The lives of a batch of agents on the tasks that a seed of the stream stands for."""
         generator = torch.Generator(self.device).manual_seed(seed)
         task = self.task.sample(self.batch_size, self.num_outputs, generator)
         return unroll(
-            self.agent, task, self.num_experts, self.num_steps, generator, self.detach_every
+            self.agent,
+            task,
+            self.num_experts,
+            self.num_steps,
+            generator,
+            self.detach_every,
+            self.checkpoint_every,
         )
 
     def on_fit_start(self) -> None:
@@ -178,9 +196,7 @@ class MetaLearner(LightningModule):
             )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        optimizer = self.optimizer(self.parameters())
-        optimizer.register_step_post_hook(_mark_changed)
-        return optimizer
+        return self.optimizer(self.parameters())
 
     def config(self) -> dict[str, Any]:
         """What was trained, as plain data."""
@@ -193,6 +209,7 @@ class MetaLearner(LightningModule):
             "num_steps": self.num_steps,
             "batch_size": self.batch_size,
             "detach_every": self.detach_every,
+            "checkpoint_every": self.checkpoint_every,
             "seed": self.seed,
         }
 
@@ -210,9 +227,3 @@ class MetaLearner(LightningModule):
 
 def default_optimizer(parameters: Any) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=3e-3, fused=True)
-
-
-def _mark_changed(optimizer: torch.optim.Optimizer, *_: object) -> None:
-    # A fused optimiser does not, and whoever kept something of the weights would use it again.
-    for group in optimizer.param_groups:
-        torch.autograd.graph.increment_version(group["params"])
