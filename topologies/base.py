@@ -56,7 +56,8 @@ class Topology(nn.Module, ABC):
     def extra_repr(self) -> str:
         """The constructor arguments, as ``print`` and error messages show them."""
         names = inspect.signature(type(self)).parameters
-        return ", ".join(f"{name}={reprlib.repr(getattr(self, name))}" for name in names)
+        own = (name for name in names if hasattr(self, name))
+        return ", ".join(f"{name}={reprlib.repr(getattr(self, name))}" for name in own)
 
 
 class GraphTopology(Topology):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -59,7 +59,7 @@ class Wiring(ABC):
         same = self.edges.index is edge_index and self.edges.weight is edge_weight
         return same and self.versions == versions(self.edges)
 
-    def copied(self) -> Self:
+    def copied(self) -> Wiring:
         """The same for edges of its own, which may be changed without changing these."""
         other = copy.copy(self)
         other.edges = Edges(self.edges.index.clone(), self.edges.weight.clone())
