@@ -53,8 +53,14 @@ def load() -> str | None:
 
 
 def _compile_once(path: Path, compiler: str) -> str | None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):  # other processes wait for the first
+    lock = path.with_suffix(".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    except OSError:
+        _say(f"cannot write to {path.parent}, so slower PyTorch operations serve instead")
+        return f"to write to {path.parent}, or wherever XDG_CACHE_HOME points"
+    with FileLock(lock):  # other processes wait for the first
         if path.exists():
             return None
         _say("compiling the fused communication stage for this machine, once: about a minute")
