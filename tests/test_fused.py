@@ -402,6 +402,10 @@ def add(policy: GRUPolicy) -> None:
         policy.cell.weight_hh.add_(0.3)
 
 
+def add_to_data(policy: GRUPolicy) -> None:
+    policy.cell.weight_ih.data.add_(0.3)
+
+
 def add_to_readout(policy: GRUPolicy) -> None:
     with torch.no_grad():
         policy.readout.bias.add_(0.3)
@@ -427,8 +431,10 @@ def assign(policy: GRUPolicy) -> None:
 CHANGES = {
     "adam": step_of(torch.optim.Adam),
     "adam, for each": step_of(torch.optim.Adam, foreach=True),
+    "adam, fused": step_of(torch.optim.Adam, fused=True),
     "sgd, one by one": step_of(torch.optim.SGD, foreach=False),
     "added to in place": add,
+    "added to as data": add_to_data,
     "readout": add_to_readout,
     "replaced": replace,
     "from a vector": from_vector,
