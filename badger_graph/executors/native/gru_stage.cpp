@@ -562,13 +562,12 @@ std::tuple<Tensor, Tensor, Tensor> forward_cpu(
   });
 }
 
-std::vector<Tensor> backward_cpu(
-    const Tensor& grad_next, const Tensor& grad_said, const Tensor& hidden, const Tensor& percept, const Tensor& identifier,
+std::vector<Tensor> backward_into(
+    const Tensor& grad_hidden, const Tensor& grad_next, const Tensor& grad_said, const Tensor& hidden, const Tensor& percept, const Tensor& identifier,
     const Tensor& source, const Tensor& start, const Tensor& coefficient, const Tensor& hearer,
     const Tensor& hearer_start, const Tensor& hearer_coefficient, const Tensor& packed,
     const Tensor& reversed, const Tensor& kept, int64_t message, int64_t inner,
-    std::array<bool, 4> needs, bool overwrite) {
-  const Tensor grad_hidden = overwrite ? grad_next : at::empty_like(hidden);
+    std::array<bool, 4> needs) {
   return AT_DISPATCH_FLOATING_TYPES(hidden.scalar_type(), "gru_stage_backward", [&] {
     const Sizes sizes = sizes_of(hidden, percept, identifier, message, inner);
     return backward<scalar_t>(
@@ -576,6 +575,18 @@ std::vector<Tensor> backward_cpu(
         {hearer, hearer_start, hearer_coefficient}, reversed, kept, grad_hidden,
         {needs[0], needs[1], needs[2], needs[3]});
   });
+}
+
+std::vector<Tensor> backward_cpu(
+    const Tensor& grad_next, const Tensor& grad_said, const Tensor& hidden, const Tensor& percept,
+    const Tensor& identifier, const Tensor& source, const Tensor& start,
+    const Tensor& coefficient, const Tensor& hearer, const Tensor& hearer_start,
+    const Tensor& hearer_coefficient, const Tensor& packed, const Tensor& reversed,
+    const Tensor& kept, int64_t message, int64_t inner, std::array<bool, 4> needs) {
+  return backward_into(
+      at::empty_like(hidden), grad_next, grad_said, hidden, percept, identifier, source, start,
+      coefficient, hearer, hearer_start, hearer_coefficient, packed, reversed, kept, message, inner,
+      needs);
 }
 
 template <typename Function>
@@ -623,10 +634,16 @@ class StageFunction : public torch::autograd::Function<StageFunction> {
     // Nobody else will read it: the gradient of the state may take its place, as large as it is.
     const bool overwrite = grad_next.use_count() == 1 && grad_next.storage().use_count() == 1 &&
         !at::isTensorSubclassLike(grad_next);
-    const auto out = op.call(
-        grad_next, grad[1].contiguous(), s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9], s[10],
-        s[11], context->saved_data["message"].toInt(), context->saved_data["inner"].toInt(), needs,
-        overwrite);
+    const Tensor grad_said = grad[1].contiguous();
+    const int64_t message = context->saved_data["message"].toInt();
+    const int64_t inner = context->saved_data["inner"].toInt();
+    const auto out = overwrite
+        ? backward_into(
+              grad_next, grad_next, grad_said, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8],
+              s[9], s[10], s[11], message, inner, needs)
+        : op.call(
+              grad_next, grad_said, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9],
+              s[10], s[11], message, inner, needs);
     torch::autograd::variable_list gradients(INPUTS);
     gradients[HIDDEN] = out[0];
     gradients[PERCEPT] = out[1];
@@ -666,10 +683,10 @@ TORCH_LIBRARY(badger_graph, library) {
       "Tensor start, Tensor coefficient, Tensor packed, int message, int inner, bool keep) "
       "-> (Tensor, Tensor, Tensor)");
   library.def(
-      "gru_stage_backward(Tensor(a!) grad_next, Tensor grad_said, Tensor hidden, Tensor percept, Tensor identifier, "
+      "gru_stage_backward(Tensor grad_next, Tensor grad_said, Tensor hidden, Tensor percept, Tensor identifier, "
       "Tensor source, Tensor start, Tensor coefficient, Tensor hearer, Tensor hearer_start, "
       "Tensor hearer_coefficient, Tensor packed, Tensor reversed, Tensor kept, int message, "
-      "int inner, bool[4] needs, bool overwrite) -> Tensor[]");
+      "int inner, bool[4] needs) -> Tensor[]");
 }
 
 TORCH_LIBRARY_IMPL(badger_graph, CPU, library) {

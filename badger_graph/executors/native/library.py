@@ -150,7 +150,6 @@ def _fake_backward(
     message: int,
     inner: int,
     needs: list[bool],
-    overwrite: bool,
 ) -> list[torch.Tensor]:
     like = (hidden, percept, identifier, coefficient, packed)
     wanted = (True, *needs)

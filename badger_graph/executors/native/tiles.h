@@ -106,8 +106,21 @@ inline Vec<T> sigmoid(Vec<T> x) {
 
 template <typename T>
 inline Vec<T> hyperbolic_tangent(Vec<T> x) {
-  const Vec<T> power = power_of_two(x * Vec<T>(2.8853900817779268));
-  return Vec<T>(1) - Vec<T>(2) / (Vec<T>(1) + power);
+  return x.tanh();
+}
+
+// Near zero by a polynomial (Cephes): the other form is right there in absolute terms only.
+template <>
+inline Vec<float> hyperbolic_tangent(Vec<float> x) {
+  using V = Vec<float>;
+  const V far = V(1.0f) - V(2.0f) / (V(1.0f) + power_of_two(x * V(2.8853900817779268f)));
+  const V square = x * x;
+  V p = at::vec::fmadd(V(-5.70498872745e-3f), square, V(2.06390887954e-2f));
+  p = at::vec::fmadd(p, square, V(-5.37397155531e-2f));
+  p = at::vec::fmadd(p, square, V(1.33314422036e-1f));
+  p = at::vec::fmadd(p, square, V(-3.33332819422e-1f));
+  const V near = at::vec::fmadd(p, square * x, x);
+  return V::blendv(far, near, x.abs() < V(0.625f));
 }
 
 template <typename T, int ROWS, int COLUMNS>
