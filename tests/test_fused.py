@@ -609,7 +609,7 @@ def test_the_operators_are_what_they_say_they_are(keep: bool) -> None:
     _, said, kept = operators.gru_stage_forward(*forward)
     arguments = (
         *(uniform(5, 7, 6), torch.ones_like(said), hidden, percept, identifier, *around),
-        *(packed, backward, kept, message, inner, [True] * 4, False),
+        *(packed, backward, kept, message, inner, [True] * 4),
     )
     checks = ("test_faketensor", "test_aot_dispatch_dynamic")  # test_schema knows no bool[]
     torch.library.opcheck(operators.gru_stage_backward.default, arguments, test_utils=checks)
