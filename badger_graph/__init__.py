@@ -5,7 +5,7 @@ from badger_graph.membranes import HardwiredMembrane, Membrane
 from badger_graph.outer.checkpoint import load_agent, load_learner
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, MeanOverEnd, MetaLoss
-from badger_graph.policies import ExpertPolicy, GRUPolicy
+from badger_graph.policies import ExpertPolicy, GRUPolicy, MessagePolicy
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
 from badger_graph.tasks import GuessingGame, Task, TaskFamily
 from badger_graph.typing import Edges, Observation
@@ -23,6 +23,7 @@ __all__ = [
     "LastStep",
     "MeanOverEnd",
     "Membrane",
+    "MessagePolicy",
     "MetaLearner",
     "MetaLoss",
     "Moment",

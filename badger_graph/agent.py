@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from typing import Literal, NamedTuple, final, get_args
+from typing import Literal, final, get_args
 
 import numpy as np
 import torch
@@ -15,23 +15,11 @@ from torch_geometric.data import Batch, Data
 from badger_graph.compiled import COMPILED_EXECUTORS, compiled_step, inner_step
 from badger_graph.executors.base import Wiring
 from badger_graph.executors.prepare import Executor, prepare
+from badger_graph.life import Life
 from badger_graph.membranes import Membrane
 from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges, Observation
 from topologies import Topology
-
-
-class Life(NamedTuple):
-    """The agents of a batch as the inner loop carries them on; a PyG graph in plain tensors.
-
-    Shapes:
-        - **hidden:** ``[V, H]``; **action:** ``[B, d]``; **identifier:** ``[V, I]``
-    """
-
-    hidden: Float[Tensor, "V H"]
-    action: Float[Tensor, "B d"]
-    identifier: Float[Tensor, "V I"]
-    wiring: Wiring
 
 
 @final
@@ -67,7 +55,7 @@ class BadgerAgent(nn.Module):
 
     Shapes of the graph's attributes:
         - **hidden:** ``[V, H]``, the state of each expert
-        - **identifier:** ``[V, I]``
+        - **identifier:** ``[V, I]``; **address:** ``[B, d, A]``, of each output
         - **edge_index**, **edge_weight:** ``[2, E]`` and ``[E]``; assign new ones to rewire
         - **action:** ``[B, d]``, what the agent did last
         - **batch**, **ptr:** ``[V]`` and ``[B + 1]``, as in every PyG batch
@@ -96,6 +84,14 @@ class BadgerAgent(nn.Module):
                 f"got policy.percept_size={policy.percept_size} for a "
                 f"{type(membrane).__name__}, which shows {membrane.percept_size} channels"
             )
+        for part in (membrane, topology):  # those that look at the experts' states
+            for name in ("hidden_size", "identifier_size"):
+                own, known = getattr(policy, name), getattr(part, name, None)
+                if known not in (None, own):
+                    raise ValueError(
+                        f"a {type(part).__name__} must be built for the policy's {name}, "
+                        f"got {known} for a policy with {own}"
+                    )
         if rounds < 1:
             raise ValueError(f"rounds must be at least 1, got {rounds}")
         for name, value, valid in (
@@ -159,6 +155,7 @@ class BadgerAgent(nn.Module):
         graph = Batch(
             hidden=hidden,
             identifier=identifier,
+            address=self._address(batch_size, num_outputs, generator),
             edge_index=wiring.edges.index,
             edge_weight=wiring.edges.weight,
             wiring=wiring,
@@ -188,13 +185,16 @@ class BadgerAgent(nn.Module):
         edges = Edges(graph.edge_index, graph.edge_weight)
         if not wiring.describes(*edges):
             wiring = self._prepare(edges, wiring.batch_size, wiring.num_experts)
-        return Life(graph.hidden, graph.action, graph.identifier, wiring)
+        experts = (wiring.batch_size, wiring.num_experts)
+        ports = self.membrane.open(graph.address, graph.identifier.unflatten(0, experts))
+        traits = self.policy.traits(graph.identifier)
+        return Life(graph.hidden, graph.action, traits, ports, wiring)
 
     def step(
         self, life: Life, observation: Observation, generator: torch.Generator | None = None
     ) -> Life:
         """One inner-loop step on plain tensors: what :meth:`forward` does to a graph."""
-        hidden, action, identifier, wiring = life
+        hidden, action, traits, ports, wiring = life
         if self.topology.dynamic:
             batch_size, num_experts = wiring.batch_size, wiring.num_experts
             edges = self.topology(hidden.view(batch_size, num_experts, -1), generator)
@@ -202,8 +202,8 @@ class BadgerAgent(nn.Module):
         compiled = self.compiled and wiring.executor in COMPILED_EXECUTORS
         take = compiled_step if compiled else inner_step
         parts = (self.policy, self.membrane, self.rounds)
-        hidden, action = take(*parts, wiring, hidden, action, identifier, observation)
-        return Life(hidden, action, identifier, wiring)
+        hidden, action = take(*parts, wiring, hidden, action, traits, ports, observation)
+        return Life(hidden, action, traits, ports, wiring)
 
     def _prepare(self, edges: Edges, batch_size: int, num_experts: int) -> Wiring:
         # A topology drawn once returns the same tensors at every reset: prepare them once.
@@ -230,25 +230,33 @@ class BadgerAgent(nn.Module):
     def _initial_identifier(
         self, batch_size: int, num_experts: int, generator: torch.Generator | None
     ) -> Float[Tensor, "V I"]:
-        device, dtype = self.device, self.dtype
-        shape = (batch_size * num_experts, self.policy.identifier_size)
+        size, like = self.policy.identifier_size, (self.device, self.dtype)
+        shape = (batch_size * num_experts, size)
         if self.identifiers == "none":
-            return torch.zeros(shape, device=device, dtype=dtype)
+            return torch.zeros(shape, device=like[0], dtype=like[1])
         if self.identifiers == "random":
-            return torch.randn(shape, generator=generator, device=device, dtype=dtype)
-        return _fixed_identifiers(self.seed, num_experts, shape[1], device, dtype).repeat(
-            batch_size, 1
-        )
+            return torch.randn(shape, generator=generator, device=like[0], dtype=like[1])
+        return _fixed_rows((self.seed,), num_experts, size, *like).repeat(batch_size, 1)
+
+    def _address(
+        self, batch_size: int, num_outputs: int, generator: torch.Generator | None
+    ) -> Float[Tensor, "B d A"]:
+        size, like = self.membrane.address_size, (self.device, self.dtype)
+        shape = (batch_size, num_outputs, size)
+        if not size or self.membrane.addresses == "random":
+            return torch.randn(shape, generator=generator, device=like[0], dtype=like[1])
+        # Other draws than those of the experts' identifiers.
+        return _fixed_rows((self.membrane.seed, 1), num_outputs, size, *like).expand(shape)
 
 
 @functools.lru_cache(maxsize=16)
-def _fixed_identifiers(
-    seed: int, num_experts: int, size: int, device: torch.device, dtype: torch.dtype
-) -> Float[Tensor, "N I"]:
-    # NumPy fills row by row, so expert n keeps its identifier when N changes.
-    rows = np.random.default_rng(seed).standard_normal((num_experts, size))
+def _fixed_rows(
+    seed: tuple[int, ...], rows: int, size: int, device: torch.device, dtype: torch.dtype
+) -> Float[Tensor, "rows size"]:
+    # NumPy fills row by row, so what was there keeps its own when more are added.
+    values = np.random.default_rng(seed).standard_normal((rows, size))
     with torch.inference_mode(False):
-        return torch.from_numpy(rows).to(device, dtype)
+        return torch.from_numpy(values).to(device, dtype)
 
 
 def continued(graph: Batch, life: Life) -> Batch:
@@ -275,14 +283,16 @@ def split(graph: Batch) -> list[Data]:
             edge_index=edge_index,
             edge_weight=edge_weight,
             action=action[None],
+            address=address[None],
             num_nodes=num_experts,
         )
-        for hidden, identifier, edge_index, edge_weight, action in zip(
+        for hidden, identifier, edge_index, edge_weight, action, address in zip(
             graph.hidden.chunk(graph.num_graphs),
             graph.identifier.chunk(graph.num_graphs),
             edge_index.split(counts, dim=1),
             graph.edge_weight[order].split(counts),
             graph.action,
+            graph.address,
             strict=True,
         )
     ]

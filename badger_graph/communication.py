@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -12,18 +14,19 @@ from badger_graph.policies import ExpertPolicy
 def communicate(
     policy: ExpertPolicy,
     hidden: Float[Tensor, "V H"],
-    percept: Float[Tensor, "V P"],
-    identifier: Float[Tensor, "V I"],
+    percept: Any,
+    traits: Any,
     wiring: Wiring,
     rounds: int,
-) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
+) -> tuple[Float[Tensor, "V H"], Tensor]:
     """Let the experts exchange messages and update their states a fixed number of times.
 
     Returns:
-        Their new states, and what every expert says to the world.
+        Their new states, and what is said to the world in the last round.
 
     Source: Rosa et al. 2019, "Inner Loop", paragraph "Communication Stage".
     """
-    for _ in range(rounds - 1):
-        hidden = policy(hidden, percept, identifier, wiring)
-    return wiring.last_round(policy, hidden, percept, identifier)
+    said = hidden
+    for _ in range(rounds):
+        hidden, said = policy(hidden, percept, traits, wiring)
+    return hidden, said

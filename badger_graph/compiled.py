@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from badger_graph.communication import communicate
 from badger_graph.executors.base import Wiring
+from badger_graph.life import Life
 from badger_graph.membranes import Membrane
 from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Observation
@@ -26,14 +28,15 @@ def inner_step(
     wiring: Wiring,
     hidden: Float[Tensor, "V H"],
     action: Float[Tensor, "B d"],
-    identifier: Float[Tensor, "V I"],
+    traits: Any,
+    ports: Any,
     observation: Observation,
 ) -> tuple[Float[Tensor, "V H"], Float[Tensor, "B d"]]:
     """Perceive, communicate, act: the next states and the next action."""
-    batch_size, num_experts = wiring.batch_size, wiring.num_experts
-    percept = membrane.perceive(observation, action, num_experts).flatten(0, 1)
-    hidden, said = communicate(policy, hidden, percept, identifier, wiring, rounds)
-    return hidden, membrane.act(said.view(batch_size, num_experts), action.size(1))
+    life = Life(hidden, action, traits, ports, wiring)
+    percept = membrane.perceive(life, observation)
+    hidden, said = communicate(policy, hidden, percept, traits, wiring, rounds)
+    return hidden, membrane.act(life._replace(hidden=hidden), said)
 
 
 def compiled_step(
@@ -43,7 +46,8 @@ def compiled_step(
     wiring: Wiring,
     hidden: Float[Tensor, "V H"],
     action: Float[Tensor, "B d"],
-    identifier: Float[Tensor, "V I"],
+    traits: Any,
+    ports: Any,
     observation: Observation,
 ) -> tuple[Float[Tensor, "V H"], Float[Tensor, "B d"]]:
     """The same by ``torch.compile``: half a minute once, and once more without gradients.
@@ -55,9 +59,11 @@ def compiled_step(
     """
     hidden, action = _alike(hidden), _alike(action)
     observation = Observation(*map(_alike, observation))
-    for of_policy in (hidden, identifier):  # these sizes never change, even if B is the same now
-        torch._dynamo.mark_static(of_policy, 1)
-    return _compiled()(policy, membrane, rounds, wiring, hidden, action, identifier, observation)
+    for of_policy in (hidden, traits):  # these sizes never change, even if B is the same now
+        if isinstance(of_policy, Tensor):
+            torch._dynamo.mark_static(of_policy, 1)
+    run = _compiled()
+    return run(policy, membrane, rounds, wiring, hidden, action, traits, ports, observation)
 
 
 @functools.cache

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from torch_geometric.data import Batch
 
-from badger_graph.agent import BadgerAgent, Life, continued
+from badger_graph.agent import BadgerAgent, continued
+from badger_graph.life import Life
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
@@ -59,13 +60,13 @@ def live(
 
     Args:
         generator: source of the agent's random draws, on its device.
-        graph: agents to go on with; newborn ones by default.
+        graph: agents to go on with, told how wrong their last action was; newborn ones by
+            default.
 
     Raises:
         ValueError: from :meth:`BadgerAgent.reset`, or when ``graph`` is of another size.
     """
-    graph = _newborn(agent, task, num_experts, generator, graph)
-    now = _Now(agent.life(graph), *task.reset())
+    graph, now = _begin(agent, task, num_experts, generator, graph)
     while True:
         now, loss = _step(agent, task, now, generator)
         graph = continued(graph, now.life)
@@ -92,7 +93,8 @@ def unroll(
             between them once more for the gradient: less memory for about a third more time.
             Truncation alone saves none, the gradient is taken at the end.
         probe: sees the graph after every step; costs nothing when absent.
-        graph: agents to go on with; newborn ones by default.
+        graph: agents to go on with, told how wrong their last action was; newborn ones by
+            default.
 
     Raises:
         ValueError: when ``num_steps``, ``detach_every`` or ``checkpoint_every`` is below 1, or
@@ -103,8 +105,7 @@ def unroll(
     for name, every in (("detach_every", detach_every), ("checkpoint_every", checkpoint_every)):
         if every is not None and every < 1:
             raise ValueError(f"{name} must be at least 1, or none, got {every}")
-    graph = _newborn(agent, task, num_experts, generator, graph)
-    now = _Now(agent.life(graph), *task.reset())
+    graph, now = _begin(agent, task, num_experts, generator, graph)
     stride = checkpoint_every or num_steps
     losses: list[Tensor] = []
     actions: list[Tensor] = []
@@ -129,15 +130,17 @@ class _Now(NamedTuple):
     observation: Observation
 
 
-def _newborn(
+def _begin(
     agent: BadgerAgent,
     task: Task,
     num_experts: int,
     generator: torch.Generator | None,
     graph: Batch | None,
-) -> Batch:
+) -> tuple[Batch, _Now]:
+    state, observation = task.reset()
     if graph is None:
-        return agent.reset(task.batch_size, num_experts, task.num_outputs, generator)
+        graph = agent.reset(task.batch_size, num_experts, task.num_outputs, generator)
+        return graph, _Now(agent.life(graph), state, observation)
     batch_size, num_outputs = graph.action.shape
     sizes = (batch_size, len(graph.hidden) // batch_size, num_outputs)
     if sizes != (task.batch_size, num_experts, task.num_outputs):
@@ -145,7 +148,9 @@ def _newborn(
             "agents go on with as many experts and outputs as they have, and one task each, got "
             f"(B, N, d) = {sizes} for {(task.batch_size, num_experts, task.num_outputs)}"
         )
-    return graph
+    # They hear of what they did last, as if they had lived on.
+    state, observation, _ = task.step(state, graph.action)
+    return graph, _Now(agent.life(graph), state, observation)
 
 
 def _step(
@@ -231,7 +236,8 @@ class Recorder:
     def __call__(self, graph: Batch) -> None:
         experts = (graph.num_graphs, -1)
         self._hidden.append(graph.hidden.detach().unflatten(0, experts))
-        message = self._agent.policy.emit(graph.hidden)
+        policy = self._agent.policy
+        message = policy.messages(graph.hidden, policy.traits(graph.identifier))
         self._message.append(message.detach().unflatten(0, experts))
 
     def arrays(self) -> dict[str, Tensor]:

@@ -30,6 +30,7 @@ class PlainPolicy(MessagePassing):
 def plain_pyg(sizes: Sizes) -> TorchPeer:
     """The rollout in plain PyG: ``Batch.from_data_list`` in every outer step, Adam by default."""
     agent = sizes.agent()
+    assert isinstance(agent.policy, GRUPolicy)
     plain = PlainPolicy(agent.policy)
     born = agent.reset(1, sizes.num_experts, sizes.num_outputs)
     # As torch_geometric.utils.from_networkx lists them: by source.

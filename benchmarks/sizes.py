@@ -29,8 +29,12 @@ class Sizes:
         """The agent, with the same weights, graph and identifiers at every call."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            policy = GRUPolicy(hidden_size=self.hidden_size, message_size=self.message_size)
+            policy = self.policy()
         return BadgerAgent(policy, RandomTopology(self.k), HardwiredMembrane(), executor=executor)
+
+    def policy(self) -> GRUPolicy:
+        """A policy of these sizes, with random weights."""
+        return GRUPolicy(hidden_size=self.hidden_size, message_size=self.message_size)
 
     def task(self, generator: torch.Generator | None = None) -> Task:
         """A batch of tasks; without a generator the same at every call."""

@@ -37,6 +37,7 @@ from badger_graph import (
 from badger_graph.communication import communicate
 from badger_graph.executors.base import TorchWiring, Wiring
 from badger_graph.executors.prepare import EXECUTORS, Executor, prepare
+from badger_graph.life import Life
 from badger_graph.outer.config import from_config, to_config
 from badger_graph.policies import POLICIES, GRUPolicy
 from topologies import TOPOLOGIES, Topology
@@ -275,8 +276,8 @@ def assert_permutation_equivariant(
     shuffled = torch.randperm(3 * nodes, generator=generator)
     moved = Edges(moved_to[edges.index][:, shuffled], edges.weight[shuffled])
 
-    after = policy(*given, prepare(edges, batch_size, num_experts, executor))
-    moved_after = policy(
+    after, _ = policy(*given, prepare(edges, batch_size, num_experts, executor))
+    moved_after, _ = policy(
         *(value[comes_from] for value in given), prepare(moved, batch_size, num_experts, executor)
     )
     assert not torch.allclose(after, given[0])
@@ -467,7 +468,7 @@ def assert_split_lives_alone(agent: BadgerAgent, graph: Batch) -> None:
         assert torch.equal(part.edge_index, graph.edge_index[:, belongs] - b * num_experts)
         assert torch.equal(part.edge_weight, graph.edge_weight[belongs])
         alone = agent.reset(1, num_experts, num_outputs, seeded(0))
-        for name in ("hidden", "identifier", "edge_index", "edge_weight", "action"):
+        for name in ("hidden", "identifier", "edge_index", "edge_weight", "action", "address"):
             setattr(alone, name, getattr(part, name))
         told = Observation(*(field[b : b + 1] for field in observation))
         alone, alone_action = agent(alone, told)
@@ -478,17 +479,48 @@ def assert_split_lives_alone(agent: BadgerAgent, graph: Batch) -> None:
 # ---------------------------------------------------------------------------------- membranes
 
 
+def some_life(
+    membrane: Membrane,
+    batch_size: int,
+    num_experts: int,
+    num_outputs: int,
+    hidden_size: int = 6,
+    identifier_size: int = 3,
+    only: int | None = None,
+) -> Life:
+    """Agents in mid-life, that nobody wired; or only one of them."""
+    dtype = torch.get_default_dtype()
+    shapes = (
+        (num_outputs,),
+        (num_experts, getattr(membrane, "hidden_size", hidden_size)),
+        (num_experts, getattr(membrane, "identifier_size", identifier_size)),
+        (num_outputs, membrane.address_size),
+    )
+    drawn = (uniform(1 + k, batch_size, *shape).to(dtype) for k, shape in enumerate(shapes))
+    kept = slice(None) if only is None else slice(only, only + 1)
+    action, hidden, identifier, address = (value[kept] for value in drawn)
+    nobody = Edges.unweighted(torch.zeros(2, 0, dtype=torch.int64))
+    return Life(
+        hidden.flatten(0, 1),
+        action,
+        identifier.flatten(0, 1),
+        membrane.open(address, identifier),
+        prepare(nobody, len(action), num_experts, "dense"),
+    )
+
+
 def assert_percepts_of_agents_independent(
     membrane: Membrane, num_experts: int, num_outputs: int
 ) -> None:
     """What the experts of one agent perceive has ``percept_size`` channels and is their own."""
-    action = uniform(1, 4, num_outputs).to(torch.get_default_dtype())
+    life = some_life(membrane, 4, num_experts, num_outputs)
     observation = some_observation(4, num_outputs)
-    percept = membrane.perceive(observation, action, num_experts)
+    percept = membrane.perceive(life, observation).unflatten(0, (4, num_experts))
     assert percept.shape == (4, num_experts, membrane.percept_size)
     for b in range(4):
         told = Observation(*(field[b : b + 1] for field in observation))
-        assert torch.equal(membrane.perceive(told, action[b : b + 1], num_experts)[0], percept[b])
+        alone = some_life(membrane, 4, num_experts, num_outputs, only=b)
+        torch.testing.assert_close(membrane.perceive(alone, told), percept[b])
 
 
 # -------------------------------------------------------------------------------------- tasks

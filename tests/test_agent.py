@@ -232,7 +232,7 @@ def test_a_step_by_hand(executor: Executor, rounds: int) -> None:
         edges = Edges.unweighted(torch.cat([hear, hear + 3], dim=1))
         hidden, wiring = graph.hidden, prepare(edges, 2, 3, "reference")
         for _ in range(rounds):
-            hidden = agent.policy(hidden, percept.view(6, 4), graph.identifier, wiring)
+            hidden, _ = agent.policy(hidden, percept.view(6, 4), graph.identifier, wiring)
         torch.testing.assert_close(after.hidden, hidden, rtol=1e-12, atol=1e-12)
         said = agent.policy.speak(hidden).view(2, 3)[:, :2]
         torch.testing.assert_close(action, said, rtol=1e-12, atol=1e-12)

@@ -20,8 +20,9 @@ def test_rounds_are_repetitions_of_the_policy(name: str, executor: Executor, rou
     wiring = prepare(edges, 2, 4, executor)
     after, said = communicate(policy, hidden, *told, wiring, rounds)
     for _ in range(rounds):
-        hidden = policy(hidden, *told, wiring)
+        hidden, last_said = policy(hidden, *told, wiring)
     torch.testing.assert_close(after, hidden, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(said, last_said, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(said, policy.speak(hidden)[:, 0], rtol=1e-12, atol=1e-12)
 
 

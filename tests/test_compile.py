@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from badger_graph import (
     BadgerAgent,
-    ExpertPolicy,
     GRUPolicy,
     GuessingGame,
     HardwiredMembrane,
+    MessagePolicy,
     MetaLearner,
     compiled,
     unroll,
@@ -29,7 +29,7 @@ SIZES = [(5, 16, 3), (4, 24, 5), (9, 48, 2), (7, 17, 4)]
 """B, N and d."""
 
 
-class ElmanPolicy(ExpertPolicy):
+class ElmanPolicy(MessagePolicy):
     """As a user would write it."""
 
     def __init__(self) -> None:

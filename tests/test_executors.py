@@ -30,6 +30,7 @@ from badger_graph import (
     GRUPolicy,
     GuessingGame,
     HardwiredMembrane,
+    MessagePolicy,
     unroll,
 )
 from badger_graph.executors.adjacency import adjacency
@@ -38,7 +39,7 @@ from badger_graph.executors.prepare import DENSE_UP_TO, Executor, choose, prepar
 from topologies import RandomTopology
 
 
-class Echo(ExpertPolicy):
+class Echo(MessagePolicy):
     """Every expert says its state and becomes what it hears."""
 
     def __init__(self, size: int) -> None:
@@ -60,7 +61,7 @@ def heard(hidden: Tensor, edges: Edges, batch_size: int, executor: Executor) -> 
     wiring = prepare(edges, batch_size, len(hidden) // batch_size, executor)
     policy = Echo(hidden.size(1)).to(hidden)
     nothing = hidden.new_zeros(len(hidden), 1)
-    return policy(hidden, nothing, nothing[:, :0], wiring)
+    return policy(hidden, nothing, nothing[:, :0], wiring)[0]
 
 
 @every_torch_executor

@@ -190,7 +190,7 @@ def test_whoever_holds_a_gradient_keeps_it() -> None:
         wiring = prepare(edges, 2, 5, executor)
         states, seen = [hidden], []
         for _ in range(3):
-            states.append(policy(states[-1], percept, identifier, wiring))
+            states.append(policy(states[-1], percept, identifier, wiring)[0])
             states[-1].retain_grad()
             states[-1].register_hook(seen.append)
         (states[-1] + states[-2]).backward(cotangent[1])
@@ -200,7 +200,7 @@ def test_whoever_holds_a_gradient_keeps_it() -> None:
     for actual, expected in zip(run("fused"), run("reference"), strict=True):
         torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-12)
     assert torch.equal(cotangent, before)
-    after = policy(*fresh(inputs)[:3], wiring)
+    after, _ = policy(*fresh(inputs)[:3], wiring)
     after.backward(cotangent[0])
     assert torch.equal(cotangent, before)
 
@@ -243,8 +243,8 @@ def test_inputs_that_do_not_lie_in_one_piece(nodes: int, dtype: torch.dtype) -> 
         assert torch.equal(actual, value)
 
     shared = packed.identifier[:1].expand(nodes, -1), packed.percept[:1].expand(nodes, -1)
-    expanded = policy(hidden, shared[1], shared[0], wiring)
-    cloned = policy(hidden, shared[1].clone(), shared[0].clone(), wiring)
+    expanded, _ = policy(hidden, shared[1], shared[0], wiring)
+    cloned, _ = policy(hidden, shared[1].clone(), shared[0].clone(), wiring)
     assert torch.equal(expanded, cloned)
 
 

@@ -13,8 +13,8 @@ from properties import (
     assert_refused,
     assert_round_trip,
     assert_table_is_the_folder,
+    some_life,
     some_observation,
-    uniform,
 )
 
 import badger_graph.membranes
@@ -31,8 +31,10 @@ ACTION = torch.tensor([[-1.0, 1.0], [-2.0, 2.0]])
 
 def percepts(membrane: HardwiredMembrane, num_experts: int = 4) -> list[list[list[float]]]:
     """Expert by expert: [feedback, feedback on its output, its last action, its role]."""
-    percept = membrane.perceive(Observation(FEEDBACK, ON_OUTPUTS), ACTION, num_experts)
-    return [[[round(x, 6) for x in expert] for expert in agent] for agent in percept.tolist()]
+    life = some_life(membrane, 2, num_experts, 2)._replace(action=ACTION)
+    percept = membrane.perceive(life, Observation(FEEDBACK, ON_OUTPUTS))
+    agents = percept.unflatten(0, (2, num_experts)).tolist()
+    return [[[round(x, 6) for x in expert] for expert in agent] for agent in agents]
 
 
 def test_every_membrane_is_in_the_table() -> None:
@@ -52,14 +54,18 @@ def test_percepts_of_agents_are_independent(name: str, num_outputs: int, free: i
 
 @every_membrane
 def test_round_trip(name: str) -> None:
-    told, action = some_observation(2, 3), uniform(0, 2, 3).float()
-    assert_round_trip(MEMBRANES[name](), lambda membrane: membrane.perceive(told, action, 5))
+    told = some_observation(2, 3)
+    assert_round_trip(
+        MEMBRANES[name](), lambda membrane: membrane.perceive(some_life(membrane, 2, 5, 3), told)
+    )
 
 
 @every_membrane
 def test_perceives_on_every_device(name: str, device: torch.device) -> None:
     told = Observation(*(field.to(device) for field in some_observation(2, 3)))
-    percept = MEMBRANES[name]().perceive(told, torch.zeros(2, 3, device=device), 5)
+    membrane = MEMBRANES[name]().to(device)
+    with device:
+        percept = membrane.perceive(some_life(membrane, 2, 5, 3), told)
     assert percept.device.type == device.type
 
 
@@ -106,14 +112,16 @@ def test_experts_that_do_not_see_their_role() -> None:
 def test_the_feedback_of_an_agent_of_one_or_two(readers: typing.Any) -> None:
     membrane = HardwiredMembrane(readers=readers)
     told = Observation(torch.tensor([0.5]), torch.zeros(1, 1))
-    percept = membrane.perceive(told, torch.zeros(1, 1), 2)
-    assert percept[0, :, 0].tolist() == ([0.5, 0.0] if readers == "one" else [0.0, 0.5])
+    percept = membrane.perceive(some_life(membrane, 1, 2, 1), told)
+    assert percept[:, 0].tolist() == ([0.5, 0.0] if readers == "one" else [0.0, 0.5])
 
 
 def test_expert_j_speaks_for_output_j() -> None:
     """Only the first d experts are listened to, each for its own output."""
     said = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-    assert HardwiredMembrane().act(said, 2).tolist() == [[1.0, 2.0], [4.0, 5.0]]
+    membrane = HardwiredMembrane()
+    life = some_life(membrane, 2, 3, 2)
+    assert membrane.act(life, said.flatten()).tolist() == [[1.0, 2.0], [4.0, 5.0]]
 
 
 def test_one_expert_for_every_output() -> None:

@@ -333,8 +333,8 @@ def test_a_life_is_a_rollout_step_by_step(
 
 
 @every_executor
-def test_agents_go_on_and_the_world_begins_anew(executor: Executor) -> None:
-    """States, edges, identifiers and the last action stay; the first feedback is that on zeros."""
+def test_agents_go_on_with_what_they_did_last(executor: Executor) -> None:
+    """States, edges and identifiers stay, and the first feedback is that on the last action."""
     agent, task = make(executor=executor, identifiers="random"), some_task()
     graph = unroll(agent, task, N, 3, seeded(0)).graph
     assert graph.action.any()
@@ -342,7 +342,8 @@ def test_agents_go_on_and_the_world_begins_anew(executor: Executor) -> None:
     onward = unroll(agent, task, N, 3, seeded(1), graph=graph)
     moments = list(itertools.islice(live(agent, task, N, seeded(2), graph), 3))
 
-    by_hand, (state, observation) = graph, task.reset()
+    by_hand = graph
+    state, observation, _ = task.step(task.reset()[0], graph.action)
     for step in range(3):
         by_hand, action = agent(by_hand, observation)
         state, observation, loss = task.step(state, action)
@@ -354,6 +355,8 @@ def test_agents_go_on_and_the_world_begins_anew(executor: Executor) -> None:
         assert getattr(graph, name) is getattr(before, name)
     born_again = unroll(agent, task, N, 3, seeded(1))
     assert not torch.allclose(onward.loss, born_again.loss)
+    whole = unroll(agent, task, N, 6, seeded(0))
+    assert torch.equal(whole.loss[3:], onward.loss)
 
 
 def test_agents_go_on_with_another_task_and_the_edges_they_were_given() -> None:

@@ -38,18 +38,8 @@ class Wiring(ABC):
         hidden: Float[Tensor, "V H"],
         percept: Float[Tensor, "V P"],
         identifier: Float[Tensor, "V I"],
-    ) -> Float[Tensor, "V H"]:
-        """One communication round of an expert policy; see there for what it computes."""
-
-    @abstractmethod
-    def last_round(
-        self,
-        policy: Any,
-        hidden: Float[Tensor, "V H"],
-        percept: Float[Tensor, "V P"],
-        identifier: Float[Tensor, "V I"],
     ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
-        """The last round of a stage, and what every expert says after it."""
+        """One communication round of a message policy, and what every expert says after it."""
 
     def describes(self, edge_index: Tensor, edge_weight: Tensor) -> bool:
         """Whether this was prepared from these very tensors, as they are now.
@@ -80,18 +70,10 @@ class TorchWiring(Wiring):
         hidden: Float[Tensor, "V H"],
         percept: Float[Tensor, "V P"],
         identifier: Float[Tensor, "V I"],
-    ) -> Float[Tensor, "V H"]:
-        received = self.exchange(policy, policy.emit(hidden))
-        return policy.next_hidden(hidden, received, torch.cat([percept, identifier], dim=-1))
-
-    def last_round(
-        self,
-        policy: Any,
-        hidden: Float[Tensor, "V H"],
-        percept: Float[Tensor, "V P"],
-        identifier: Float[Tensor, "V I"],
     ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
-        hidden = self.round(policy, hidden, percept, identifier)
+        received = self.exchange(policy, policy.emit(hidden))
+        told = torch.cat([percept, identifier], dim=-1)
+        hidden = policy.next_hidden(hidden, received, told)
         return hidden, policy.speak(hidden).squeeze(-1)
 
 

@@ -43,15 +43,6 @@ class FusedWiring(Wiring):
         hidden: Float[Tensor, "V H"],
         percept: Float[Tensor, "V P"],
         identifier: Float[Tensor, "V I"],
-    ) -> Float[Tensor, "V H"]:
-        return self.last_round(policy, hidden, percept, identifier)[0]
-
-    def last_round(
-        self,
-        policy: Any,
-        hidden: Float[Tensor, "V H"],
-        percept: Float[Tensor, "V P"],
-        identifier: Float[Tensor, "V I"],
     ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
         if type(policy) is not GRUPolicy:
             raise ValueError(f"executor 'fused' needs a GRUPolicy, got {type(policy).__name__}")
@@ -88,7 +79,7 @@ def _missing(like: Tensor) -> str | None:
 
 def weights(policy: GRUPolicy) -> tuple[Tensor, ...]:
     """The weights of a round: the two message layers, the gates, the readout."""
-    modules = policy._modules  # one round asks for ten tensors: not through nn.Module
+    modules: Any = policy._modules  # one round asks for ten tensors: not through nn.Module
     first, _, second = modules["message_mlp"]._modules.values()
     one, two, cell = first._parameters, second._parameters, modules["cell"]._parameters
     readout = modules["readout"]._parameters

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from badger_graph.life import Life
 from badger_graph.membranes.base import Membrane
 from badger_graph.typing import Observation
 
@@ -33,7 +34,7 @@ class HardwiredMembrane(Membrane):
         ValueError: when ``readers`` is empty, repeated or negative.
     """
 
-    percept_size: ClassVar[int] = 4
+    percept_size: int = 4
     _reads: Tensor
 
     def __init__(
@@ -67,18 +68,20 @@ class HardwiredMembrane(Membrane):
                 f"0 to {num_experts - 1}, got readers={self.readers}"
             )
 
-    def perceive(
-        self, observation: Observation, action: Float[Tensor, "B d"], num_experts: int
-    ) -> Float[Tensor, "B N P"]:
+    def open(self, address: Float[Tensor, "B d 0"], identifier: Float[Tensor, "B N I"]) -> None:
+        """Nothing: contacts are fixed in advance."""
+
+    def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "V P"]:
+        action, num_experts = life.action, life.wiring.num_experts
         own_action = action if self.see_action else torch.zeros_like(action)
         role = torch.ones_like(action) if self.see_role else torch.zeros_like(action)
         speakers = torch.stack([observation.output_feedback, own_action, role], dim=-1)
         others = F.pad(speakers, (0, 0, 0, num_experts - action.size(1)))
         feedback = self._feedback(observation.feedback, num_experts)
-        return torch.cat([feedback[:, :, None], others], dim=-1)
+        return torch.cat([feedback[:, :, None], others], dim=-1).flatten(0, 1)
 
-    def act(self, said: Float[Tensor, "B N"], num_outputs: int) -> Float[Tensor, "B d"]:
-        return said[:, :num_outputs]
+    def act(self, life: Life, said: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
+        return said.view(-1, life.wiring.num_experts)[:, : life.action.size(1)]
 
     def _feedback(self, feedback: Float[Tensor, " B"], num_experts: int) -> Float[Tensor, "B N"]:
         if self.readers == "all":

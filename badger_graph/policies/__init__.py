@@ -2,7 +2,8 @@
 
 from badger_graph.policies.base import ExpertPolicy
 from badger_graph.policies.gru import GRUPolicy
+from badger_graph.policies.message import MessagePolicy
 
 POLICIES: dict[str, type[ExpertPolicy]] = {"gru": GRUPolicy}
 
-__all__ = ["POLICIES", "ExpertPolicy", "GRUPolicy"]
+__all__ = ["POLICIES", "ExpertPolicy", "GRUPolicy", "MessagePolicy"]

@@ -3,92 +3,54 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from jaxtyping import Float
-from torch import Tensor
-from torch_geometric.nn import MessagePassing
+from torch import Tensor, nn
 
 from badger_graph.executors.base import Wiring
-from badger_graph.typing import Edges
 
 
-class ExpertPolicy(MessagePassing, ABC):
-    r"""The policy that every expert of an agent runs, each on its own hidden state.
+class ExpertPolicy(nn.Module, ABC):
+    """The policy that every expert of an agent runs, each on its own hidden state.
 
-    One communication round of expert :math:`i` with in-neighbours :math:`\mathcal{N}(i)` is
+    No weight depends on the number of experts. A policy whose messages travel along edges derives
+    from :class:`badger_graph.policies.message.MessagePolicy`.
+    """
 
-    .. math::
-        h_i' = \mathrm{next}\Big(h_i,\; \frac{1}{|\mathcal{N}(i)|}
-            \sum_{j \in \mathcal{N}(i)} w_{ji}\,\mathrm{emit}(h_j),\; p_i\Big)
+    percept_size: int | tuple[int, ...]
+    """What the membrane must show: so many channels, or so many of each kind."""
 
-    where :math:`p_i` is what the membrane lets the expert perceive. An expert without
-    in-neighbours receives zeros. A message depends on its sender alone, so it is computed once
-    for each expert and not once for each edge. No weight depends on the number of experts.
+    identifier_size: int
+    """Channels that tell experts apart; 0 for none."""
 
-    A new policy implements :meth:`emit`, :meth:`next_hidden` and :meth:`speak`, nothing else.
+    hidden_size: int
+    """Size H of an expert's state."""
+
+    @abstractmethod
+    def traits(self, identifier: Float[Tensor, "V I"]) -> Any:
+        """What the policy makes of identifiers, once in a life; the rounds take it."""
+
+    @abstractmethod
+    def forward(
+        self, hidden: Float[Tensor, "V H"], percept: Any, traits: Any, wiring: Wiring
+    ) -> tuple[Float[Tensor, "V H"], Tensor]:
+        """One communication round: the next states, and what is said to the world."""
+
+    @abstractmethod
+    def messages(self, hidden: Float[Tensor, "V H"], traits: Any) -> Float[Tensor, "V M"]:
+        """What each expert sends in the next round, for pictures and analysis."""
+
+
+def check_sizes(**sizes: tuple[int, int]) -> None:
+    """Refuse sizes below their least.
 
     Args:
-        percept_size: channels that the membrane gives an expert.
-        identifier_size: channels that tell experts apart; 0 for none.
-        hidden_size: size H of an expert's state.
-        message_size: size M of a message.
-
-    Shapes:
-        - **hidden:** ``[V, H]``
-        - **percept:** ``[V, P]``, what the membrane shows; **identifier:** ``[V, I]``
+        sizes: by name, each with its least.
 
     Raises:
         ValueError: when a size is too small.
     """
-
-    def __init__(
-        self, percept_size: int, identifier_size: int, hidden_size: int, message_size: int
-    ) -> None:
-        super().__init__(aggr="mean")
-        for name, size, least in (
-            ("percept_size", percept_size, 1),
-            ("identifier_size", identifier_size, 0),
-            ("hidden_size", hidden_size, 1),
-            ("message_size", message_size, 1),
-        ):
-            if size < least:
-                raise ValueError(f"{name} must be at least {least}, got {size}")
-        self.percept_size = percept_size
-        self.identifier_size = identifier_size
-        self.hidden_size = hidden_size
-        self.message_size = message_size
-
-    @abstractmethod
-    def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
-        """What each expert sends to whoever hears it."""
-
-    @abstractmethod
-    def next_hidden(
-        self,
-        hidden: Float[Tensor, "V H"],
-        received: Float[Tensor, "V M"],
-        percept: Float[Tensor, "V PI"],
-    ) -> Float[Tensor, "V H"]:
-        """The next state of each expert; ``percept`` ends with its identifier."""
-
-    @abstractmethod
-    def speak(self, hidden: Float[Tensor, "*nodes H"]) -> Float[Tensor, "*nodes 1"]:
-        """What each expert would say to the world, were the membrane to listen."""
-
-    def forward(
-        self,
-        hidden: Float[Tensor, "V H"],
-        percept: Float[Tensor, "V P"],
-        identifier: Float[Tensor, "V I"],
-        wiring: Wiring,
-    ) -> Float[Tensor, "V H"]:
-        """One communication round, carried out by the executor that prepared ``wiring``."""
-        return wiring.round(self, hidden, percept, identifier)
-
-    def exchange(self, sent: Float[Tensor, "V M"], edges: Edges) -> Float[Tensor, "V M"]:
-        """Carry messages along the edges in PyG: the weighted mean over in-neighbours."""
-        nodes = len(sent)
-        return self.propagate(edges.index, sent=sent, weight=edges.weight, size=(nodes, nodes))
-
-    def message(self, sent_j: Tensor, weight: Tensor) -> Tensor:
-        return weight[:, None] * sent_j
+    for name, (size, least) in sizes.items():
+        if size < least:
+            raise ValueError(f"{name} must be at least {least}, got {size}")

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from badger_graph.policies.base import ExpertPolicy
+from badger_graph.policies.message import MessagePolicy
 
 
-class GRUPolicy(ExpertPolicy):
+class GRUPolicy(MessagePolicy):
     r"""A gated recurrent unit in every expert: the Micro-Badger policy.
 
     .. math::

@@ -1,0 +1,106 @@
+"""Expert policies whose messages travel along edges."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor
+from torch_geometric.nn import MessagePassing
+
+from badger_graph.executors.base import Wiring
+from badger_graph.policies.base import ExpertPolicy, check_sizes
+from badger_graph.typing import Edges
+
+
+class MessagePolicy(MessagePassing, ExpertPolicy, ABC):
+    r"""A policy that hears the mean message of those whom the topology lets it hear.
+
+    One communication round of expert :math:`i` with in-neighbours :math:`\mathcal{N}(i)` is
+
+    .. math::
+        h_i' = \mathrm{next}\Big(h_i,\; \frac{1}{|\mathcal{N}(i)|}
+            \sum_{j \in \mathcal{N}(i)} w_{ji}\,\mathrm{emit}(h_j),\; p_i\Big)
+
+    where :math:`p_i` is what the membrane lets the expert perceive. An expert without
+    in-neighbours receives zeros. A message depends on its sender alone, so it is computed once
+    for each expert and not once for each edge. No weight depends on the number of experts.
+
+    A new policy implements :meth:`emit`, :meth:`next_hidden` and :meth:`speak`, nothing else.
+
+    Args:
+        percept_size: channels that the membrane gives an expert.
+        identifier_size: channels that tell experts apart; 0 for none.
+        hidden_size: size H of an expert's state.
+        message_size: size M of a message.
+
+    Shapes:
+        - **hidden:** ``[V, H]``
+        - **percept:** ``[V, P]``, what the membrane shows; **identifier:** ``[V, I]``
+
+    Raises:
+        ValueError: when a size is too small.
+    """
+
+    percept_size: int
+
+    def __init__(
+        self, percept_size: int, identifier_size: int, hidden_size: int, message_size: int
+    ) -> None:
+        super().__init__(aggr="mean")
+        check_sizes(
+            percept_size=(percept_size, 1),
+            identifier_size=(identifier_size, 0),
+            hidden_size=(hidden_size, 1),
+            message_size=(message_size, 1),
+        )
+        self.percept_size = percept_size
+        self.identifier_size = identifier_size
+        self.hidden_size = hidden_size
+        self.message_size = message_size
+
+    @abstractmethod
+    def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
+        """What each expert sends to whoever hears it."""
+
+    @abstractmethod
+    def next_hidden(
+        self,
+        hidden: Float[Tensor, "V H"],
+        received: Float[Tensor, "V M"],
+        percept: Float[Tensor, "V PI"],
+    ) -> Float[Tensor, "V H"]:
+        """The next state of each expert; ``percept`` ends with its identifier."""
+
+    @abstractmethod
+    def speak(self, hidden: Float[Tensor, "*nodes H"]) -> Float[Tensor, "*nodes 1"]:
+        """What each expert would say to the world, were the membrane to listen."""
+
+    def traits(self, identifier: Float[Tensor, "V I"]) -> Float[Tensor, "V I"]:
+        """The identifiers as they are."""
+        return identifier
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "V H"],
+        percept: Float[Tensor, "V P"],
+        traits: Float[Tensor, "V I"],
+        wiring: Wiring,
+    ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
+        """One communication round, carried out by the executor that prepared ``wiring``."""
+        return wiring.round(self, hidden, percept, traits)
+
+    def messages(
+        self, hidden: Float[Tensor, "V H"], traits: Float[Tensor, "V I"]
+    ) -> Float[Tensor, "V M"]:
+        return self.emit(hidden)
+
+    def exchange(self, sent: Float[Tensor, "V M"], edges: Edges) -> Float[Tensor, "V M"]:
+        """Carry messages along the edges in PyG: the weighted mean over in-neighbours."""
+        nodes = len(sent)
+        return self.propagate(  # type: ignore[operator]  # PyG has no types
+            edges.index, sent=sent, weight=edges.weight, size=(nodes, nodes)
+        )
+
+    def message(self, sent_j: Tensor, weight: Tensor) -> Tensor:
+        return weight[:, None] * sent_j
