@@ -4,7 +4,7 @@ from badger_graph.agent import BadgerAgent, split
 from badger_graph.membranes import HardwiredMembrane, Membrane
 from badger_graph.outer.checkpoint import load_agent, load_learner
 from badger_graph.outer.learner import MetaLearner
-from badger_graph.outer.losses import ConvergeFast, LastStep, MeanOverEnd, MetaLoss
+from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
 from badger_graph.policies import ExpertPolicy, GRUPolicy, MessagePolicy
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
 from badger_graph.tasks import GuessingGame, Task, TaskFamily
@@ -21,6 +21,7 @@ __all__ = [
     "GuessingGame",
     "HardwiredMembrane",
     "LastStep",
+    "LogError",
     "MeanOverEnd",
     "Membrane",
     "MessagePolicy",

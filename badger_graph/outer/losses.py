@@ -11,6 +11,18 @@ from torch import Tensor
 
 
 class MetaLoss(ABC):
+    """One number for the errors of a rollout."""
+
+    @abstractmethod
+    def __call__(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:
+        """The meta-loss of the errors at every inner step."""
+
+    @abstractmethod
+    def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
+        """How much each inner step counts, as parts of one."""
+
+
+class WeightedMean(MetaLoss, ABC):
     r"""A weighted mean of the errors of a rollout.
 
     .. math::
@@ -27,14 +39,41 @@ class MetaLoss(ABC):
         return self.shares(loss) @ loss.mean(dim=1)
 
     def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
-        """The weights of the steps as parts of one."""
         arguments = str(vars(self))  # so that one changed later counts
         return _shares(self, arguments, loss.size(0), loss.dtype, loss.device)
 
 
+class LogError(MetaLoss):
+    r"""The logarithm of another meta-loss: easy and hard batches count alike.
+
+    .. math::
+        \mathcal{L} = \log \mathcal{L}_\text{of}
+
+    Where tasks of different difficulty take turns, as numbers of outputs do in a curriculum,
+    their errors differ by orders of magnitude, and the plain mean is about the hardest alone. The
+    gradient of the logarithm is that of the relative error.
+
+    Args:
+        of: the meta-loss, of one batch; the mean over the end by default.
+    """
+
+    def __init__(self, of: MetaLoss | None = None) -> None:
+        self.of = of or MeanOverEnd()
+
+    def __call__(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:
+        return self.of(loss).log()
+
+    def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
+        return self.of.shares(loss)
+
+
 @lru_cache(maxsize=8)
 def _shares(
-    meta_loss: MetaLoss, arguments: str, num_steps: int, dtype: torch.dtype, device: torch.device
+    meta_loss: WeightedMean,
+    arguments: str,
+    num_steps: int,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> Float[Tensor, " T"]:
     """The weights as parts of one, kept: to send them again would make a GPU wait."""
     with torch.inference_mode(False):  # fit for training, even if first used elsewhere
@@ -42,7 +81,7 @@ def _shares(
         return weights / weights.sum()
 
 
-class LastStep(MetaLoss):
+class LastStep(WeightedMean):
     """The error of the last inner step alone: the agent may wander until then.
 
     Source: Rosa et al. 2019, figure 6.
@@ -54,7 +93,7 @@ class LastStep(MetaLoss):
         return weights
 
 
-class ConvergeFast(MetaLoss):
+class ConvergeFast(WeightedMean):
     r"""The error of every inner step, :math:`w_t = \gamma^t`: be right soon, and stay right.
 
     Source: Rosa et al. 2019, figure 9.
@@ -75,7 +114,7 @@ class ConvergeFast(MetaLoss):
         return self.discount ** torch.arange(num_steps)
 
 
-class MeanOverEnd(MetaLoss):
+class MeanOverEnd(WeightedMean):
     """The mean error over the last part of the rollout: explore first, then be right.
 
     Args:
@@ -99,4 +138,5 @@ META_LOSSES: dict[str, type[MetaLoss]] = {
     "last_step": LastStep,
     "converge_fast": ConvergeFast,
     "mean_over_end": MeanOverEnd,
+    "log_error": LogError,
 }

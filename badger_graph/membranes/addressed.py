@@ -1,0 +1,173 @@
+"""A membrane whose outputs are found by their addresses."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from badger_graph.life import Life
+from badger_graph.membranes.base import Membrane
+from badger_graph.typing import Observation
+
+
+class Ports(NamedTuple):
+    """What is the same in every step of a life.
+
+    Shapes:
+        - **key:** ``[B, heads, d, K]``, by which experts find the outputs
+        - **seen:** ``[B, d, heads * C]``, the address's share of what experts perceive of them
+        - **moved:** ``[B, d, W]``, the address's share of how they take what they are told
+        - **identifier:** ``[B, N, heads * (K + C)]``, the identifier's share of what an expert
+          looks for and tells
+    """
+
+    key: Tensor
+    seen: Tensor
+    moved: Tensor
+    identifier: Tensor
+
+
+class AddressedMembrane(Membrane):
+    r"""No expert belongs to an output: both find each other by address, in a softmax each way.
+
+    Expert i, in state :math:`h_i` and with identifier :math:`n_i`, and output j of random address
+    :math:`a_j` have, in each head, the affinity
+
+    .. math::
+        s_{ij} = (W [h_i, n_i] + b) \cdot (U a_j + c) / \sqrt K
+
+    The expert perceives the agent's feedback and, of the outputs, the mean of their values weighted
+    by the softmax of its affinities over outputs. An output keeps its action and moves it by what
+    the experts tell it, weighted by the softmax of its affinities over experts:
+
+    .. math::
+        p_i &= \big(e,\; \textstyle\sum_j \alpha_{ij} V [a_j, x_j, e_j]\big) \\
+        x_j' &= x_j + w \cdot \rho\big(R\, [\textstyle\sum_i \beta_{ji} (Z [h_i, n_i]),\, a_j]\big)
+                + \textstyle\sum_i \bar\beta_{ji}\, y_i
+
+    with :math:`e` the feedback, :math:`e_j` that on output j, where the task gives one,
+    :math:`x_j` its last action, :math:`y_i` what the policy says, :math:`\rho` the rectifier,
+    sums in each head, and :math:`\bar\beta` the mean over heads; maps have a bias. One affinity
+    serves both ways: an expert hears of the outputs that it moves. Any number of experts and
+    outputs may meet.
+
+    Source: after Rosa et al. 2019, "Attentional Architecture", whose experts also push values to
+    addresses. Differs in that outputs keep their action, that one affinity is read in both
+    directions, and that everyone hears the feedback.
+
+    Args:
+        hidden_size: H of the policy.
+        identifier_size: I of the policy.
+        address_size: channels A of an address.
+        heads: number of affinities between an expert and an output.
+        key_size: K, channels in which an affinity is taken.
+        value_size: C, channels that an expert perceives of the outputs and tells them, in each
+            head.
+        width: W, of the hidden layer with which an output takes what it is told.
+        gain: factor of all weights at the start; larger ones choose more sharply.
+        addresses: ``"random"``: drawn for every output of every agent at every reset; ``"fixed"``:
+            the same in every life, a function of ``seed``.
+        seed: seed of fixed addresses.
+
+    Raises:
+        ValueError: when a size is below 1.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int = 32,
+        identifier_size: int = 12,
+        address_size: int = 16,
+        heads: int = 4,
+        key_size: int = 16,
+        value_size: int = 8,
+        width: int = 32,
+        gain: float = 1.65,
+        addresses: Literal["random", "fixed"] = "random",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        sizes = {
+            "hidden_size": hidden_size,
+            "identifier_size": identifier_size,
+            "address_size": address_size,
+            "heads": heads,
+            "key_size": key_size,
+            "value_size": value_size,
+            "width": width,
+        }
+        for name, size in sizes.items():
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        if addresses not in ("random", "fixed"):
+            raise ValueError(f"addresses must be 'random' or 'fixed', got {addresses!r}")
+        self.hidden_size = hidden_size
+        self.identifier_size = identifier_size
+        self.address_size = address_size
+        self.heads = heads
+        self.key_size = key_size
+        self.value_size = value_size
+        self.width = width
+        self.gain = gain
+        self.addresses = addresses
+        self.seed = seed
+        self.percept_size = 1 + heads * value_size
+        told = heads * value_size
+        self.of_hidden = nn.Linear(hidden_size, heads * key_size + told)
+        self.of_identifier = nn.Linear(identifier_size, heads * key_size + told, bias=False)
+        self.of_address = nn.Linear(address_size, heads * key_size + told + width)
+        self.of_output = nn.Linear(2, told, bias=False)
+        self.of_told = nn.Linear(told, width, bias=False)
+        self.move = nn.Linear(width, 1)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.mul_(gain)
+
+    def check(self, num_experts: int, num_outputs: int) -> None:
+        if num_outputs < 1:
+            raise ValueError(f"num_outputs must be at least 1, got {num_outputs}")
+
+    def open(self, address: Float[Tensor, "B d A"], identifier: Float[Tensor, "B N I"]) -> Ports:
+        if address.size(-1) != self.address_size:
+            raise ValueError(
+                f"addresses must have {self.address_size} channels, got {address.size(-1)}"
+            )
+        sizes = [self.heads * self.key_size, self.heads * self.value_size, self.width]
+        key, seen, moved = self.of_address(address).split(sizes, dim=-1)
+        key = self._by_head(key / math.sqrt(self.key_size))
+        return Ports(key, seen, moved, self.of_identifier(identifier) + self.of_hidden.bias)
+
+    def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "V P"]:
+        ports: Ports = life.ports
+        affinity, _ = self._affinity(life)
+        output = torch.stack([life.action, observation.output_feedback], dim=-1)
+        seen = self._by_head(ports.seen + self.of_output(output))
+        heard = (affinity.softmax(dim=-1) @ seen).transpose(1, 2).flatten(2)
+        feedback = observation.feedback[:, None, None].expand(-1, heard.size(1), 1)
+        return torch.cat([feedback, heard], dim=-1).flatten(0, 1)
+
+    def act(self, life: Life, said: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
+        ports: Ports = life.ports
+        affinity, told = self._affinity(life)
+        share = affinity.softmax(dim=-2).mT  # [B, heads, d, N]
+        told = (share @ told).transpose(1, 2).flatten(2)
+        move = self.move((self.of_told(told) + ports.moved).relu())
+        said = said.view(-1, life.wiring.num_experts, 1)
+        return life.action + (move + share.mean(dim=1) @ said)[..., 0]
+
+    def _affinity(
+        self, life: Life
+    ) -> tuple[Float[Tensor, "B heads N d"], Float[Tensor, "B heads N C"]]:
+        """Of every expert and output; and what the experts tell."""
+        ports: Ports = life.ports
+        hidden = life.hidden.view(*ports.identifier.shape[:2], -1)
+        maps = nn.functional.linear(hidden, self.of_hidden.weight) + ports.identifier
+        wanted, told = maps.split([self.heads * self.key_size, self.heads * self.value_size], -1)
+        return self._by_head(wanted) @ ports.key.mT, self._by_head(told)
+
+    def _by_head(self, x: Float[Tensor, "B any features"]) -> Float[Tensor, "B heads any each"]:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
