@@ -14,6 +14,7 @@ from typing import Any
 
 from badger_graph.membranes import MEMBRANES
 from badger_graph.outer.checkpoint import read_checkpoint, run_folder
+from badger_graph.outer.curriculum import CURRICULA
 from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
 from badger_graph.tasks import TASKS
@@ -27,6 +28,7 @@ COMPONENTS: dict[str, tuple[str, Table]] = {
     "membrane": ("model.agent.membrane", MEMBRANES),
     "task": ("model.task", TASKS),
     "meta_loss": ("model.meta_loss", META_LOSSES),
+    "curriculum": ("model.curriculum", CURRICULA),
 }
 """Short flags that name a class: where it goes and what it may be."""
 
