@@ -113,9 +113,8 @@ class Curriculum(ABC):
         Raises:
             ValueError: when it cannot live with them; says which and why.
         """
-        stages = range(self.num_stages)
-        for stage, size in ((stage, size) for stage in stages for size in self.sizes(stage)):
-            num_outputs, num_experts = size
+        every = ((stage, *size) for stage in range(self.num_stages) for size in self.sizes(stage))
+        for stage, num_outputs, num_experts in every:
             try:
                 with torch.no_grad():
                     agent.reset(1, num_experts, num_outputs, torch.Generator(agent.device))
