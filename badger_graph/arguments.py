@@ -216,7 +216,7 @@ def component_help(arguments: Sequence[str]) -> str | None:
             continue
         asked = [value for _, value, _ in values_of(arguments, flag) if not value.startswith("-")]
         if not asked:
-            names = "\n".join(f"  {name:<14} {_summary(table[name])}" for name in table)
+            names = "\n".join(f"  {name:<15} {_summary(table[name])}" for name in table)
             return f"--{component} takes one of\n\n{names}"
         _class_path(component, asked[0])
         if asked[0] in table:

@@ -30,6 +30,7 @@ from badger_graph.cli import fit_main
 from badger_graph.outer.checkpoint import StageCheckpoints, require_same_agent
 from badger_graph.outer.curriculum import CURRICULA, Lesson
 from badger_graph.outer.learner import CONFIG_KEY
+from badger_graph.outer.rate import set_learning_rate
 from badger_graph.outer.stream import TaskStream
 from topologies import CompleteTopology
 
@@ -256,6 +257,15 @@ def test_the_rate_decays_along_a_cosine(tiny_learner: Make, fit: Fit) -> None:
         expected = [1, 1, 1, 1, *down]
         rates = [3e-3] * 6 + [late] * 2
         assert watch.rates == pytest.approx([r * e for r, e in zip(rates, expected, strict=True)])
+
+
+def test_a_schedule_may_be_given_up() -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
+    rates = []
+    for rate, decay in ((None, None), (0.1, None), (None, 0.5), (0.1, 0.5), (None, None)):
+        set_learning_rate(optimizer, rate, decay)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == [0.5, 0.1, 0.25, 0.05, 0.5]
 
 
 def test_validation_does_not_follow(tiny_learner: Make, fit: Fit) -> None:

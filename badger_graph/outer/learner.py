@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import nullcontext
 from typing import Any
 
@@ -17,6 +16,7 @@ from badger_graph.outer.config import to_config
 from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.finite import FiniteWatch
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
+from badger_graph.outer.rate import cosine_decay, set_learning_rate
 from badger_graph.outer.stream import TaskStream, validation_seeds
 from badger_graph.rollout import Rollout, unroll
 from badger_graph.tasks import TaskFamily
@@ -188,7 +188,10 @@ class MetaLearner(LightningModule):
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         # The optimiser takes a step at the rate of its lesson; a checkpoint that is saved after
         # it knows what the lesson led to.
-        self._set_learning_rate(optimizer)
+        decay = None
+        if self.decay_from is not None:
+            decay = cosine_decay(self.global_step / self.trainer.max_steps, self.decay_from)
+        set_learning_rate(optimizer, self.lesson.learning_rate, decay)
         if self.curriculum is not None:
             self.curriculum.learn(self._error_of_all_processes(), self.task.chance)
             self.trainer.should_stop |= self.curriculum.finished
@@ -199,22 +202,6 @@ class MetaLearner(LightningModule):
             return None
         error = self.trainer.strategy.reduce(torch.stack(errors).mean(), reduce_op="mean")
         return float(error)
-
-    def _set_learning_rate(self, optimizer: torch.optim.Optimizer) -> None:
-        rate, decay = self.lesson.learning_rate, self._decay()
-        if rate is None and decay is None:
-            return
-        for group in optimizer.param_groups:
-            own = group.setdefault("initial_lr", group["lr"])
-            group["lr"] = (own if rate is None else rate) * (1.0 if decay is None else decay)
-
-    def _decay(self) -> float | None:
-        """What the learning rate is multiplied by, a function of the outer step alone."""
-        if self.decay_from is None:
-            return None
-        done = self.global_step / self.trainer.max_steps
-        part = (done - self.decay_from) / (1 - self.decay_from)
-        return (1 + math.cos(math.pi * min(max(part, 0.0), 1.0))) / 2
 
     def configure_gradient_clipping(
         self,

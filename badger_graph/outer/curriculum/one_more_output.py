@@ -23,8 +23,8 @@ class OneMoreOutput(Curriculum):
     Args:
         first: d to begin with.
         last: the largest d of all.
-        num_experts: experts N.
-        spare_experts: instead of ``num_experts``: N = d + spare; 6 where neither is given.
+        num_experts: experts N, a number or a range ``[low, high]``.
+        spare_experts: instead of ``num_experts``: N = d + spare, alike; 6 where neither is given.
         frontier_share: the part of the outer steps at the largest d.
         threshold: how small an error is good enough, for each output.
         window: how many outer steps at d decide.
