@@ -237,6 +237,16 @@ def test_training_ends_with_the_last_stage(tiny_learner: Make, fit: Fit, tmp_pat
         assert torch.equal(weights(load_learner(tmp_path / f"stage{stage}.ckpt")), weights(twin))
 
 
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_nothing_is_done_after_the_last_stage(tiny_learner: Make, fit: Fit, tmp_path: Path) -> None:
+    learner = tiny_learner(curriculum=three_stages())
+    fit(learner, 99, ModelCheckpoint(tmp_path, save_last=True, every_n_train_steps=1))
+    again = tiny_learner(curriculum=three_stages())
+    trainer = fit(again, 99, ckpt_path=tmp_path / "last.ckpt")
+    assert trainer.global_step == 10
+    assert torch.equal(weights(again), weights(learner))
+
+
 def test_the_stage_in_which_training_ends_is_kept(
     tiny_learner: Make, fit: Fit, tmp_path: Path
 ) -> None:

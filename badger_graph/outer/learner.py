@@ -163,6 +163,10 @@ class MetaLearner(LightningModule):
             check_run(self.trainer.strategy.root_device, self.trainer.precision)
             self._captured = None  # weights may lie elsewhere than in the last fit
 
+    def on_train_start(self) -> None:
+        if self.curriculum is not None and self.curriculum.finished:
+            self.trainer.should_stop = True
+
     def training_step(self, seed: int, batch_idx: int) -> Tensor:
         if self.cuda_graph:
             self._captured = self._captured or CapturedStep(self)
