@@ -3,6 +3,7 @@
 from badger_graph.agent import BadgerAgent, split
 from badger_graph.membranes import HardwiredMembrane, Membrane
 from badger_graph.outer.checkpoint import load_agent, load_learner
+from badger_graph.outer.curriculum import Curriculum, OneMoreOutput, Stage, Stages
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
 from badger_graph.policies import ExpertPolicy, GRUPolicy, MessagePolicy
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BadgerAgent",
     "ConvergeFast",
+    "Curriculum",
     "Edges",
     "ExpertPolicy",
     "GRUPolicy",
@@ -29,8 +31,11 @@ __all__ = [
     "MetaLoss",
     "Moment",
     "Observation",
+    "OneMoreOutput",
     "Recorder",
     "Rollout",
+    "Stage",
+    "Stages",
     "Task",
     "TaskFamily",
     "live",

@@ -20,6 +20,7 @@ from badger_graph.membranes import Membrane
 from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges, Observation
 from topologies import Topology
+from topologies.recent import Recent
 
 
 @final
@@ -115,7 +116,7 @@ class BadgerAgent(nn.Module):
         self.seed = seed
         self.executor = executor
         self.compiled = compiled
-        self._prepared: tuple[Executor, Wiring | None] = (executor, None)
+        self._prepared: Recent[Wiring] = Recent()
 
     @property
     def device(self) -> torch.device:
@@ -207,15 +208,15 @@ class BadgerAgent(nn.Module):
 
     def _prepare(self, edges: Edges, batch_size: int, num_experts: int) -> Wiring:
         # A topology drawn once returns the same tensors at every reset: prepare them once.
-        executor, wiring = self._prepared
-        known = wiring is not None and wiring.describes(edges.index, edges.weight)
-        if wiring is None or not known or executor != self.executor:
+        key = (batch_size, num_experts, self.executor)
+        wiring = self._prepared.get(key)
+        if wiring is None or not wiring.describes(edges.index, edges.weight):
             edges = Edges(edges.index, edges.weight.to(self.dtype))
             # What is kept must be fit for training, even if first used in inference mode.
             with torch.inference_mode(False):
                 wiring = prepare(edges, batch_size, num_experts, self.executor, self.policy)
             if not edges.weight.requires_grad:  # else their whole rollout would be kept alive
-                self._prepared = (self.executor, wiring)
+                self._prepared.keep(key, wiring, len(edges.weight))
         return wiring
 
     def _initial_hidden(
@@ -249,7 +250,7 @@ class BadgerAgent(nn.Module):
         return _fixed_rows((self.membrane.seed, 1), num_outputs, size, *like).expand(shape)
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=64)
 def _fixed_rows(
     seed: tuple[int, ...], rows: int, size: int, device: torch.device, dtype: torch.dtype
 ) -> Float[Tensor, "rows size"]:

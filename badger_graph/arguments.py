@@ -14,6 +14,7 @@ from typing import Any
 
 from badger_graph.membranes import MEMBRANES
 from badger_graph.outer.checkpoint import read_checkpoint, run_folder
+from badger_graph.outer.curriculum import CURRICULA
 from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
 from badger_graph.tasks import TASKS
@@ -27,6 +28,7 @@ COMPONENTS: dict[str, tuple[str, Table]] = {
     "membrane": ("model.agent.membrane", MEMBRANES),
     "task": ("model.task", TASKS),
     "meta_loss": ("model.meta_loss", META_LOSSES),
+    "curriculum": ("model.curriculum", CURRICULA),
 }
 """Short flags that name a class: where it goes and what it may be."""
 
@@ -214,7 +216,7 @@ def component_help(arguments: Sequence[str]) -> str | None:
             continue
         asked = [value for _, value, _ in values_of(arguments, flag) if not value.startswith("-")]
         if not asked:
-            names = "\n".join(f"  {name:<14} {_summary(table[name])}" for name in table)
+            names = "\n".join(f"  {name:<15} {_summary(table[name])}" for name in table)
             return f"--{component} takes one of\n\n{names}"
         _class_path(component, asked[0])
         if asked[0] in table:

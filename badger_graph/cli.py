@@ -34,6 +34,7 @@ from badger_graph.arguments import (
 from badger_graph.evaluation import evaluate, print_evaluation
 from badger_graph.outer.checkpoint import (
     LastCheckpoint,
+    StageCheckpoints,
     require_same_agent,
     require_same_optimizer,
     run_folder,
@@ -72,6 +73,7 @@ class BadgerCLI(LightningCLI):
         )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
+        parser.add_lightning_class_args(StageCheckpoints, "stage_checkpoints")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.link_arguments("seed_everything", "model.seed", compute_fn=stream_seed)
         parser.link_arguments("seed_everything", "model.agent.seed", compute_fn=stream_seed)
@@ -100,6 +102,7 @@ class BadgerCLI(LightningCLI):
         self.run_dir = Path(choose_run_dir(config.run_dir, config.get("ckpt_path")))
         config.checkpoint.dirpath = str(self.run_dir / "checkpoints")
         config.last_checkpoint.dirpath = config.checkpoint.dirpath
+        config.stage_checkpoints.dirpath = config.checkpoint.dirpath
         config.trainer.default_root_dir = str(self.run_dir)
 
     def instantiate_classes(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from command_line import FIT, call, load
 
-from badger_graph import load_learner
+from badger_graph import OneMoreOutput, load_learner
 from badger_graph.cli import fit_main
 from badger_graph.outer.stream import TRAINING, task_seed, validation_seeds
 
@@ -29,13 +29,11 @@ DISTRIBUTED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder in which two processes trained an agent, and what they printed."""
-    folder = tmp_path_factory.mktemp("distributed")
+def train(folder: Path, *more: str) -> str:
+    """Let two processes train an agent in a folder; what they print."""
     arguments = [*SMALL, "--optimizer.lr", str(RATE), *DISTRIBUTED]
     done = subprocess.run(
-        [sys.executable, FIT, *arguments],
+        [sys.executable, FIT, *arguments, *more],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -43,7 +41,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         timeout=200,
     )
     assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which two processes trained an agent, and what they printed."""
+    folder = tmp_path_factory.mktemp("distributed")
+    return folder, train(folder)
 
 
 def test_gradients_are_those_of_one_process_on_the_joined_batch(
@@ -71,6 +76,44 @@ def test_gradients_are_those_of_one_process_on_the_joined_batch(
         errors = [learner.rollout(seed).loss[-1].mean() for seed in validation_seeds(0, 4)]
     best = saved["callbacks"]["EarlyStopping{'monitor': 'val/error', 'mode': 'min'}"]["best_score"]
     assert best.item() == pytest.approx(torch.stack(errors).mean().item(), rel=1e-5)
+
+
+def test_processes_take_the_same_lessons(tmp_path: Path) -> None:
+    """One more output by their mean error, where each by itself would decide otherwise."""
+    arguments = [*SMALL, "--optimizer.lr", "0", "--evaluate", "false", "--run_dir", "before"]
+    assert call(fit_main, *arguments, cwd=tmp_path).code == 0
+    learner = load_learner(tmp_path / "before/checkpoints/last.ckpt")
+    optimizer = torch.optim.SGD(learner.parameters(), lr=RATE)
+    chance = learner.task.chance
+
+    def losses(curriculum: OneMoreOutput, step: int) -> list[torch.Tensor]:
+        lesson = curriculum.lesson(0, step)
+        seeds = [task_seed(0, TRAINING, rank, step) for rank in (0, 1)]
+        return [learner.rollout(seed, lesson).loss for seed in seeds]
+
+    small, large = sorted(loss[-1].mean().item() for loss in losses(OneMoreOutput(), 0))
+    mean = (small + large) / 2
+    assert small < 0.9 * mean
+    threshold = 0.95 * mean / chance  # the better one would go on at once
+    options = {"last": 4, "frontier_share": 1.0, "threshold": threshold, "window": 1}
+    curriculum = OneMoreOutput(**options)
+    stages = []
+    for step in range(STEPS):
+        both = torch.cat(losses(curriculum, step), dim=1)
+        optimizer.zero_grad()
+        learner.meta_loss(both).backward()
+        optimizer.step()
+        curriculum.learn(both[-1].mean().item(), chance)
+        stages.append(curriculum.stage)
+    assert stages[0] == 0 < stages[-1]
+
+    flags = [flag for name, value in options.items() for flag in (f"--curriculum.{name}", value)]
+    alone = ["--evaluate", "false", "--run_dir", "run"]
+    train(tmp_path, "--curriculum", "one_more_output", *map(str, flags), *alone)
+    saved = load(tmp_path / "run/checkpoints/last.ckpt")
+    assert saved["badger_graph_curriculum"]["stage"] == curriculum.stage
+    for name, weight in learner.state_dict().items():
+        torch.testing.assert_close(saved["state_dict"][name], weight, rtol=1e-5, atol=1e-7)
 
 
 def test_one_folder_one_evaluation(trained: tuple[Path, str]) -> None:

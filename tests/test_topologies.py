@@ -36,6 +36,7 @@ from topologies import (
     from_networkx,
     is_strongly_connected,
 )
+from topologies.recent import Recent
 
 CPU = torch.device("cpu")
 
@@ -297,9 +298,39 @@ def test_a_graph_drawn_once_is_kept() -> None:
 
 def test_a_sweep_over_sizes_keeps_few_graphs() -> None:
     topology = RandomTopology(k=2)
-    for num_experts in range(3, 30):
+    for num_experts in range(3, 200):
         topology(states(2, num_experts))
-    assert len(topology._drawn) < 10
+    assert len(topology._drawn) == topology._drawn.entries
+
+
+def test_the_sizes_of_a_curriculum_are_all_kept() -> None:
+    topology = CompleteTopology()
+    kept = {n: topology(states(2, n)) for n in range(3, 43)}
+    assert all(topology(states(2, n)) is edges for n, edges in kept.items())
+
+
+def test_what_was_used_least_recently_is_forgotten_first() -> None:
+    recent = Recent[str](entries=5, total=100)
+    for name in "abcde":
+        recent.keep(name, name.upper(), 1)
+    assert recent.get("a") == "A"
+    recent.keep("f", "F", 1)
+    assert [recent.get(name) for name in "abcdef"] == ["A", None, "C", "D", "E", "F"]
+    recent.keep("large", "LARGE", 1000)  # four may be as large as they are
+    assert len(recent) == 4
+    recent.keep("g", "G", 1)
+    assert [recent.get(name) for name in ("d", "e", "f", "large", "g")] == [
+        *(None, "E", "F", "LARGE", "G")
+    ]
+
+
+def test_another_seed_is_noticed() -> None:
+    topology, hidden = RandomTopology(seed=1), states(1, 12)
+    first = topology(hidden)
+    topology.seed = 2
+    assert pairs(topology(hidden)) == pairs(RandomTopology(seed=2)(hidden))
+    topology.seed = 1
+    assert topology(hidden) is first
 
 
 def test_the_seed_of_a_graph_drawn_once_is_its_own() -> None:

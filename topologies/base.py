@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from topologies.edges import Edges
+from topologies.recent import Recent
 from topologies.spectrum import GraphSummary, is_strongly_connected, summarise
 
 Redraw = Literal["once", "rollout", "agent"]
@@ -21,8 +22,6 @@ MAX_REDRAWS = 100
 """How often a graph that must be strongly connected is drawn before giving up."""
 
 _CPU = torch.device("cpu")
-
-_MAX_KEPT = 4
 
 
 class Topology(nn.Module, ABC):
@@ -83,7 +82,7 @@ class GraphTopology(Topology):
         self.redraw = redraw
         self.seed = seed
         self.strongly_connected = strongly_connected
-        self._drawn: dict[tuple[int, int, torch.device], Edges] = {}
+        self._drawn: Recent[Edges] = Recent()
 
     @abstractmethod
     def draw(
@@ -125,16 +124,15 @@ class GraphTopology(Topology):
         return summarise(self._drawn_once(1, num_experts, _CPU), num_experts)
 
     def _drawn_once(self, batch_size: int, num_experts: int, device: torch.device) -> Edges:
-        key = (batch_size, num_experts, device)
-        if key not in self._drawn:
+        key = (batch_size, num_experts, device, self.seed)
+        drawn = self._drawn.get(key)
+        if drawn is None:
             # Drawn on the CPU, so that every device finds the same graph.
             generator = torch.Generator(_CPU).manual_seed(self.seed)
-            edges = self._draw_valid(1, num_experts, generator, _CPU)
-            # Enough for training and validation; a sweep over sizes must not pile them up.
-            if len(self._drawn) == _MAX_KEPT:
-                del self._drawn[next(iter(self._drawn))]
-            self._drawn[key] = edges.repeat(batch_size, num_experts).to(device)
-        return self._drawn[key]
+            graph = self._draw_valid(1, num_experts, generator, _CPU)
+            drawn = graph.repeat(batch_size, num_experts).to(device)
+            self._drawn.keep(key, drawn, len(drawn.weight))
+        return drawn
 
     def _draw_valid(
         self,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning import LightningModule, Trainer
@@ -13,7 +14,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.outer.config import from_config
+from badger_graph.outer.config import completed, from_config
 from badger_graph.outer.learner import CONFIG_KEY, MetaLearner
 
 
@@ -68,6 +69,7 @@ def load_learner(path: str | Path) -> MetaLearner:
             f"the weights in {str(path)!r} must fit its {type(learner.agent.policy).__name__}: "
             f"{error}"
         ) from error
+    learner.on_load_checkpoint(checkpoint)
     return learner
 
 
@@ -85,9 +87,15 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
     """Refuse to go on training from the checkpoint of another agent.
 
     Raises:
-        ValueError: when policy, topology, membrane or task differ; says which.
+        ValueError: when policy, topology, membrane, task or curriculum differ; says which.
     """
-    saved, given = read_checkpoint(path)[CONFIG_KEY], learner.config()
+    given = learner.config()
+    # Arguments that are newer than the checkpoint had their defaults.
+    newer = {name: p.default for name, p in inspect.signature(MetaLearner).parameters.items()}
+    saved = {
+        name: completed(value)
+        for name, value in {**newer, **read_checkpoint(path)[CONFIG_KEY]}.items()
+    }
     pairs = [
         ("agent." + key, saved["agent"]["init_args"], given["agent"]["init_args"], key)
         for key in given["agent"]["init_args"]
@@ -111,10 +119,12 @@ def require_same_optimizer(path: str | Path, optimizer: torch.optim.Optimizer) -
     given = optimizer.state_dict()
     for before, now in zip(saved["param_groups"], given["param_groups"], strict=True):
         for key in sorted((before.keys() | now.keys()) - {"params"}):
-            if before.get(key) != now.get(key):
+            # A learning rate that follows a schedule is kept beside the one that was given.
+            was = before.get("initial_lr", before["lr"]) if key == "lr" else before.get(key)
+            if key != "initial_lr" and was != now.get(key):
                 raise ValueError(
                     f"a run must be resumed as it was started, but the optimizer's {key} was "
-                    f"{before.get(key)} in {str(path)!r} and is {now.get(key)} now"
+                    f"{was} in {str(path)!r} and is {now.get(key)} now"
                 )
 
 
@@ -151,6 +161,41 @@ class LastCheckpoint(Checkpoint):
         self._saved_step = trainer.global_step
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(Path(self.dirpath) / "last.ckpt")
+
+
+class StageCheckpoints(Checkpoint):
+    """Keeps ``stage0.ckpt``, ``stage1.ckpt``, ...: the agent at the end of each stage.
+
+    That of the stage in which training ends is written then. Without a curriculum it does nothing.
+
+    Args:
+        dirpath: folder of the checkpoints.
+    """
+
+    def __init__(self, dirpath: str = "checkpoints") -> None:
+        self.dirpath = dirpath
+        self._stage = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if (curriculum := cast(MetaLearner, pl_module).curriculum) is not None:
+            self._stage = curriculum.stage
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        curriculum = cast(MetaLearner, pl_module).curriculum
+        if curriculum is not None and curriculum.stage > self._stage:
+            self._save(trainer)
+            self._stage = curriculum.stage
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        curriculum = cast(MetaLearner, pl_module).curriculum
+        if curriculum is not None and not curriculum.finished:
+            self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            trainer.save_checkpoint(Path(self.dirpath) / f"stage{self._stage}.ckpt")
 
 
 class WholeFiles(TorchCheckpointIO):

@@ -1,7 +1,7 @@
 """Components to plain data and back, so that a checkpoint holds no code.
 
-Every component (policy, topology, membrane, task family, meta-loss, agent) keeps its constructor's
-arguments under their own names; that is all it takes.
+Every component (policy, topology, membrane, task family, meta-loss, curriculum, agent) keeps its
+constructor's arguments under their own names; that is all it takes.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from typing import Any
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.membranes import Membrane
+from badger_graph.outer.curriculum import Curriculum, Stage
 from badger_graph.outer.losses import MetaLoss
 from badger_graph.policies import ExpertPolicy
 from badger_graph.tasks import TaskFamily
 from topologies import Topology
 
-COMPONENTS = (BadgerAgent, ExpertPolicy, Topology, Membrane, TaskFamily, MetaLoss)
+COMPONENTS = (
+    *(BadgerAgent, ExpertPolicy, Topology, Membrane),
+    *(TaskFamily, MetaLoss, Curriculum, Stage),
+)
 
 Config = dict[str, Any]
 
@@ -34,11 +38,14 @@ def to_config(component: object) -> Config:
     arguments = {name: getattr(component, name) for name in inspect.signature(cls).parameters}
     return {
         "class_path": f"{cls.__module__}.{cls.__qualname__}",
-        "init_args": {
-            name: to_config(value) if isinstance(value, COMPONENTS) else value
-            for name, value in arguments.items()
-        },
+        "init_args": {name: _plain(value) for name, value in arguments.items()},
     }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return to_config(value) if isinstance(value, COMPONENTS) else value
 
 
 def from_config(config: Config) -> Any:
@@ -50,19 +57,40 @@ def from_config(config: Config) -> Any:
     Raises:
         ValueError: for an unknown class, one that is no component, or arguments it refuses.
     """
-    module_name, _, class_name = str(config.get("class_path")).rpartition(".")
-    cls = getattr(sys.modules.get(module_name), class_name, None)
-    if not (isinstance(cls, type) and issubclass(cls, COMPONENTS)):
+    cls = _named(config)
+    if cls is None:
         raise ValueError(
-            "a config must name a policy, topology, membrane, task family or meta-loss of a module "
-            f"that is imported, got {config.get('class_path')!r}; import your own modules first "
-            "(on the command line: --import MODULE)"
+            "a config must name a policy, topology, membrane, task family, meta-loss or curriculum "
+            f"of a module that is imported, got {config.get('class_path')!r}; import your own "
+            "modules first (on the command line: --import MODULE)"
         )
-    arguments = {
-        name: from_config(value) if isinstance(value, dict) and "class_path" in value else value
-        for name, value in config.get("init_args", {}).items()
-    }
+    arguments = {name: _built(value) for name, value in config.get("init_args", {}).items()}
     try:
         return cls(**arguments)
     except TypeError as error:
-        raise ValueError(f"{class_name} cannot be built with these arguments: {error}") from error
+        raise ValueError(f"{cls.__name__} cannot be built with these arguments: {error}") from error
+
+
+def _built(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_built(item) for item in value]
+    return from_config(value) if isinstance(value, dict) and "class_path" in value else value
+
+
+def completed(value: Any) -> Any:
+    """A config with the arguments that came into being after it was written, at their defaults."""
+    if isinstance(value, list):
+        return [completed(item) for item in value]
+    if not (isinstance(value, dict) and "class_path" in value):
+        return value
+    cls = _named(value)
+    parameters = inspect.signature(cls).parameters.values() if cls else ()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    told = {name: completed(argument) for name, argument in value.get("init_args", {}).items()}
+    return {**value, "init_args": {**defaults, **told}}
+
+
+def _named(config: Config) -> type | None:
+    module_name, _, class_name = str(config.get("class_path")).rpartition(".")
+    cls = getattr(sys.modules.get(module_name), class_name, None)
+    return cls if isinstance(cls, type) and issubclass(cls, COMPONENTS) else None

@@ -13,14 +13,19 @@ from torch import Tensor
 from badger_graph.agent import BadgerAgent
 from badger_graph.outer.captured import CapturedStep, check_run, check_topology
 from badger_graph.outer.config import to_config
+from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.finite import FiniteWatch
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
+from badger_graph.outer.rate import cosine_decay, set_learning_rate
 from badger_graph.outer.stream import TaskStream, validation_seeds
 from badger_graph.rollout import Rollout, unroll
 from badger_graph.tasks import TaskFamily
 
 CONFIG_KEY = "badger_graph"
 """Where a checkpoint keeps the plain description of what was trained."""
+
+CURRICULUM_KEY = "badger_graph_curriculum"
+"""Where a checkpoint keeps how far the curriculum has got."""
 
 
 class MetaLearner(LightningModule):
@@ -35,6 +40,8 @@ class MetaLearner(LightningModule):
         agent: the agent whose policy is trained.
         task: the task family.
         meta_loss: what is minimised.
+        curriculum: what every outer step is like; the same by default. Validation does not
+            follow it: its sizes are always the following two.
         num_experts: experts N of an agent.
         num_outputs: outputs d, the numbers to guess.
         num_steps: inner-loop steps T of a rollout.
@@ -45,13 +52,15 @@ class MetaLearner(LightningModule):
         val_batches: batches of the fixed validation set, over all processes.
         seed: seed of the task stream and of everything drawn in a rollout.
         optimizer: makes the optimiser; fused Adam with a learning rate of 0.003 by default.
+        decay_from: from this part of the trainer's ``max_steps`` on, the learning rate falls to
+            zero along half a cosine.
         cuda_graph: replay rollout, meta-loss and gradients as one CUDA graph; see
             :class:`badger_graph.outer.captured.CapturedStep`. Not yet run on a GPU.
 
     Raises:
         ValueError: when a number is below 1, or the agent cannot live with so many experts
-            and outputs, or ``cuda_graph`` cannot capture its topology or finds no CUDA device;
-            always before any training.
+            and outputs, anywhere in the curriculum, or ``cuda_graph`` cannot capture its topology
+            or curriculum or finds no CUDA device; always before any training.
         NonFiniteLossError: when training diverges; says the outer step.
     """
 
@@ -60,6 +69,7 @@ class MetaLearner(LightningModule):
         agent: BadgerAgent,
         task: TaskFamily,
         meta_loss: MetaLoss | None = None,
+        curriculum: Curriculum | None = None,
         num_experts: int = 16,
         num_outputs: int = 4,
         num_steps: int = 20,
@@ -69,12 +79,14 @@ class MetaLearner(LightningModule):
         val_batches: int = 8,
         seed: int = 0,
         optimizer: OptimizerCallable | None = None,
+        decay_from: float | None = None,
         cuda_graph: bool = False,
     ) -> None:
         super().__init__()
         self.agent = agent
         self.task = task
         self.meta_loss = meta_loss or MeanOverEnd()
+        self.curriculum = curriculum
         self.num_experts = num_experts
         self.num_outputs = num_outputs
         self.num_steps = num_steps
@@ -84,7 +96,10 @@ class MetaLearner(LightningModule):
         self.val_batches = val_batches
         self.seed = seed
         self.optimizer = optimizer or default_optimizer
+        self.decay_from = decay_from
         self.cuda_graph = cuda_graph
+        self.lesson = Lesson(num_outputs, num_experts)
+        self._errors: list[Tensor] = []  # of the rollouts of this outer step, if they count
         self._watch = FiniteWatch()
         self._captured: CapturedStep | None = None
         for name in ("num_experts", "num_outputs", "num_steps", "batch_size", "val_batches"):
@@ -92,8 +107,15 @@ class MetaLearner(LightningModule):
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if seed < 0:
             raise ValueError(f"seed must not be negative, got {seed}")
+        if decay_from is not None and not 0 <= decay_from < 1:
+            raise ValueError(f"decay_from must be in [0, 1), or none, got {decay_from}")
         if cuda_graph:
             check_topology(agent.topology)
+            if curriculum is not None:
+                raise ValueError(
+                    "a CUDA graph repeats one kind of outer step, so curriculum must be none, got "
+                    f"{type(curriculum).__name__}"
+                )
             if checkpoint_every is not None:
                 raise ValueError(
                     "a CUDA graph keeps every step, so checkpoint_every must be none, got "
@@ -108,39 +130,82 @@ class MetaLearner(LightningModule):
                 agent, trial, num_experts, 1, generator, detach_every, checkpoint_every
             ).graph
         self.executor: str = born.wiring.executor
+        if curriculum is not None:
+            curriculum.check(agent)
 
-    def rollout(self, seed: int) -> Rollout:
-        """The lives of a batch of agents on the tasks that a seed of the stream stands for."""
+    def rollout(self, seed: int, lesson: Lesson | None = None) -> Rollout:
+        """The lives of a batch of agents on the tasks that a seed of the stream stands for.
+
+        Args:
+            lesson: what they are like; as in validation by default.
+        """
+        lesson = lesson or Lesson(self.num_outputs, self.num_experts)
         generator = torch.Generator(self.device).manual_seed(seed)
-        task = self.task.sample(self.batch_size, self.num_outputs, generator)
-        return unroll(
-            self.agent,
-            task,
-            self.num_experts,
-            self.num_steps,
-            generator,
-            self.detach_every,
-            self.checkpoint_every,
-        )
+        task = self.task.sample(self.batch_size, lesson.num_outputs, generator)
+        with lesson.applied_to(self.agent):
+            return unroll(
+                self.agent,
+                task,
+                lesson.num_experts,
+                self.num_steps,
+                generator,
+                self.detach_every,
+                self.checkpoint_every,
+            )
 
     def on_fit_start(self) -> None:
+        if self.decay_from is not None and self.trainer.max_steps < 1:
+            raise ValueError(
+                "decay_from is a part of max_steps, which must be at least 1, got "
+                f"{self.trainer.max_steps}"
+            )
         if self.cuda_graph:
             check_run(self.trainer.strategy.root_device, self.trainer.precision)
             self._captured = None  # weights may lie elsewhere than in the last fit
+
+    def on_train_start(self) -> None:
+        if self.curriculum is not None and self.curriculum.finished:
+            self.trainer.should_stop = True
 
     def training_step(self, seed: int, batch_idx: int) -> Tensor:
         if self.cuda_graph:
             self._captured = self._captured or CapturedStep(self)
             meta_loss, loss = self._captured(seed)
         else:
-            loss = self.rollout(seed).loss
+            if self.curriculum is not None:
+                self.lesson = self.curriculum.lesson(self.seed, self.global_step)
+            loss = self.rollout(seed, self.lesson).loss
             meta_loss = self.meta_loss(loss)
         self._watch.see("meta-loss", meta_loss, self.global_step)
+        if self.curriculum is not None and self.curriculum.judges(self.lesson):
+            self._errors.append(loss[-1].mean().detach())
         if self._logs_now():
             error = loss[-1].mean().detach()
             self.log("train/error", error, batch_size=self.batch_size)
             self.log("train/meta_loss", meta_loss.detach(), batch_size=self.batch_size)
+            if self.curriculum is not None:
+                self.log("train/stage", float(self.curriculum.stage))
+                self.log("train/num_outputs", float(self.lesson.num_outputs))
+                self.log("train/num_experts", float(self.lesson.num_experts))
         return meta_loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        # The optimiser takes a step at the rate of its lesson; a checkpoint that is saved after
+        # it knows what the lesson led to.
+        decay = None
+        if self.decay_from is not None:
+            decay = cosine_decay(self.global_step / self.trainer.max_steps, self.decay_from)
+        set_learning_rate(optimizer, self.lesson.learning_rate, decay)
+        if self.curriculum is not None:
+            self.curriculum.learn(self._error_of_all_processes(), self.task.chance)
+            self.trainer.should_stop |= self.curriculum.finished
+
+    def _error_of_all_processes(self) -> float | None:
+        errors, self._errors = self._errors, []
+        if not errors:
+            return None
+        error = self.trainer.strategy.reduce(torch.stack(errors).mean(), reduce_op="mean")
+        return float(error)
 
     def configure_gradient_clipping(
         self,
@@ -204,6 +269,7 @@ class MetaLearner(LightningModule):
             "agent": to_config(self.agent),
             "task": to_config(self.task),
             "meta_loss": to_config(self.meta_loss),
+            "curriculum": None if self.curriculum is None else to_config(self.curriculum),
             "num_experts": self.num_experts,
             "num_outputs": self.num_outputs,
             "num_steps": self.num_steps,
@@ -218,6 +284,12 @@ class MetaLearner(LightningModule):
         self._watch.see("norm of the weights", norm, self.global_step)
         self._watch.read()
         checkpoint[CONFIG_KEY] = self.config()
+        if self.curriculum is not None:
+            checkpoint[CURRICULUM_KEY] = self.curriculum.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self.curriculum is not None and CURRICULUM_KEY in checkpoint:
+            self.curriculum.load_state_dict(checkpoint[CURRICULUM_KEY])
 
     def _logs_now(self) -> bool:
         # Loggers write what was logged last, at the end of every log_every_n_steps steps.

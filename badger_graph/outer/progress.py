@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, cast
 
 from lightning import LightningModule, Trainer
@@ -14,7 +15,7 @@ from badger_graph.outer.learner import MetaLearner
 
 
 class OuterLoopBar(ProgressBar):
-    """Outer steps done, steps per second, validation error and chance.
+    """Outer steps done, steps per second, validation error and chance, stage of a curriculum.
 
     A terminal gets a bar; a file or pipe gets one line for each validation.
     """
@@ -93,5 +94,15 @@ class OuterLoopBar(ProgressBar):
     def _status(self, trainer: Trainer, pl_module: LightningModule) -> str:
         started, first_step = self._started
         speed = (trainer.global_step - first_step) / max(time.monotonic() - started, 1e-9)
-        chance = cast(MetaLearner, pl_module).task.chance
-        return f"{speed:.1f} steps/s, error {self._error} (chance {chance:.3f})"
+        learner = cast(MetaLearner, pl_module)
+        status = f"{speed:.1f} steps/s, error {self._error} (chance {learner.task.chance:.3f})"
+        if (curriculum := learner.curriculum) is None:
+            return status
+        stage = min(curriculum.stage, curriculum.num_stages - 1)
+        num_outputs, num_experts = zip(*curriculum.sizes(stage), strict=True)
+        return f"{status}, stage {stage}: d={_span(num_outputs)}, N={_span(num_experts)}"
+
+
+def _span(sizes: Sequence[int]) -> str:
+    low, high = min(sizes), max(sizes)
+    return str(low) if low == high else f"{low}..{high}"

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from torch.utils.data import IterableDataset, get_worker_info
 
-TRAINING, VALIDATION = 0, 1
+TRAINING, VALIDATION, LESSONS, REDRAWN = range(4)
+"""The streams of a run: what its rollouts, validation and curriculum draw."""
 
 
 def task_seed(seed: int, stream: int, rank: int, index: int) -> int:

@@ -1,0 +1,140 @@
+"""A curriculum that is written down stage by stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from badger_graph.outer.curriculum.base import Curriculum, Lesson
+from badger_graph.outer.curriculum.ranges import (
+    Range,
+    check_experts,
+    check_range,
+    corners,
+    draw,
+    draw_experts,
+)
+from badger_graph.outer.stream import REDRAWN, task_seed
+
+
+@dataclass
+class Stage:
+    """One stage of a schedule. Ranges ``[low, high]`` are drawn from anew in every outer step.
+
+    What is redrawn every n outer steps is meanwhile the same for all agents of all batches. Where
+    nothing is said, the agent's own settings hold: ``agent.identifiers``, ``membrane.addresses``
+    and ``topology.redraw``. A membrane without addresses and a topology that leaves nothing to
+    chance have nothing to redraw.
+
+    Args:
+        num_outputs: outputs d.
+        num_experts: experts N.
+        spare_experts: instead of ``num_experts``: N = d + spare.
+        steps: over after so many outer steps.
+        until_error: over when the mean error at the last inner step is below this, over the
+            last 30 outer steps of the stage. A stage with both ends at whichever comes first.
+        learning_rate: that of the stages before, or the optimiser's, where nothing is said.
+        redraw_identifiers_every: identifiers of the experts.
+        redraw_addresses_every: addresses of the outputs.
+        redraw_graph_every: the graph of a topology that draws one.
+
+    Raises:
+        ValueError: for a number or range out of bounds, or when not exactly one of
+            ``num_experts`` and ``spare_experts`` is given.
+    """
+
+    num_outputs: Range
+    num_experts: Range | None = None
+    spare_experts: Range | None = None
+    steps: int | None = None
+    until_error: float | None = None
+    learning_rate: float | None = None
+    redraw_identifiers_every: int | None = None
+    redraw_addresses_every: int | None = None
+    redraw_graph_every: int | None = None
+
+    def __post_init__(self) -> None:
+        check_range("num_outputs", self.num_outputs)
+        check_experts(self.num_experts, self.spare_experts)
+        for name in ("steps", *(f"redraw_{what}_every" for what in REDRAWABLE)):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, or none, got {value}")
+        for name in ("until_error", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be positive, or none, got {value}")
+
+    @property
+    def ends(self) -> bool:
+        return self.steps is not None or self.until_error is not None
+
+
+REDRAWABLE = ("identifiers", "addresses", "graph")
+
+
+class Stages(Curriculum):
+    """Stage after stage, each as it says. Where the last one ends, so does training.
+
+    Source: Rosa et al. 2019, "Attentional Architecture": d=3, then d=6, then ranges of d and N.
+
+    Args:
+        stages: in their order.
+
+    Raises:
+        ValueError: when there is no stage, or one without an end before the last.
+    """
+
+    def __init__(self, stages: list[Stage]) -> None:
+        super().__init__(window=30)
+        if not stages:
+            raise ValueError(f"stages must be at least one, got {stages}")
+        for number, stage in enumerate(stages[:-1]):
+            if not stage.ends:
+                raise ValueError(
+                    "every stage but the last must end, by steps or until_error, "
+                    f"got stage {number} without an end: {stage}"
+                )
+        self.stages = stages
+
+    @property
+    def num_stages(self) -> int:
+        return len(self.stages)
+
+    def sizes(self, stage: int) -> list[tuple[int, int]]:
+        told = self.stages[stage]
+        return corners(told.num_outputs, told.num_experts, told.spare_experts)
+
+    def draw(self, random: Random, seed: int, step: int) -> Lesson:
+        stage = self._now
+        num_outputs = draw(random, stage.num_outputs)
+        seeds = [
+            None if every is None else task_seed(seed, REDRAWN, kind, step // every)
+            for kind, every in enumerate(
+                getattr(stage, f"redraw_{what}_every") for what in REDRAWABLE
+            )
+        ]
+        return Lesson(
+            num_outputs,
+            draw_experts(random, num_outputs, stage.num_experts, stage.spare_experts),
+            self._learning_rate,
+            *seeds,
+        )
+
+    def judges(self, lesson: Lesson) -> bool:
+        return self._now.until_error is not None
+
+    def passed(self, chance: float) -> bool:
+        stage, error = self._now, self.mean_error
+        late = stage.steps is not None and self.steps >= stage.steps
+        good = stage.until_error is not None and error is not None and error < stage.until_error
+        return late or good
+
+    @property
+    def _now(self) -> Stage:
+        return self.stages[min(self.stage, self.num_stages - 1)]
+
+    @property
+    def _learning_rate(self) -> float | None:
+        told = [stage.learning_rate for stage in self.stages[: self.stage + 1]]
+        return next((rate for rate in reversed(told) if rate is not None), None)
