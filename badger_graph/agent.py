@@ -265,8 +265,9 @@ def continued(graph: Batch, life: Life) -> Batch:
     after = copy.copy(graph)
     after.hidden, after.action = life.hidden, life.action
     if life.wiring is not graph.wiring:
-        after.wiring = life.wiring
-        after.edge_index, after.edge_weight = life.wiring.edges
+        # A copy: whoever edits the graph must not edit what a dynamic topology keeps.
+        after.wiring = life.wiring.copied()
+        after.edge_index, after.edge_weight = after.wiring.edges
     return after
 
 

@@ -70,6 +70,9 @@ NEEDS_ARGUMENTS = {"networkx", "file"}
 
 BUILDABLE = [name for name in TOPOLOGIES if name not in NEEDS_ARGUMENTS]
 
+FOR_ANY_SIZE = [name for name in BUILDABLE if name != "learned_graph"]
+"""Topologies that serve any number of experts."""
+
 CPU = torch.device("cpu")
 
 
@@ -601,8 +604,33 @@ def assert_weighted_mean_over_steps(meta_loss: MetaLoss, num_steps: int) -> None
 # --------------------------------------------------------------------------------- topologies
 
 
-def build(name: str) -> Topology:
-    """A topology by its name alone, with a fresh graph for every agent where it can."""
+def build(name: str, hidden_size: int = 6, num_experts: int = 12) -> Topology:
+    """A topology by its name alone, with a fresh graph for every agent where it can.
+
+    Args:
+        hidden_size: of the states, for those that look at them.
+        num_experts: for those that serve one number only.
+    """
     entry = TOPOLOGIES[name]
-    redraws = "redraw" in inspect.signature(entry).parameters
-    return entry(redraw="agent") if redraws else entry()
+    given = {"redraw": "agent", "hidden_size": hidden_size, "num_experts": num_experts}
+    known = inspect.signature(entry).parameters
+    return entry(**{argument: value for argument, value in given.items() if argument in known})
+
+
+def assert_topology_permutation_equivariant(
+    topology: Topology, batch_size: int, num_experts: int, hidden_size: int, seed: int = 0
+) -> None:
+    """Renumbering the experts of each agent renumbers the edges, and changes nothing else.
+
+    Call it in :func:`double_precision`.
+    """
+    hidden = uniform(seed, batch_size, num_experts, hidden_size)
+    order = torch.randperm(num_experts, generator=seeded(seed))  # of the moved, who it was
+    before, after = topology(hidden), topology(hidden[:, order])
+    was = (torch.arange(batch_size)[:, None] * num_experts + order).flatten()
+
+    def table(index: Tensor, weight: Tensor) -> Tensor:
+        nodes = batch_size * num_experts
+        return weight.new_zeros(nodes, nodes).index_put(tuple(index), weight)
+
+    torch.testing.assert_close(table(was[after.index], after.weight), table(*before))

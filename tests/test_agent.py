@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
     BUILDABLE,
+    FOR_ANY_SIZE,
     assert_agents_independent,
     assert_any_number_of_experts,
     assert_deterministic_by_seed,
@@ -106,7 +107,7 @@ def test_agents_with_a_dynamic_topology_are_independent() -> None:
         assert_agents_independent(make(Nearest()), 7, 3)
 
 
-@every_topology
+@pytest.mark.parametrize("name", FOR_ANY_SIZE)
 def test_any_number_of_experts_and_outputs(name: str) -> None:
     sizes = [(9, 1), (9, 9), (12, 4), (30, 2), (70, 5)]
     assert_any_number_of_experts(make(build(name), identifiers="random"), sizes)

@@ -266,7 +266,7 @@ def test_other_policies_are_dense_when_small_and_sparse_when_large(
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_what_the_operators_cannot_compute_is_not_fused(dtype: torch.dtype) -> None:
     edges = Edges(some_edges(1, 4, 9).index, torch.ones(9, dtype=dtype))
-    assert choose(edges, 4, GRUPolicy()) == "dense"
+    assert choose(edges, 1, 4, GRUPolicy()) == "dense"
     with pytest.raises(ValueError, match=r"'fused' needs float32 or float64, got torch\..*float16"):
         prepare(edges, 1, 4, "fused", GRUPolicy())
 
@@ -359,6 +359,6 @@ def test_a_library_that_cannot_be_made(
 
 def test_fused_says_what_it_would_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "load", lambda: "a C++ compiler, found none")
-    assert choose(some_edges(1, 4, 9), 4, GRUPolicy()) == "dense"
+    assert choose(some_edges(1, 4, 9), 1, 4, GRUPolicy()) == "dense"
     with pytest.raises(ValueError, match=r"executor 'fused' needs a C\+\+ compiler, found none"):
         prepare(some_edges(1, 4, 9), 1, 4, "fused", GRUPolicy())

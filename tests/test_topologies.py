@@ -21,6 +21,7 @@ from jsonargparse import ArgumentParser
 import topologies
 from topologies import (
     TOPOLOGIES,
+    AttentionTopology,
     CompleteTopology,
     Edges,
     ErdosRenyiTopology,
@@ -28,10 +29,12 @@ from topologies import (
     GridTopology,
     IsolatedTopology,
     LayeredTopology,
+    LearnedGraphTopology,
     NetworkXTopology,
     RandomTopology,
     RingTopology,
     StarTopology,
+    TopKTopology,
     Topology,
     from_networkx,
     is_strongly_connected,
@@ -73,13 +76,15 @@ def built_again(topology: Topology) -> Topology:
     saved = json.loads(json.dumps({"class_path": class_path, "init_args": init_args}))
     module, _, name = saved["class_path"].rpartition(".")
     built: Topology = getattr(importlib.import_module(module), name)(**saved["init_args"])
-    return built
+    built.load_state_dict(topology.state_dict())
+    return built.train(topology.training)
 
 
 def assert_edges_well_formed(
     topology: Topology, batch_size: int, num_experts: int, device: torch.device = CPU
 ) -> None:
     """Numbers of nodes, ordered by target, each edge once, with finite weights on the device."""
+    topology = topology.to(device)
     index, weight = topology(states(batch_size, num_experts, device), seeded(0, device))
     assert index.dtype == torch.int64
     assert index.device.type == weight.device.type == device.type
@@ -128,7 +133,7 @@ def assert_redrawn_as_said(topology: GraphTopology, batch_size: int, num_experts
         assert len(agents) == (batch_size if topology.redraw == "agent" else 1)
 
 
-def assert_needs_an_expert(topology: GraphTopology) -> None:
+def assert_needs_an_expert(topology: Topology) -> None:
     """No experts is an error, not an empty graph."""
     with pytest.raises(ValueError, match="at least one expert, got 0"):
         topology(states(2, 0))
@@ -159,26 +164,34 @@ EXAMPLES: dict[str, Callable[[int], GraphTopology]] = {
     ),
     "given": lambda n: from_networkx(nx.path_graph(n)),
 }
+LEARNED: dict[str, Callable[[int], Topology]] = {
+    "attention": lambda n: AttentionTopology(hidden_size=3),
+    "top_k": lambda n: TopKTopology(k=3, hidden_size=3),
+    "learned_graph": lambda n: LearnedGraphTopology(n),
+    "learned_graph, frozen": lambda n: LearnedGraphTopology(n).eval(),
+}
+ALL: dict[str, Callable[[int], Topology]] = {**EXAMPLES, **LEARNED}
 RANDOM = [name for name in EXAMPLES if name.startswith(("random", "erdos_renyi", "networkx"))]
 SIZES = [(1, 4), (1, 12), (5, 9)]
 
-every_topology = pytest.mark.parametrize("name", EXAMPLES)
+every_topology = pytest.mark.parametrize("name", ALL)
+every_graph_topology = pytest.mark.parametrize("name", EXAMPLES)
 every_size = pytest.mark.parametrize(("batch_size", "num_experts"), SIZES)
 
 
 @every_topology
 @every_size
 def test_edges_are_well_formed(name: str, batch_size: int, num_experts: int) -> None:
-    assert_edges_well_formed(EXAMPLES[name](num_experts), batch_size, num_experts)
+    assert_edges_well_formed(ALL[name](num_experts), batch_size, num_experts)
 
 
 @every_topology
 @every_size
 def test_no_edge_joins_two_agents(name: str, batch_size: int, num_experts: int) -> None:
-    assert_no_edge_between_agents(EXAMPLES[name](num_experts), batch_size, num_experts)
+    assert_no_edge_between_agents(ALL[name](num_experts), batch_size, num_experts)
 
 
-@every_topology
+@every_graph_topology
 @every_size
 def test_nobody_hears_itself(name: str, batch_size: int, num_experts: int) -> None:
     assert_no_self_loops(EXAMPLES[name](num_experts), batch_size, num_experts)
@@ -187,7 +200,7 @@ def test_nobody_hears_itself(name: str, batch_size: int, num_experts: int) -> No
 @every_topology
 @every_size
 def test_the_seed_decides(name: str, batch_size: int, num_experts: int) -> None:
-    assert_deterministic_by_seed(EXAMPLES[name](num_experts), batch_size, num_experts)
+    assert_deterministic_by_seed(ALL[name](num_experts), batch_size, num_experts)
 
 
 @pytest.mark.parametrize("name", RANDOM)
@@ -195,12 +208,12 @@ def test_graphs_are_redrawn_as_said(name: str) -> None:
     assert_redrawn_as_said(EXAMPLES[name](20), batch_size=4, num_experts=20)
 
 
-@every_topology
+@pytest.mark.parametrize("name", [*EXAMPLES, "attention", "top_k"])
 def test_no_experts_is_an_error(name: str) -> None:
-    assert_needs_an_expert(EXAMPLES[name](4))
+    assert_needs_an_expert(ALL[name](4))
 
 
-@every_topology
+@every_graph_topology
 def test_graph_and_summary_are_those_of_the_edges(name: str) -> None:
     topology = EXAMPLES[name](9)
     graph, summary = topology.graph(9), topology.summary(9)
@@ -214,7 +227,7 @@ def test_graph_and_summary_are_those_of_the_edges(name: str) -> None:
 
 @every_topology
 def test_repr_shows_the_arguments(name: str) -> None:
-    topology = EXAMPLES[name](4)
+    topology = ALL[name](4)
     for argument in inspect.signature(type(topology)).parameters:
         assert f"{argument}=" in repr(topology)
 
@@ -223,9 +236,9 @@ def test_repr_shows_the_arguments(name: str) -> None:
 @pytest.mark.cuda
 @every_topology
 def test_edges_on_a_gpu(name: str) -> None:
-    topology, cuda = EXAMPLES[name](9), torch.device("cuda")
+    topology, cuda = ALL[name](9), torch.device("cuda")
     assert_edges_well_formed(topology, batch_size=5, num_experts=9, device=cuda)
-    if topology.redraw == "once":  # every device finds the same graph
+    if isinstance(topology, GraphTopology) and topology.redraw == "once":  # every device finds the same graph
         on_cpu, on_gpu = topology(states(2, 9)), topology(states(2, 9, cuda))
         assert torch.equal(on_cpu.index, on_gpu.index.cpu())
 
@@ -262,6 +275,9 @@ def test_everything_named_is_public() -> None:
         ("star", {}),
         ("complete", {}),
         ("isolated", {}),
+        ("attention", {"hidden_size": 5, "key_size": 3, "beta": 2.5}),
+        ("top_k", {"k": 2, "beta": 0.5}),
+        ("learned_graph", {"num_experts": 7, "temperature": 0.5}),
         ("networkx", {"generator": "watts_strogatz_graph", "kwargs": {"k": 4, "p": 0.1}}),
         ("file", {"path": "ring.edgelist"}),
     ],

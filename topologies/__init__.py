@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from topologies.attention import AttentionTopology, TopKTopology
 from topologies.base import FixedTopology, GraphTopology, Redraw, Topology
 from topologies.edges import Edges
 from topologies.file import graph_file
@@ -16,12 +17,14 @@ from topologies.hardwired import (
     RingTopology,
     StarTopology,
 )
+from topologies.learned import LearnedGraphTopology
 from topologies.networkx import NetworkXTopology
 from topologies.random import ErdosRenyiTopology, RandomTopology
 from topologies.spectrum import GraphSummary, is_strongly_connected, laplacian, summarise
 
 __all__ = [
     "TOPOLOGIES",
+    "AttentionTopology",
     "CompleteTopology",
     "Edges",
     "ErdosRenyiTopology",
@@ -32,11 +35,13 @@ __all__ = [
     "GridTopology",
     "IsolatedTopology",
     "LayeredTopology",
+    "LearnedGraphTopology",
     "NetworkXTopology",
     "RandomTopology",
     "Redraw",
     "RingTopology",
     "StarTopology",
+    "TopKTopology",
     "Topology",
     "from_networkx",
     "graph_file",
@@ -54,6 +59,9 @@ TOPOLOGIES: dict[str, Callable[..., Topology]] = {
     "star": StarTopology,
     "complete": CompleteTopology,
     "isolated": IsolatedTopology,
+    "attention": AttentionTopology,
+    "top_k": TopKTopology,
+    "learned_graph": LearnedGraphTopology,
     "networkx": NetworkXTopology,
     "file": graph_file,
 }

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from badger_graph.executors.base import once_for_an_index
 from badger_graph.typing import Edges
 
 
@@ -31,6 +32,24 @@ class Adjacency(NamedTuple):
     hearer_coefficient: Float[Tensor, " E"]
 
 
+class Order(NamedTuple):
+    """What of an :class:`Adjacency` depends on the ends of the edges alone.
+
+    Shapes:
+        - **by_target**, **by_source:** ``[E]``, where each edge of the one list is in the one
+          before; ``by_target`` is none when they are listed so already
+        - **degree:** ``[E]``, of the target of each edge by target
+    """
+
+    by_target: Int[Tensor, " E"] | None
+    by_source: Int[Tensor, " E"]
+    degree: Int[Tensor, " E"]
+    source: Int[Tensor, " E"]
+    start: Int[Tensor, " V+1"]
+    hearer: Int[Tensor, " E"]
+    hearer_start: Int[Tensor, " V+1"]
+
+
 def adjacency(edges: Edges, nodes: int) -> Adjacency:
     """Sort the edges by target and by source; gradients reach the weights.
 
@@ -39,25 +58,46 @@ def adjacency(edges: Edges, nodes: int) -> Adjacency:
     Raises:
         ValueError: when there are more edges than 32 bits can number, or one ends at no node.
     """
-    source, target = edges.index
-    if edges.index.size(1) >= 2**31:
-        raise ValueError(f"there must be fewer than 2^31 edges, got {edges.index.size(1)}")
-    if edges.index.device.type == "cpu" and edges.index.numel():  # elsewhere a synchronisation
-        least, most = (int(end) for end in edges.index.aminmax())
+    order = _order(edges.index, nodes)
+    weight = edges.weight
+    if order.by_target is not None:
+        weight = weight.index_select(0, order.by_target)
+    coefficient = weight / order.degree
+    return Adjacency(
+        source=order.source,
+        start=order.start,
+        coefficient=coefficient,
+        hearer=order.hearer,
+        hearer_start=order.hearer_start,
+        hearer_coefficient=coefficient.index_select(0, order.by_source),
+    )
+
+
+@once_for_an_index
+def _order(index: Int[Tensor, "2 E"], nodes: int) -> Order:
+    if index.size(1) >= 2**31:
+        raise ValueError(f"there must be fewer than 2^31 edges, got {index.size(1)}")
+    source, target = index
+    in_order = False
+    if index.device.type == "cpu" and index.numel():  # elsewhere a synchronisation
+        least, most = (int(end) for end in index.aminmax())
         if least < 0 or most >= nodes:
             wrong = least if least < 0 else most
             raise ValueError(f"edges must join nodes 0 to {nodes - 1}, got node {wrong}")
-    by_target = target.argsort(stable=True)
+        in_order = bool((target[1:] >= target[:-1]).all())
+    by_target = None if in_order else target.argsort(stable=True)
+    if by_target is not None:
+        source, target = source[by_target], target[by_target]
+    by_source = source.argsort(stable=True)
     degree = target.bincount(minlength=nodes)
-    coefficient = edges.weight[by_target] / degree.clamp(min=1)[target[by_target]]
-    by_source = source[by_target].argsort(stable=True)
-    return Adjacency(
-        source=source[by_target].int(),
+    return Order(
+        by_target=None if by_target is None else by_target.int(),
+        by_source=by_source.int(),
+        degree=degree[target].int(),
+        source=source.int(),
         start=_starts(degree),
-        coefficient=coefficient,
-        hearer=target[by_target][by_source].int(),
+        hearer=target[by_source].int(),
         hearer_start=_starts(source.bincount(minlength=nodes)),
-        hearer_coefficient=coefficient[by_source],
     )
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import copy
+import functools
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from badger_graph.typing import Edges
+
+Kept = TypeVar("Kept")
 
 
 class Wiring(ABC):
@@ -81,3 +86,24 @@ def versions(edges: Edges) -> tuple[int, int]:
     """How often the two tensors were changed in place."""
     # Tensors made in inference mode do not count it.
     return tuple(0 if tensor.is_inference() else tensor._version for tensor in edges)  # type: ignore[return-value]
+
+
+def once_for_an_index(make: Callable[..., Kept]) -> Callable[..., Kept]:
+    """Keep what a function makes of ``(index, *sizes)`` as long as that index lives unchanged.
+
+    A topology whose weights depend on states gives the same index in every step; so only what
+    depends on the weights is prepared again.
+    """
+    kept: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+
+    @functools.wraps(make)
+    def known(index: Tensor, *sizes: int) -> Kept:
+        if index.is_inference():  # nobody could tell whether it changed
+            return make(index, *sizes)
+        key = (index._version, *sizes)
+        found: tuple[tuple[int, ...], Kept] | None = kept.get(index)
+        if found is None or found[0] != key:
+            found = kept[index] = (key, make(index, *sizes))
+        return found[1]
+
+    return known

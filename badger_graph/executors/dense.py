@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from badger_graph.executors.base import TorchWiring
+from badger_graph.executors.base import TorchWiring, once_for_an_index
 from badger_graph.typing import Edges
 
 
@@ -26,11 +27,21 @@ class DenseWiring(TorchWiring):
 
 def mean_blocks(edges: Edges, batch_size: int, num_experts: int) -> Float[Tensor, "B N N"]:
     """The mean over in-neighbours: ``blocks[b, i, j] = w_ji / |in(i)|``; gradients reach w."""
-    source, target = edges.index
     nodes = batch_size * num_experts
+    cell, degree = _cells(edges.index, nodes, num_experts)
+    blocks = edges.weight
+    if cell is not None:
+        blocks = blocks.new_zeros(nodes * num_experts).index_add(0, cell, blocks)
+    return (blocks.view(nodes, num_experts) / degree).view(batch_size, num_experts, num_experts)
+
+
+@once_for_an_index
+def _cells(
+    index: Int[Tensor, "2 E"], nodes: int, num_experts: int
+) -> tuple[Int[Tensor, " E"] | None, Int[Tensor, "V 1"]]:
+    """Where in the blocks each edge belongs, or none if each is in its place; the degrees."""
+    source, target = index
     cell = target * num_experts + source % num_experts
-    weight = edges.weight
-    blocks = weight.new_zeros(nodes * num_experts).index_add(0, cell, weight)
-    degree = target.bincount(minlength=nodes).clamp(min=1)
-    blocks = blocks.view(nodes, num_experts) / degree[:, None]
-    return blocks.view(batch_size, num_experts, num_experts)
+    degree = target.bincount(minlength=nodes).clamp(min=1)[:, None]
+    all_in_place = torch.arange(nodes * num_experts, device=index.device)
+    return None if cell.equal(all_in_place) else cell, degree

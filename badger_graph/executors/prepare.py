@@ -40,20 +40,26 @@ def prepare(
         executor: ``"reference"``: PyG's gather and scatter; ``"dense"``: batched products;
             ``"sparse"``: sums over sorted neighbours; ``"fused"``: the whole round in one native
             operator, for the built-in policy; ``"auto"``: the fastest that serves ``policy``
-            here: fused, else dense for agents of up to 64 experts, else sparse.
+            here: fused, else dense for agents of up to 64 experts, else sparse; with more than 64
+            experts, of whom most hear most, dense.
         policy: who is going to communicate.
 
     Raises:
         ValueError: when the executor cannot serve, and why.
     """
     if executor == "auto":
-        executor = choose(edges, num_experts, policy)
+        executor = choose(edges, batch_size, num_experts, policy)
     _log.info("executor %s for %d agents of %d experts", executor, batch_size, num_experts)
     return EXECUTORS[executor](edges, batch_size, num_experts)
 
 
-def choose(edges: Edges, num_experts: int, policy: nn.Module | None) -> Executor:
+def choose(
+    edges: Edges, batch_size: int, num_experts: int, policy: nn.Module | None
+) -> Executor:
     """The fastest executor for these edges and this policy on their device."""
-    if policy is not None and fused.obstacle(policy, edges.weight) is None:
+    few = num_experts <= DENSE_UP_TO
+    most_pairs = 2 * edges.index.size(1) >= batch_size * num_experts**2
+    fusible = policy is not None and fused.obstacle(policy, edges.weight) is None
+    if fusible and (few or not most_pairs):
         return "fused"
-    return "dense" if num_experts <= DENSE_UP_TO else "sparse"
+    return "dense" if few or most_pairs else "sparse"

@@ -1,0 +1,171 @@
+"""Dynamic topologies: the experts' states decide who hears whom, anew in every inner step."""
+
+from __future__ import annotations
+
+import functools
+import math
+from abc import ABC
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from topologies.base import Topology
+from topologies.edges import Edges
+
+CHUNK = 2**20
+"""Scores that the search for the highest holds at once."""
+
+
+class ScoredTopology(Topology, ABC):
+    r"""A dynamic topology that scores how well every sender suits every receiver.
+
+    .. math::
+        s_{ij} = \frac{\beta}{\sqrt K}\, q_i \cdot k_j, \qquad q_i = W_q h_i + b, \quad k_j = W_k h_j
+
+    A key has no bias: it would shift all scores of a receiver alike.
+
+    Args:
+        hidden_size: size H of an expert's state, that of the policy.
+        key_size: size K of queries and keys.
+        beta: inverse temperature; 0 hears all alike, more comes closer to the best match alone.
+
+    Raises:
+        ValueError: when a size is below 1 or beta is not finite.
+    """
+
+    dynamic: ClassVar[bool] = True
+
+    def __init__(self, hidden_size: int = 32, key_size: int = 16, beta: float = 1.0) -> None:
+        super().__init__()
+        for name, size in (("hidden_size", hidden_size), ("key_size", key_size)):
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        if not math.isfinite(beta):
+            raise ValueError(f"beta must be finite, got {beta}")
+        self.hidden_size = hidden_size
+        self.key_size = key_size
+        self.beta = beta
+        self.query = nn.Linear(hidden_size, key_size)
+        self.key = nn.Linear(hidden_size, key_size, bias=False)
+
+    def _queries_and_keys(
+        self, hidden: Float[Tensor, "B N H"]
+    ) -> tuple[Float[Tensor, "B N K"], Float[Tensor, "B N K"]]:
+        """Queries, already scaled, and keys: a score is a product of the two."""
+        if hidden.size(-1) != self.hidden_size:
+            raise ValueError(
+                f"a {type(self).__name__} must be built for the size of the states, "
+                f"got hidden_size={self.hidden_size} and states of size {hidden.size(-1)}"
+            )
+        if not hidden.size(1):
+            raise ValueError("a topology needs at least one expert, got 0")
+        return self.query(hidden) * (self.beta / math.sqrt(self.key_size)), self.key(hidden)
+
+
+class AttentionTopology(ScoredTopology):
+    r"""Every expert hears all, itself too, each as much as its state asks for.
+
+    .. math::
+        w_{ji} = N\, \mathrm{softmax}_j\Big(\frac{\beta}{\sqrt K}\, q_i \cdot k_j\Big)
+
+    The factor N turns the mean over in-neighbours, which every executor takes, into the sum
+    weighted by the softmax.
+
+    Source: Vaswani et al. 2017; Rosa et al. 2019, "Attentional Architecture".
+
+    Args:
+        hidden_size: size H of an expert's state, that of the policy.
+        key_size: size K of queries and keys.
+        beta: inverse temperature; 0 hears all alike, more comes closer to the best match alone.
+
+    Raises:
+        ValueError: when a size is below 1 or beta is not finite; when states are of another size.
+    """
+
+    def forward(
+        self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None
+    ) -> Edges:
+        batch_size, num_experts, _ = hidden.shape
+        queries, keys = self._queries_and_keys(hidden)
+        share = (queries @ keys.mT).softmax(dim=-1)  # [B, receivers, senders]
+        index = all_pairs(batch_size, num_experts, hidden.device)
+        return Edges(index, (num_experts * share).flatten())
+
+
+class TopKTopology(ScoredTopology):
+    r"""Every expert hears the k experts, perhaps itself, that suit its state best.
+
+    .. math::
+        w_{ji} = k\, \mathrm{softmax}_{j \in \mathrm{top}_k(i)}
+            \Big(\frac{\beta}{\sqrt K}\, q_i \cdot k_j\Big)
+
+    There are :math:`kN` edges. Which they are is searched for in pieces and without gradients;
+    gradients flow through the scores of those that are kept, computed once more. Memory is linear
+    in N, time is not.
+
+    Among equal scores, as those of newborn experts, all in one state, the choice is any.
+
+    Args:
+        k: experts that each expert hears, at most N.
+        hidden_size: size H of an expert's state, that of the policy.
+        key_size: size K of queries and keys.
+        beta: inverse temperature; 0 hears those k all alike.
+
+    Raises:
+        ValueError: when k or a size is below 1 or beta is not finite; when there are fewer than
+            k experts or states are of another size.
+    """
+
+    def __init__(
+        self, k: int = 4, hidden_size: int = 32, key_size: int = 16, beta: float = 1.0
+    ) -> None:
+        super().__init__(hidden_size, key_size, beta)
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
+        self.k = k
+
+    def forward(
+        self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None
+    ) -> Edges:
+        batch_size, num_experts, _ = hidden.shape
+        queries, keys = self._queries_and_keys(hidden)
+        if self.k > num_experts:
+            raise ValueError(
+                "k must be at most the number of experts, each hears k of them, "
+                f"got k={self.k} and {num_experts} experts"
+            )
+        first = torch.arange(batch_size, device=hidden.device)[:, None, None] * num_experts
+        source = (highest(queries, keys, self.k) + first).flatten()
+        target = torch.arange(batch_size * num_experts, device=hidden.device)
+        kept = keys.flatten(0, 1).index_select(0, source).view(-1, self.k, self.key_size)
+        score = (kept * queries.flatten(0, 1)[:, None]).sum(dim=-1)  # [V, k]
+        index = torch.stack([source, target.repeat_interleave(self.k)])
+        return Edges(index, (self.k * score.softmax(dim=-1)).flatten())
+
+
+@torch.no_grad()
+def highest(
+    queries: Float[Tensor, "B N K"], keys: Float[Tensor, "B N K"], k: int
+) -> Int[Tensor, "B N k"]:
+    """The k senders of highest score for every receiver, some receivers at a time."""
+    batch_size, num_experts, _ = keys.shape
+    rows = max(1, CHUNK // (batch_size * num_experts))
+    found = [
+        (some @ keys.mT).topk(k, dim=-1, sorted=False).indices
+        for some in queries.split(rows, dim=1)
+    ]
+    return torch.cat(found, dim=1)
+
+
+@functools.lru_cache(maxsize=4)
+def all_pairs(batch_size: int, num_experts: int, device: torch.device) -> Int[Tensor, "2 E"]:
+    """All N x N edges of every agent, ordered by target.
+
+    The same tensor for the same sizes, so that what depends on the edges alone is prepared once.
+    """
+    with torch.inference_mode(False):  # or training could not use it later
+        node = torch.arange(batch_size * num_experts, device=device)
+        source = node.view(batch_size, 1, num_experts).expand(-1, num_experts, -1)
+        return torch.stack([source.flatten(), node.repeat_interleave(num_experts)])
