@@ -1,6 +1,13 @@
 """Badger: agents made of many experts that share one policy."""
 
 from badger_graph.agent import BadgerAgent, split
+from badger_graph.growth import (
+    add_experts,
+    change_outputs,
+    clone_experts,
+    remove_experts,
+    rewire,
+)
 from badger_graph.membranes import HardwiredMembrane, Membrane
 from badger_graph.outer.checkpoint import load_agent, load_learner
 from badger_graph.outer.curriculum import Curriculum, OneMoreOutput, Stage, Stages
@@ -38,9 +45,14 @@ __all__ = [
     "Stages",
     "Task",
     "TaskFamily",
+    "add_experts",
+    "change_outputs",
+    "clone_experts",
     "live",
     "load_agent",
     "load_learner",
+    "remove_experts",
+    "rewire",
     "split",
     "unroll",
 ]

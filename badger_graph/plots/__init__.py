@@ -3,6 +3,7 @@
 from badger_graph.plots.animation import animate
 from badger_graph.plots.communication import communication
 from badger_graph.plots.error_after_queries import error_after_queries
+from badger_graph.plots.growth import growth
 from badger_graph.plots.learning_curve import learning_curve
 from badger_graph.plots.rollouts import rollouts
 from badger_graph.plots.saved import read_history, save_all
@@ -12,6 +13,7 @@ __all__ = [
     "animate",
     "communication",
     "error_after_queries",
+    "growth",
     "learning_curve",
     "read_history",
     "rollouts",

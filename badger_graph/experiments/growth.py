@@ -1,0 +1,312 @@
+"""Growing a living agent: train, freeze, adapt, change the experts, go on."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from badger_graph.agent import BadgerAgent
+from badger_graph.growth import (
+    CloneIdentifiers,
+    add_experts,
+    change_outputs,
+    clone_experts,
+    remove_experts,
+    rewire,
+)
+from badger_graph.membranes import Membrane
+from badger_graph.rollout import unroll
+from badger_graph.tasks import GuessingGame, Task
+from badger_graph.tasks.base import State
+from badger_graph.typing import Observation
+from topologies import RandomTopology
+
+Change = Callable[[BadgerAgent, Batch, torch.Generator], Batch]
+"""What happens to living agents, all at once."""
+
+UNCHANGED = "unchanged"
+"""The control."""
+
+MARGIN = 0.1
+"""An error is back at its former level when it is above it by at most this share of it."""
+
+
+class Situation(NamedTuple):
+    """So many experts with so many outputs guess so many numbers, until something changes."""
+
+    name: str
+    num_experts: int
+    num_outputs: int
+    numbers: int
+    before: int
+    changes: dict[str, Change]
+
+
+class PartlyReached(Task):
+    """A task of more numbers than the agent has outputs: it moves the first, the rest stay zero.
+
+    Feedback and error are those of the whole task.
+
+    Args:
+        whole: the task.
+        num_outputs: outputs of the agent.
+    """
+
+    def __init__(self, whole: Task, num_outputs: int) -> None:
+        super().__init__(whole.target[:, :num_outputs])
+        self.whole = whole
+
+    def reset(self) -> tuple[State, Observation]:
+        state, observation = self.whole.reset()
+        return state, self._reached(observation)
+
+    def step(
+        self, state: State, action: Float[Tensor, "B d"]
+    ) -> tuple[State, Observation, Float[Tensor, " B"]]:
+        rest = self.whole.num_outputs - self.num_outputs
+        state, observation, error = self.whole.step(state, F.pad(action, (0, rest)))
+        return state, self._reached(observation), error
+
+    def _reached(self, observation: Observation) -> Observation:
+        return observation._replace(
+            output_feedback=observation.output_feedback[:, : self.num_outputs]
+        )
+
+
+def situations(membrane: Membrane) -> list[Situation]:
+    """A solved task, and one too large for the experts there are, changed early and late.
+
+    Where every output needs an expert (the hardwired membrane), too large is a task of more
+    numbers than the agent can have outputs: outputs grow with the experts. Elsewhere two experts
+    have to do with all outputs.
+    """
+    solved: dict[str, Change] = {
+        UNCHANGED: _unchanged,
+        "6 clones": _cloned(6, "same"),
+        "6 clones, fresh identifiers": _cloned(6, "fresh"),
+        "6 newborn experts": _newborn(6),
+        "20 newborn experts": _newborn(20),
+        "3 experts removed": _removed(3),
+        "rewired: 4 random in-links": _rewired,
+    }
+    if _tied(membrane):
+        sizes = (10, 4, 12)
+        large: dict[str, Change] = {
+            UNCHANGED: _unchanged,
+            "10 outputs, no more experts": _with_outputs(10, _unchanged),
+            "12 outputs, 8 clones, fresh identifiers": _with_outputs(12, _cloned(8, "fresh")),
+            "12 outputs, 8 newborn experts": _with_outputs(12, _newborn(8)),
+            "all experts newborn": _born_again(18, 12),
+        }
+    else:
+        sizes = (2, 6, 6)
+        large = {
+            UNCHANGED: _unchanged,
+            "14 clones, fresh identifiers": _cloned(14, "fresh"),
+            "14 newborn experts": _newborn(14),
+            "all experts newborn": _born_again(16, 6),
+        }
+    return [
+        Situation("a solved task", 10, 4, 4, 20, solved),
+        Situation("a task too large, after 5 steps", *sizes, 5, large),
+        Situation("a task too large, after 20 steps", *sizes, 20, large),
+    ]
+
+
+@torch.no_grad()
+def growth(
+    agents: Sequence[BadgerAgent], num_tasks: int = 512, after: int = 30, seed: int = 1
+) -> dict[str, Any]:
+    """The paper's five steps: agents are trained; frozen; adapt to tasks in their inner loop; are
+    changed in the midst of it; and go on.
+
+    Every change happens to the same lives; in the control nothing changes.
+
+    Source: Rosa et al. 2019, "Scalability and Growing".
+
+    Args:
+        agents: trained ones with the same membrane, one a seed of training.
+        num_tasks: lives of each.
+        after: inner steps after the change.
+        seed: seed of tasks and draws.
+
+    Returns:
+        Plain data: for every situation and change the mean error over tasks of each agent at each
+        step, ``[agents][steps]``, and its standard error.
+
+    Raises:
+        ValueError: when there is no agent, or a number is too small.
+    """
+    if not agents:
+        raise ValueError("growing needs at least one trained agent, got none")
+    for name, size, least in (("num_tasks", num_tasks, 2), ("after", after, 1)):
+        if size < least:
+            raise ValueError(f"{name} must be at least {least}, got {size}")
+    rows = []
+    for situation in situations(agents[0].membrane):
+        lives = [_lives(agent, situation, num_tasks, after, seed) for agent in agents]
+        sizes = {name: getattr(situation, name) for name in situation._fields[:-1]}
+        changes = {
+            name: {
+                **dict(zip(("num_experts", "num_outputs"), lives[0][name][1:], strict=True)),
+                "error": [of[name].loss.mean(dim=1).tolist() for of in lives],
+                "standard_error": [
+                    (of[name].loss.std(dim=1) / math.sqrt(num_tasks)).tolist() for of in lives
+                ],
+            }
+            for name in situation.changes
+        }
+        rows.append({**sizes, "changes": changes})
+    return {"num_tasks": num_tasks, "after": after, "seed": seed, "situations": rows}
+
+
+def steps_until_back(error: Sequence[float], unchanged: Sequence[float], before: int) -> int | None:
+    """How many steps after the change the error is back at its former level, for good.
+
+    The former level is the error of the last step before the change, or that of unchanged agents
+    at the same step where it has risen meanwhile; back is an error at most :data:`MARGIN` above
+    it, from then to the end. None: it is not back; 0: it never left.
+
+    Args:
+        error: after every step, those before the change included.
+        unchanged: likewise, of the control.
+        before: steps before the change.
+    """
+    levels = [max(error[before - 1], control) for control in unchanged[before:]]
+    away = [
+        step
+        for step, (value, level) in enumerate(zip(error[before:], levels, strict=True), start=1)
+        if not value <= (1 + MARGIN) * level
+    ]
+    if not away:
+        return 0
+    return None if away[-1] == len(levels) else away[-1] + 1
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """One row a change; ± as :func:`mean_and_bar`."""
+    lines = [
+        "| situation | what changes | experts | outputs | MSE just before | worst step after "
+        "| steps until back | MSE at the end |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for situation in result["situations"]:
+        before, unchanged = situation["before"], situation["changes"][UNCHANGED]
+        for name, change in situation["changes"].items():
+            mean, bar = mean_and_bar(change)
+            worst = max(range(before, len(mean)), key=mean.__getitem__)
+            shown = (f"{mean[step]:.4f} ± {bar[step]:.4f}" for step in (before - 1, worst, -1))
+            just_before, at_worst, at_end = shown
+            pairs = zip(change["error"], unchanged["error"], strict=True)
+            back = [steps_until_back(error, control, before) for error, control in pairs]
+            lines.append(
+                f"| {situation['name']} | {name} | {change['num_experts']} "
+                f"| {change['num_outputs']} of {situation['numbers']} | {just_before} "
+                f"| {at_worst} | {_steps(back)} | {at_end} |"
+            )
+    return "\n".join(lines)
+
+
+def mean_and_bar(change: dict[str, Any]) -> tuple[list[float], list[float]]:
+    """The mean error at every step, and its standard error over agents; of a single one, tasks."""
+    errors = list(zip(*change["error"], strict=True))
+    mean = [statistics.mean(step) for step in errors]
+    if len(change["error"]) == 1:
+        return mean, change["standard_error"][0]
+    return mean, [statistics.stdev(step) / math.sqrt(len(step)) for step in errors]
+
+
+class _Lived(NamedTuple):
+    loss: Float[Tensor, "T B"]
+    num_experts: int
+    num_outputs: int
+
+
+def _lives(
+    agent: BadgerAgent, situation: Situation, num_tasks: int, after: int, seed: int
+) -> dict[str, _Lived]:
+    generator = torch.Generator(agent.device).manual_seed(seed)
+    task = GuessingGame().sample(num_tasks, situation.numbers, generator)
+    _, num_experts, num_outputs, *_ = situation
+    first = PartlyReached(task, num_outputs)
+    start = unroll(agent, first, num_experts, situation.before, generator)
+    lived = {}
+    for name, change in situation.changes.items():
+        drawn = torch.Generator(agent.device).manual_seed(seed + 1)
+        graph = change(agent, start.graph, drawn)
+        num_experts, num_outputs = len(graph.hidden) // num_tasks, graph.action.size(1)
+        then = PartlyReached(task, num_outputs)
+        onward = unroll(agent, then, num_experts, after, drawn, graph=graph)
+        lived[name] = _Lived(torch.cat([start.loss, onward.loss]), num_experts, num_outputs)
+    return lived
+
+
+def _tied(membrane: Membrane) -> bool:
+    """Whether every output needs an expert of its own."""
+    try:
+        membrane.check(num_experts=1, num_outputs=2)
+    except ValueError:
+        return True
+    return False
+
+
+def _unchanged(agent: BadgerAgent, graph: Batch, generator: torch.Generator) -> Batch:
+    return graph
+
+
+def _rewired(agent: BadgerAgent, graph: Batch, generator: torch.Generator) -> Batch:
+    return rewire(agent, graph, RandomTopology(k=4, redraw="agent"), generator)
+
+
+def _newborn(num: int) -> Change:
+    return lambda agent, graph, generator: add_experts(agent, graph, num, generator)
+
+
+def _cloned(num: int, identifiers: CloneIdentifiers) -> Change:
+    def change(agent: BadgerAgent, graph: Batch, generator: torch.Generator) -> Batch:
+        experts = [expert % _num_experts(graph) for expert in range(-num, 0)]
+        return clone_experts(agent, graph, experts, identifiers, generator)
+
+    return change
+
+
+def _removed(num: int) -> Change:
+    def change(agent: BadgerAgent, graph: Batch, generator: torch.Generator) -> Batch:
+        last = _num_experts(graph)
+        return remove_experts(agent, graph, range(last - num, last))
+
+    return change
+
+
+def _with_outputs(num_outputs: int, first: Change) -> Change:
+    def change(agent: BadgerAgent, graph: Batch, generator: torch.Generator) -> Batch:
+        return change_outputs(agent, first(agent, graph, generator), num_outputs, generator)
+
+    return change
+
+
+def _born_again(num_experts: int, num_outputs: int) -> Change:
+    return lambda agent, graph, generator: agent.reset(
+        graph.num_graphs, num_experts, num_outputs, generator
+    )
+
+
+def _num_experts(graph: Batch) -> int:
+    return len(graph.hidden) // graph.num_graphs
+
+
+def _steps(back: Sequence[int | None]) -> str:
+    known = [steps for steps in back if steps is not None]
+    if not known:
+        return "not back"
+    median = f"{statistics.median(known):g}"
+    span = f" ({min(known)}-{max(known)})" if len(known) > 1 else ""
+    return median + span + (f", {len(known)} of {len(back)}" if len(known) < len(back) else "")

@@ -1,0 +1,62 @@
+"""The error around the moment in which living agents are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from badger_graph.plots.style import (
+    INK,
+    MUTED,
+    drawable,
+    integer_ticks,
+    output_colours,
+    styled,
+)
+
+
+@styled
+def growth(result: Mapping[str, Any]) -> Figure:
+    """One panel a situation, one line a change; the band is one standard error.
+
+    Over agents, where there are more than one; of a single one over its tasks.
+
+    Args:
+        result: what :func:`badger_graph.experiments.growth.growth` returns.
+    """
+    situations = result["situations"]
+    figure = Figure(figsize=(6.4 * len(situations), 6.4), layout="constrained")
+    panels = figure.subplots(1, len(situations), squeeze=False)[0]
+    for axes, situation in zip(panels, situations, strict=True):
+        _draw(axes, situation)
+    panels[0].set_ylabel("error (MSE), mean over tasks")
+    return figure
+
+
+def _draw(axes: Axes, situation: Mapping[str, Any]) -> None:
+    before, changes = situation["before"], situation["changes"]
+    for colour, (name, change) in zip(
+        [INK, *output_colours(len(changes) - 1)], changes.items(), strict=True
+    ):
+        error = np.asarray(change["error"])  # [agents, steps]
+        mean = error.mean(axis=0)
+        bar = np.asarray(change["standard_error"][0])
+        if len(error) > 1:
+            bar = error.std(axis=0, ddof=1) / np.sqrt(len(error))
+        # Until the change all are the same lives: drawn once.
+        shown = slice(0 if colour == INK else before - 1, None)
+        step = np.arange(1, len(mean) + 1)[shown]
+        floor = float(mean.min()) / 3  # where a band would leave a logarithmic axis
+        low, high = (drawable(edge, floor)[shown] for edge in (mean - bar, mean + bar))
+        axes.fill_between(step, low, high, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(step, mean[shown], color=colour, label=name, zorder=4 if colour == INK else 3)
+    axes.axvline(before + 0.5, color=MUTED, linewidth=1, linestyle=":", gid="change", zorder=1)
+    axes.set(yscale="log", xlabel="inner step", xlim=(1, None))
+    integer_ticks(axes)
+    numbers, experts = situation["numbers"], situation["num_experts"]
+    axes.set_title(f"{situation['name']}\n{numbers} numbers, {experts} experts at first")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), fontsize=10)

@@ -1,0 +1,63 @@
+"""Grow living agents: python scripts/growth.py --checkpoints a.ckpt b.ckpt.
+
+The five steps of Rosa et al. 2019, "Scalability and Growing": agents are trained, which is done
+already, and frozen; live for some steps; get experts, clones or newborn ones, in the midst of it;
+and go on. Beside it, experts are removed and links are drawn anew. The errors go to a JSON, around
+the moment of change to a figure, and as Markdown to the screen and beside both. Give the
+checkpoints of one configuration, one a seed: intervals are over them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from jsonargparse import ArgumentParser
+
+from badger_graph import BadgerAgent, load_agent, plots
+from badger_graph.experiments.growth import growth, markdown
+
+
+def trained_agent(name: str) -> BadgerAgent:
+    """The frozen agent that a name on the command line means: a checkpoint."""
+    return load_agent(name)
+
+
+def grow(
+    checkpoints: list[str],
+    num_tasks: int = 512,
+    after: int = 30,
+    seed: int = 1,
+    out: str = "results/growth.json",
+) -> None:
+    """Change living agents and watch their errors.
+
+    Args:
+        checkpoints: trained agents, one a seed of training.
+        num_tasks: lives of each agent.
+        after: inner steps after the change.
+        seed: seed of the tasks.
+        out: where to write the JSON; figure and table go beside it.
+    """
+    torch.set_num_threads(1)
+    result = growth([trained_agent(name) for name in checkpoints], num_tasks, after, seed)
+    file = Path(out)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"checkpoints": checkpoints, **result}, indent=1))
+    plots.growth(result).savefig(file.with_suffix(".png"))
+    table = markdown(result)
+    file.with_suffix(".md").write_text(table + "\n")
+    print(table)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_function_arguments(grow, skip={"checkpoints"})
+    parser.add_argument("--checkpoints", nargs="+", required=True, help="trained agents")
+    grow(**parser.parse_args(arguments).as_dict())
+
+
+if __name__ == "__main__":
+    main()

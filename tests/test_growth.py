@@ -1,0 +1,535 @@
+"""Growing and shrinking: exact where nothing may change, as predicted where it must."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from properties import (
+    assert_agents_independent,
+    assert_gradients_reach_every_parameter,
+    assert_refused,
+    assert_split_lives_alone,
+    double_precision,
+    every_executor,
+    seeded,
+    some_observation,
+    tensors,
+    uniform,
+)
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from badger_graph import (
+    BadgerAgent,
+    Edges,
+    GRUPolicy,
+    GuessingGame,
+    HardwiredMembrane,
+    add_experts,
+    change_outputs,
+    clone_experts,
+    plots,
+    remove_experts,
+    rewire,
+    unroll,
+)
+from badger_graph.executors.prepare import Executor
+from badger_graph.experiments.growth import (
+    PartlyReached,
+    growth,
+    markdown,
+    situations,
+    steps_until_back,
+)
+from badger_graph.outer.learner import CONFIG_KEY, MetaLearner
+from topologies import (
+    CompleteTopology,
+    ErdosRenyiTopology,
+    GivenGraph,
+    IsolatedTopology,
+    RandomTopology,
+    Topology,
+)
+
+B, N, D = 3, 6, 2
+PARTS = ("hidden", "identifier", "address", "edge_index", "edge_weight", "action", "batch", "ptr")
+ALIKE = HardwiredMembrane(see_action=False, see_role=False)
+"""All experts perceive the same."""
+
+
+def make(
+    topology: Topology | None = None, membrane: HardwiredMembrane | None = None, **arguments: Any
+) -> BadgerAgent:
+    torch.manual_seed(0)
+    policy = GRUPolicy(identifier_size=3, hidden_size=5, message_size=4)
+    return BadgerAgent(
+        policy,
+        CompleteTopology() if topology is None else topology,
+        HardwiredMembrane() if membrane is None else membrane,
+        **{"identifiers": "random", **arguments},
+    )
+
+
+def some_task(num_outputs: int = D, seed: int = 0) -> Any:
+    return GuessingGame().sample(B, num_outputs, seeded(seed))
+
+
+def grown_up(agent: BadgerAgent, num_experts: int = N) -> Batch:
+    """Agents in mid-life."""
+    with torch.no_grad():
+        return unroll(agent, some_task(), num_experts, 3, seeded(1)).graph
+
+
+def step(agent: BadgerAgent, graph: Batch, seed: int = 5) -> tuple[Batch, Tensor]:
+    """One step, in which the agent is told one number."""
+    observation = some_observation(B, graph.action.size(1), seed)
+    observation.output_feedback.zero_()
+    return agent(graph, observation, seeded(seed))
+
+
+def of_agents(value: Tensor) -> Tensor:
+    return value.unflatten(0, (B, -1))
+
+
+def assert_same(one: Batch, other: Batch) -> None:
+    for name in PARTS:
+        assert torch.equal(getattr(one, name), getattr(other, name)), name
+
+
+def assert_near(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-12)
+
+
+CHANGES: dict[str, Callable[[BadgerAgent, Batch], Batch]] = {
+    "add": lambda agent, graph: add_experts(agent, graph, 3, seeded(2)),
+    "clone": lambda agent, graph: clone_experts(agent, graph, [1, 4, 4]),
+    "clone fresh": lambda agent, graph: clone_experts(agent, graph, [1, 4], "fresh", seeded(2)),
+    "clone perturbed": lambda agent, graph: clone_experts(
+        agent, graph, [5], "perturbed", seeded(2)
+    ),
+    "remove": lambda agent, graph: remove_experts(agent, graph, [0, 3]),
+    "rewire": lambda agent, graph: rewire(agent, graph, RandomTopology(2, "agent"), seeded(2)),
+    "outputs": lambda agent, graph: change_outputs(agent, graph, 4, seeded(2)),
+}
+
+every_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+
+
+# ---------------------------------------------------------------------------------- any change
+
+
+@every_change
+@every_executor
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_changed_agents_live_on_and_those_before_are_unchanged(
+    change: Callable[[BadgerAgent, Batch], Batch], executor: Executor, dtype: torch.dtype
+) -> None:
+    agent = make(RandomTopology(3, "agent"), executor=executor).to(dtype)
+    graph = grown_up(agent)
+    held = tensors(graph)
+    copies = {name: tensor.clone() for name, tensor in held.items()}
+    changed = change(agent, graph)
+    assert torch.equal(changed.hidden, change(agent, graph).hidden)
+    num_experts = len(changed.hidden) // B
+    task = some_task(changed.action.size(1))
+    after = unroll(agent, task, num_experts, 2, seeded(3), graph=changed)
+    assert after.loss.dtype == dtype
+    assert after.loss.isfinite().all()
+    reference = make(executor="reference").to(dtype)
+    expected = unroll(reference, task, num_experts, 2, seeded(3), graph=copy.copy(changed))
+    torch.testing.assert_close(after.loss, expected.loss, rtol=0, atol=1e-5)
+    for name, tensor in tensors(graph).items():
+        assert tensor is held[name], f"{name} was replaced"
+        assert torch.equal(tensor, copies[name]), f"{name} was overwritten"
+
+
+@every_change
+def test_nothing_leaks_between_agents(change: Callable[[BadgerAgent, Batch], Batch]) -> None:
+    with double_precision():
+        agent = make(RandomTopology(3, "agent"))
+        graph = change(agent, grown_up(agent))
+        assert (graph.edge_index // (len(graph.hidden) // B)).diff(dim=0).eq(0).all()
+        assert torch.equal(graph.batch.bincount(), graph.ptr.diff())
+        assert_split_lives_alone(agent, graph)
+        for b in range(B):  # who is changed alone is changed alike
+            changed = copy.copy(grown_up(agent))
+            nodes = slice(b * N, (b + 1) * N)
+            changed.hidden = changed.hidden.clone()
+            changed.hidden[nodes] += 1.0
+            others = [k for k in range(B) if k != b]
+            hidden = of_agents(change(agent, changed).hidden)
+            assert torch.equal(hidden[others], of_agents(graph.hidden)[others])
+            assert not torch.equal(hidden[b], of_agents(graph.hidden)[b])
+
+
+@every_change
+def test_gradients_flow_through(change: Callable[[BadgerAgent, Batch], Batch]) -> None:
+    """Back into the life before, and into every weight."""
+    agent = make()
+    before = unroll(agent, some_task(), N, 3, seeded(1)).graph
+    graph = change(agent, before)
+    task = some_task(graph.action.size(1))
+    loss = unroll(agent, task, len(graph.hidden) // B, 2, graph=graph).loss[-1].sum()
+    (gradient,) = torch.autograd.grad(loss, before.hidden, retain_graph=True)
+    assert of_agents(gradient)[:, 1].abs().sum(dim=1).all()
+    assert_gradients_reach_every_parameter(loss, agent.policy)
+
+
+@every_change
+def test_what_is_kept_for_training_is_fit_for_it(
+    change: Callable[[BadgerAgent, Batch], Batch],
+) -> None:
+    agent = make()
+    with torch.inference_mode():
+        graph = change(agent, agent.reset(B, N, D, seeded(0)))
+        unroll(agent, some_task(graph.action.size(1)), len(graph.hidden) // B, 2, graph=graph)
+    unroll(agent, some_task(), N, 2, seeded(0)).loss.sum().backward()
+
+
+def test_grown_agents_are_still_independent() -> None:
+    with double_precision():
+        assert_agents_independent(make(), N, D)
+
+
+# ----------------------------------------------------------------------------------------- add
+
+
+def test_add_then_remove_is_as_before() -> None:
+    """To the bit, and so is the life after it."""
+    agent = make(RandomTopology(3, "agent"))
+    graph = grown_up(agent)
+    back = remove_experts(agent, add_experts(agent, graph, 4, seeded(2)), range(N, N + 4))
+    assert_same(back, graph)
+    assert torch.equal(step(agent, back)[1], step(agent, graph)[1])
+    clones = clone_experts(agent, graph, [1, 1, 3])
+    assert_same(remove_experts(agent, clones, range(N, N + 3)), graph)
+
+
+def test_a_grown_newborn_is_born_large() -> None:
+    """Where nothing is drawn: the complete graph, fixed identifiers, states of zero."""
+    agent = make(identifiers="fixed")
+    grown = add_experts(agent, agent.reset(B, N, D), 3)
+    large = agent.reset(B, N + 3, D)
+    for name in ("hidden", "identifier", "action", "batch", "ptr"):
+        assert torch.equal(getattr(grown, name), getattr(large, name)), name
+    pairs = (set(zip(*graph.edge_index.tolist(), strict=True)) for graph in (grown, large))
+    assert next(pairs) == next(pairs)
+    assert torch.equal(step(agent, grown)[1], step(agent, large)[1])
+
+
+def test_newborn_links_are_those_of_the_topology() -> None:
+    agent = make(RandomTopology(3, "agent"))
+    graph = grown_up(agent)
+    grown = add_experts(agent, graph, 2, seeded(2))
+    large = N + 2
+    degree = of_agents(grown.edge_index[1].bincount(minlength=B * large))
+    assert degree[:, N:].eq(3).all()
+    assert degree[:, :N].ge(3).all()
+    old = (grown.edge_index % large < N).all(dim=0)
+    moved = graph.edge_index + graph.edge_index // N * 2
+    assert torch.equal(grown.edge_index[:, old], moved)
+    assert torch.equal(of_agents(grown.hidden)[:, :N], of_agents(graph.hidden))
+    assert not of_agents(grown.hidden)[:, N:].any()
+    other = add_experts(agent, graph, 2, seeded(2), IsolatedTopology())
+    assert torch.equal(other.edge_index, moved)
+
+
+def test_newborn_fixed_identifiers_are_those_that_nobody_has() -> None:
+    agent = make(identifiers="fixed")
+    graph = remove_experts(agent, agent.reset(B, N, D), [1])
+    grown = of_agents(add_experts(agent, graph, 2).identifier)
+    seven = of_agents(agent.reset(B, N + 1, D).identifier)
+    assert torch.equal(grown, seven[:, [0, 2, 3, 4, 5, 1, 6]])
+    fresh = of_agents(clone_experts(agent, graph, [0], "fresh").identifier)
+    assert torch.equal(fresh[:, -1], seven[:, 1])
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_identifiers_may_be_none_or_nothing(size: int) -> None:
+    policy = GRUPolicy(identifier_size=size, hidden_size=5, message_size=4)
+    agent = BadgerAgent(policy, CompleteTopology(), HardwiredMembrane(), identifiers="none")
+    grown = add_experts(agent, agent.reset(B, N, D), 2)
+    assert torch.equal(grown.identifier, torch.zeros(B * (N + 2), size))
+
+
+# --------------------------------------------------------------------------------------- clone
+
+
+@every_executor
+def test_cloning_every_expert_changes_nothing(executor: Executor) -> None:
+    """On any graph, weighted or not; where all perceive alike."""
+    with double_precision():
+        agent = make(ErdosRenyiTopology(0.4, "agent"), ALIKE, executor=executor)
+        graph = grown_up(agent)
+        graph.edge_weight = uniform(3, len(graph.edge_weight))
+        double = clone_experts(agent, graph, range(N))
+        assert len(double.edge_weight) == 4 * len(graph.edge_weight)
+        for seed in range(3):
+            graph, action = step(agent, graph, seed)
+            double, same = step(agent, double, seed)
+            assert_near(same, action)
+            assert_near(of_agents(double.hidden), of_agents(graph.hidden).repeat(1, 2, 1))
+
+
+def test_a_clone_stays_what_its_original_is_and_is_heard_beside_it() -> None:
+    """Others hear its message twice among one more: as on the old graph with other weights."""
+    with double_precision():
+        agent = make(RandomTopology(3, "agent"))
+        graph, cloned = grown_up(agent), N - 1  # speaks for no output, as its clone
+        twin = clone_experts(agent, graph, [cloned])
+        weighted = copy.copy(graph)
+        source, target = graph.edge_index
+        is_clone = source % N == cloned
+        degree = target.bincount(minlength=B * N)
+        hears = torch.zeros(B * N).index_add(0, target, is_clone.to(graph.edge_weight))
+        share = degree / (degree + hears)
+        weighted.edge_weight = share[target] * torch.where(is_clone, 2.0, 1.0)
+        for seed in range(3):
+            weighted, action = step(agent, weighted, seed)
+            twin, same = step(agent, twin, seed)
+            assert_near(same, action)
+            hidden = of_agents(twin.hidden)
+            assert_near(hidden[:, :N], of_agents(weighted.hidden))
+            assert_near(hidden[:, N], hidden[:, cloned])
+
+
+def test_an_unheard_clone_changes_nothing_for_others() -> None:
+    with double_precision():
+        agent = make(GivenGraph(4, [[0, 1, 2], [1, 0, 3]]))
+        graph = grown_up(agent, 4)
+        after, action = step(agent, graph)
+        twin, same = step(agent, clone_experts(agent, graph, [3]))
+        assert torch.equal(same, action)
+        assert torch.equal(of_agents(twin.hidden)[:, :4], of_agents(after.hidden))
+        assert torch.equal(of_agents(twin.hidden)[:, 4], of_agents(after.hidden)[:, 3])
+
+
+def test_clones_have_the_links_of_their_originals() -> None:
+    """0 hears itself and 1; with two clones of 0 all three hear all three, and 1."""
+    agent = make(GivenGraph(2, [[0, 1], [0, 0]], [0.5, 2.0]))
+    graph = clone_experts(agent, agent.reset(1, 2, 1), [0, 0])
+    got = dict(
+        zip(zip(*graph.edge_index.tolist(), strict=True), graph.edge_weight.tolist(), strict=True)
+    )
+    selves = [0, 2, 3]
+    assert got == {
+        **{(source, target): 0.5 for source in selves for target in selves},
+        **{(1, target): 2.0 for target in selves},
+    }
+
+
+def test_identifiers_of_clones() -> None:
+    agent = make()
+    graph = grown_up(agent)
+    own = of_agents(graph.identifier)[:, 4]
+    of = {
+        kind: of_agents(clone_experts(agent, graph, [4], kind, seeded(2)).identifier)[:, -1]
+        for kind in ("same", "fresh", "perturbed")
+    }
+    assert torch.equal(of["same"], own)
+    noise = (of["perturbed"] - own).abs()
+    assert noise.min() > 0
+    assert noise.max() < 0.5
+    assert (of["fresh"] - own).abs().max() > 0.5
+
+
+# -------------------------------------------------------------------------------------- remove
+
+
+@every_executor
+def test_removing_the_unheard_changes_nothing_for_others(executor: Executor) -> None:
+    agent = make(executor=executor)
+    graph = grown_up(agent)
+    heard = graph.edge_index[0] % N != 4
+    graph.edge_index, graph.edge_weight = graph.edge_index[:, heard], graph.edge_weight[heard]
+    rest, left = remove_experts(agent, graph, [4]), [0, 1, 2, 3, 5]
+    for seed in range(3):
+        graph, action = step(agent, graph, seed)
+        rest, same = step(agent, rest, seed)
+        torch.testing.assert_close(same, action, rtol=0, atol=1e-6)
+        for name in ("hidden", "identifier"):
+            expected = of_agents(getattr(graph, name))[:, left]
+            torch.testing.assert_close(of_agents(getattr(rest, name)), expected, rtol=0, atol=1e-6)
+
+
+def test_later_experts_move_up_with_their_links() -> None:
+    agent = make(GivenGraph(4, [[0, 1, 2, 3], [1, 2, 3, 0]], [1.0, 2.0, 3.0, 4.0]))
+    graph = remove_experts(agent, agent.reset(2, 4, 1), [1])
+    assert graph.edge_index.tolist() == [[2, 1, 5, 4], [0, 2, 3, 5]]
+    assert graph.edge_weight.tolist() == [4.0, 3.0, 4.0, 3.0]
+
+
+# -------------------------------------------------------------------------- rewire and outputs
+
+
+def test_rewire_by_topology_and_by_edges() -> None:
+    agent, topology = make(), RandomTopology(2)
+    graph = grown_up(agent)
+    drawn = rewire(agent, graph, topology)
+    given = rewire(agent, graph, topology(of_agents(graph.hidden)))
+    assert_same(drawn, given)
+    assert drawn.edge_index is not topology(of_agents(graph.hidden)).index
+    assert torch.equal(step(agent, drawn)[1], step(agent, given)[1])
+    assert not torch.equal(step(agent, drawn)[1], step(agent, graph)[1])
+    assert_same(rewire(agent, drawn, Edges(graph.edge_index, graph.edge_weight)), graph)
+
+
+def test_new_outputs_start_at_zero_and_the_last_go() -> None:
+    agent = make()
+    graph = grown_up(agent)
+    more = change_outputs(agent, graph, D + 2, seeded(2))
+    assert torch.equal(more.action[:, :D], graph.action)
+    assert not more.action[:, D:].any()
+    assert more.address.shape == (B, D + 2, 0)
+    assert_same(change_outputs(agent, more, D), graph)
+    after, action = step(agent, more)
+    said = agent.policy.speak(of_agents(after.hidden)[:, : D + 2]).squeeze(-1)
+    torch.testing.assert_close(action, said, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("message", "change"),
+    [
+        ("to add must be at least 1, got 0", lambda a, g: add_experts(a, g, 0)),
+        ("at least one expert to clone must be listed", lambda a, g: clone_experts(a, g, [])),
+        ("to clone must be among 0 to 5, got 6", lambda a, g: clone_experts(a, g, [0, 6])),
+        ("same, fresh, perturbed, got 'new'", lambda a, g: clone_experts(a, g, [0], "new")),
+        ("at least one expert to remove must be listed", lambda a, g: remove_experts(a, g, [])),
+        ("among 0 to 5, got -1", lambda a, g: remove_experts(a, g, [-1])),
+        ("distinct, got \\[2, 2\\]", lambda a, g: remove_experts(a, g, [2, 2])),
+        ("among 0 to 5, got 6", lambda a, g: remove_experts(a, g, range(9))),
+        ("must be left, got all 6", lambda a, g: remove_experts(a, g, range(6))),
+        ("num_outputs=2 and num_experts=1", lambda a, g: remove_experts(a, g, range(5))),
+        ("num_outputs=7 and num_experts=6", lambda a, g: change_outputs(a, g, 7)),
+        ("num_outputs=0", lambda a, g: change_outputs(a, g, 0)),
+        ("k=6 and 6 experts", lambda a, g: rewire(a, g, RandomTopology(6))),
+        (
+            "join nodes 0 to 17, got node 18",
+            lambda a, g: rewire(a, g, Edges.unweighted(torch.tensor([[0], [18]]))),
+        ),
+        (
+            "join two agents, got one from node 5 to 6",
+            lambda a, g: rewire(a, g, Edges.unweighted(torch.tensor([[5], [6]]))),
+        ),
+        (
+            "one weight, got 2 for 1",
+            lambda a, g: rewire(a, g, Edges(torch.tensor([[0], [1]]), torch.ones(2))),
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    message: str, change: Callable[[BadgerAgent, Batch], Batch]
+) -> None:
+    agent = make()
+    graph = agent.reset(B, N, D, seeded(0))
+    assert_refused(message, lambda: change(agent, graph))
+
+
+def test_a_graph_for_one_size_does_not_grow_by_itself() -> None:
+    agent = make(GivenGraph(3, [[0, 1], [1, 2]]))
+    graph = agent.reset(B, 3, D)
+    assert_refused("3", lambda: add_experts(agent, graph, 1))
+    assert len(add_experts(agent, graph, 1, topology=CompleteTopology()).edge_weight) == B * 8
+
+
+def test_a_dynamic_topology_draws_the_links_of_the_changed() -> None:
+    class Pair(Topology):
+        """Everybody hears the expert with the largest state."""
+
+        dynamic = True
+
+        def forward(self, hidden: Tensor, generator: torch.Generator | None = None) -> Edges:
+            batch_size, num_experts, _ = hidden.shape
+            target = torch.arange(batch_size * num_experts)
+            loudest = hidden.sum(dim=2).argmax(dim=1)
+            source = (loudest + torch.arange(batch_size) * num_experts)[target // num_experts]
+            return Edges.unweighted(torch.stack([source, target]))
+
+    agent = make(Pair(), initial_state="random")
+    graph = grown_up(agent)
+    for name, change in CHANGES.items():
+        if name == "rewire":
+            assert_refused("must not be dynamic", lambda: CHANGES["rewire"](agent, graph))
+        else:
+            changed = change(agent, graph)
+            after, _ = step(agent, changed)
+            edges = agent.topology(of_agents(changed.hidden))
+            assert torch.equal(after.edge_index, edges.index)
+
+
+# ---------------------------------------------------------------------------------- experiment
+
+
+def test_the_part_of_a_task_that_an_agent_reaches() -> None:
+    whole = some_task(5)
+    part = PartlyReached(whole, 2)
+    action = torch.rand(B, 2)
+    padded = torch.cat([action, torch.zeros(B, 3)], dim=1)
+    _, observation, error = part.step(None, action)
+    assert torch.equal(error, whole.step(None, padded)[2])
+    assert torch.equal(observation.feedback, error)
+    assert torch.equal(part.reset()[1].feedback, whole.reset()[1].feedback)
+    assert observation.output_feedback.shape == (B, 2)
+
+
+def test_steps_until_back() -> None:
+    control = [1.0] * 6
+    assert steps_until_back([1.0, 1.0, 1.05, 1.05, 1.05, 1.05], control, 2) == 0
+    assert steps_until_back([1.0, 1.0, 3.0, 1.05, 2.0, 1.05], control, 2) == 4
+    assert steps_until_back([1.0, 1.0, 1.0, 1.0, 1.0, 1.2], control, 2) is None
+    assert steps_until_back([1.0, 1.0, 1.0, 1.0, 1.0, 1.2], [*control[:5], 1.15], 2) == 0
+    assert steps_until_back([1.0, 1.0, 1.0, 1.0, 1.0, float("nan")], control, 2) is None
+
+
+def test_the_experiment() -> None:
+    """The control lives on as if nothing had been measured; every change starts where it was."""
+    agents = [make(), make(RandomTopology(2))]
+    result = growth(agents, num_tasks=4, after=3)
+    assert json.loads(json.dumps(result)) == result
+    wanted = situations(agents[0].membrane)
+    for situation, row in zip(wanted, result["situations"], strict=True):
+        before, changes = situation.before, row["changes"]
+        assert changes.keys() == situation.changes.keys()
+        for change in changes.values():
+            assert len(change["error"]) == len(change["standard_error"]) == 2
+            for error, control in zip(change["error"], changes["unchanged"]["error"], strict=True):
+                assert len(error) == before + 3
+                assert error[:before] == control[:before]
+        generator = seeded(1)
+        task = GuessingGame().sample(4, situation.numbers, generator)
+        part = PartlyReached(task, situation.num_outputs)
+        with torch.no_grad():
+            whole = unroll(agents[0], part, situation.num_experts, before + 3, generator)
+        expected = whole.loss.mean(dim=1)
+        assert torch.allclose(torch.tensor(changes["unchanged"]["error"][0]), expected)
+    assert markdown(result).count("\n") == 1 + sum(len(s.changes) for s in wanted)
+    figure = plots.growth(result)
+    assert [len(axes.lines) for axes in figure.axes] == [len(s.changes) + 1 for s in wanted]
+    assert_refused("got none", lambda: growth([]))
+    assert_refused("num_tasks must be at least 2, got 1", lambda: growth(agents, 1))
+    assert_refused("after must be at least 1, got 0", lambda: growth(agents, after=0))
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "scripts")
+    import growth as command
+
+    names = []
+    for seed in range(2):
+        learner = MetaLearner(make(), GuessingGame())
+        content = {CONFIG_KEY: learner.config(), "state_dict": learner.state_dict()}
+        names.append(str(tmp_path / f"{seed}.ckpt"))
+        torch.save({**content, "global_step": 0}, names[-1])
+    out = tmp_path / "results" / "growth.json"
+    sizes = ["--num_tasks", "4", "--after", "2", "--out", str(out)]
+    command.main(["--checkpoints", *names, *sizes])
+    result = json.loads(out.read_text())
+    assert result["checkpoints"] == names
+    assert out.with_suffix(".md").read_text().strip() == markdown(result)
+    assert out.with_suffix(".png").stat().st_size > 10_000
