@@ -1,0 +1,1 @@
+"""Experiments as commands: what is measured, kept as JSON, tabulated and drawn."""
