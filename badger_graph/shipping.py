@@ -98,9 +98,14 @@ def read_policy(source: str | Path) -> tuple[Card, dict[str, Tensor]]:
 
 
 def write_policy(file: Path, card: Card, weights: dict[str, Tensor]) -> None:
-    """Write the two files of a policy: ``file``, a ``.safetensors``, and the card beside it."""
+    """Write the two files of a policy: ``file``, a ``.safetensors``, and the card beside it.
+
+    The card gets the name of the file and the hash of the weights.
+    """
     contents = save({name: tensor.contiguous().clone() for name, tensor in weights.items()})
     named = {"name": file.stem, "sha256": hashlib.sha256(contents).hexdigest()}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(contents)
-    file.with_suffix(".json").write_text(json.dumps(named | card, indent=1, allow_nan=False) + "\n")
+    file.with_suffix(".json").write_text(
+        json.dumps(named | card | named, indent=1, allow_nan=False) + "\n"
+    )

@@ -1,10 +1,10 @@
-"""Means over seeds with error bars, and whether a curve rises beyond them."""
+"""Means over seeds with error bars, as curves and tables, and whether a curve rises beyond them."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -61,6 +61,34 @@ def largest_rise(rows: Sequence[Row], against: str) -> dict[str, Any]:
         for last, after in sizes[i + 1 :]
     ]
     return max(found, key=lambda pair: pair["rise"] - pair["bar"])
+
+
+def heading(result: Mapping[str, Any]) -> str:
+    """What the numbers of a table are."""
+    return (
+        f"3 MSE after T={result['num_steps']} steps, {result['num_tasks']:,} tasks a policy, seed "
+        f"{result['seed']}; ± is one standard error over policies, over tasks where there is one."
+    )
+
+
+def table(column: str, places: Sequence[int], curves: Mapping[str, Mapping[str, Any]]) -> str:
+    """Curves as Markdown: one row a place; ± is one standard error over policies."""
+    heads = [_head(name, curve.get("policies")) for name, curve in curves.items()]
+    lines = [f"| {column} | {' | '.join(heads)} |", "|" + "---|" * (len(curves) + 1)]
+    cells = [_cells(curve) for curve in curves.values()]
+    rows = [[str(place), *(at.get(place, "") for at in cells)] for place in places]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _head(name: str, policies: int | None) -> str:
+    return name if policies is None else f"{name} ({policies} seed{'s' * (policies > 1)})"
+
+
+def _cells(curve: Mapping[str, Any]) -> dict[int, str]:
+    if "error_bar" not in curve:
+        return {int(x): f"{y:.3f}" for x, y in zip(curve["x"], curve["error"], strict=True)}
+    triples = zip(curve["x"], curve["error"], curve["error_bar"], strict=True)
+    return {int(x): f"{error:.4f} ± {bar:.4f}" for x, error, bar in triples}
 
 
 def _rise(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:

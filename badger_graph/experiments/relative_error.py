@@ -11,7 +11,7 @@ from badger_graph.agent import BadgerAgent
 from badger_graph.rollout import unroll
 from badger_graph.tasks import TaskFamily
 
-PAIRS_AT_ONCE = 4_000_000
+PAIRS_AT_ONCE = 1_000_000
 """So many pairs of experts, over all agents of a batch, fit in memory with ease."""
 
 
