@@ -15,6 +15,7 @@ from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
 from badger_graph.policies import ExpertPolicy, GRUPolicy, MessagePolicy
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
+from badger_graph.shipping import read_card, shipped_policies
 from badger_graph.tasks import GuessingGame, Task, TaskFamily
 from badger_graph.typing import Edges, Observation
 
@@ -51,8 +52,10 @@ __all__ = [
     "live",
     "load_agent",
     "load_learner",
+    "read_card",
     "remove_experts",
     "rewire",
+    "shipped_policies",
     "split",
     "unroll",
 ]

@@ -17,7 +17,7 @@ from torch import Tensor
 from badger_graph import plots
 from badger_graph.agent import split
 from badger_graph.baselines import SOLVERS, error_after_queries
-from badger_graph.outer.checkpoint import load_learner, read_checkpoint, run_folder
+from badger_graph.outer.checkpoint import load_learner, read_trained, run_folder
 from badger_graph.outer.config import to_config
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.rollout import Recorder, unroll
@@ -46,7 +46,7 @@ def evaluate(
     Writes ``evaluation.json``, ``rollouts.npz`` and the figures into a folder.
 
     Args:
-        checkpoint: a checkpoint that fit.py wrote.
+        checkpoint: a checkpoint that fit.py wrote, or the name of a shipped policy.
         topology: another topology than the one trained on.
         num_experts: another number of experts than trained on.
         num_outputs: another number of outputs than trained on.
@@ -86,7 +86,7 @@ def evaluate(
         errors |= baseline_errors(family, task.target, learner.num_steps, seed)
     result = {
         "checkpoint": str(checkpoint),
-        "outer_steps": read_checkpoint(checkpoint)["global_step"],
+        "outer_steps": read_trained(checkpoint)["global_step"],
         **{name: getattr(learner, name) for name in ("num_experts", "num_outputs", "num_steps")},
         "topology": to_config(agent.topology),
         "task": to_config(family),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 
 import torch
+
+from badger_graph.outer.record import processor
 
 
 def use_cores(threads: int) -> None:
@@ -36,16 +36,9 @@ def machine() -> str:
     libraries = [name for name in ("torch", "torch_geometric", "jax") if find_spec(name)]
     threads = torch.get_num_threads()
     parts = [
-        f"{_processor()}, {os.cpu_count()} cores",
+        f"{processor()}, {os.cpu_count()} cores",
         f"{threads} thread{'s' * (threads > 1)}",
         *(f"{name} {version(name)}" for name in libraries),
         f"load average {os.getloadavg()[0]:.1f}",  # one process alone: 1.0 or less
     ]
     return ", ".join(parts)
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -1,1 +1,1 @@
-"""Experiments on trained agents: one a file, each a function of agents that returns plain data."""
+"""Experiments as commands: what is measured on trained agents, kept as JSON, tabulated and drawn."""

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from badger_graph.agent import BadgerAgent
 from badger_graph.outer.config import completed, from_config
 from badger_graph.outer.learner import CONFIG_KEY, MetaLearner
+from badger_graph.shipping import SHIPPED, find_policy, read_policy
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -44,14 +45,38 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
+def read_trained(source: str | Path) -> dict[str, Any]:
+    """What was trained: description, weights and outer steps, of a checkpoint or shipped policy.
+
+    Args:
+        source: a checkpoint that fit.py wrote, the name of a shipped policy, or the
+            ``.safetensors`` of one of your own.
+
+    Raises:
+        ValueError: when there is no such file or name, or the file is bad; see
+            :func:`read_checkpoint` and :func:`badger_graph.shipping.read_policy`.
+    """
+    if find_policy(source) is None:
+        return read_checkpoint(source)
+    card, weights = read_policy(source)
+    return {
+        CONFIG_KEY: card["config"],
+        "state_dict": {f"agent.{name}": tensor for name, tensor in weights.items()},
+        "global_step": card["training"]["outer_steps"],
+    }
+
+
 def load_learner(path: str | Path) -> MetaLearner:
     """The learner of a checkpoint with its agent, task family and sizes, weights loaded.
 
+    Args:
+        path: as :func:`read_trained`: a file, or the name of a shipped policy.
+
     Raises:
-        ValueError: for a bad file (see :func:`read_checkpoint`), components whose module is
+        ValueError: for a bad file (see :func:`read_trained`), components whose module is
             not imported, or weights that do not fit the policy that the checkpoint names.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_trained(path)
     try:
         components = {
             name: from_config(value) if isinstance(value, dict) else value
@@ -74,7 +99,10 @@ def load_learner(path: str | Path) -> MetaLearner:
 
 
 def load_agent(path: str | Path) -> BadgerAgent:
-    """The trained agent of a checkpoint, frozen: it learns in its inner loop only.
+    """A trained agent, frozen: it learns in its inner loop only.
+
+    Args:
+        path: a checkpoint, or the name of a shipped policy: ``load_agent("micro_badger")``.
 
     Raises:
         ValueError: as :func:`load_learner`.
@@ -129,7 +157,13 @@ def require_same_optimizer(path: str | Path, optimizer: torch.optim.Optimizer) -
 
 
 def run_folder(checkpoint: str | Path) -> Path:
-    """The folder of the run that wrote a checkpoint, or the one that holds it."""
+    """The folder of the run that wrote a checkpoint, or the one that holds it.
+
+    That of a shipped policy is ``runs/<name>``, not the package.
+    """
+    shipped = find_policy(checkpoint)
+    if shipped is not None and shipped.parent == SHIPPED:
+        return Path("runs") / shipped.stem
     folder = Path(checkpoint).resolve().parent
     return folder.parent if folder.name == "checkpoints" else folder
 

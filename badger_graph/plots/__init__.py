@@ -3,6 +3,8 @@
 from badger_graph.plots.animation import animate
 from badger_graph.plots.communication import communication
 from badger_graph.plots.error_after_queries import error_after_queries
+from badger_graph.plots.error_against_experts import error_against_experts
+from badger_graph.plots.error_against_outputs import error_against_outputs
 from badger_graph.plots.growth import growth
 from badger_graph.plots.learning_curve import learning_curve
 from badger_graph.plots.rollouts import rollouts
@@ -13,6 +15,8 @@ __all__ = [
     "animate",
     "communication",
     "error_after_queries",
+    "error_against_experts",
+    "error_against_outputs",
     "growth",
     "learning_curve",
     "read_history",

@@ -26,6 +26,7 @@ from badger_graph.plots.style import (
     drawable,
     floor_below,
     integer_ticks,
+    mark_zero,
     new_figure,
     styled,
 )
@@ -78,7 +79,7 @@ def error_after_queries(evaluation: Mapping[str, Any]) -> Figure:
     chance = axes.axhline(evaluation["chance"], color=MUTED, linewidth=1, label="chance", zorder=1)
     _set_axes(axes, evaluation, lowest=min(np.nanmin(line.get_ydata()) for line in lines))
     if any((error <= ERROR_FLOOR).any() for error in errors.values()):
-        _mark_zero(axes, floor)
+        mark_zero(axes, floor)
     # Where it was left out the feedback is coarser than the error, and the limit does not hold.
     if EXACT_SOLVER in errors:
         _mark_limit(axes, int(evaluation["num_outputs"]) + 1)
@@ -110,12 +111,6 @@ def _set_axes(axes: Axes, evaluation: Mapping[str, Any], lowest: float) -> None:
     integer_ticks(axes)
     numbers = count(evaluation["num_outputs"], "number")
     axes.set_title(f"{numbers} guessed by {count(evaluation['num_experts'], 'expert')}")
-
-
-def _mark_zero(axes: Axes, floor: float) -> None:
-    """A tick in the place of zero, which a logarithmic axis does not have."""
-    place = axes.get_yaxis_transform()
-    axes.annotate("0", (0, floor), (-7, 0), place, "offset points", ha="right", va="center")
 
 
 def _mark_limit(axes: Axes, query: int) -> None:

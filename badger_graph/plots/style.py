@@ -123,6 +123,12 @@ def floor_below(errors: Sequence[NDArray[Any]]) -> float:
     return float(10 ** (np.floor(np.log10(smallest)) - 0.5))
 
 
+def mark_zero(axes: Axes, floor: float) -> None:
+    """A tick in the place of zero, which a logarithmic axis does not have."""
+    place = axes.get_yaxis_transform()
+    axes.annotate("0", (0, floor), (-7, 0), place, "offset points", ha="right", va="center")
+
+
 def action_axis(axes: Axes, *values: NDArray[Any]) -> None:
     """Linear within ±1, where targets lie; logarithmic beyond, in the shade, where agents probe."""
     reach = max(1.15, *(1.2 * np.abs(v[np.isfinite(v)]).max(initial=0.0) for v in values))

@@ -1,0 +1,110 @@
+"""Error against the number of experts N: do more experts help, and do they ever harm?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from badger_graph import plots
+from badger_graph.experiments.error_bars import curves, heading, largest_rise, table
+from badger_graph.experiments.limits import along, limits
+from badger_graph.experiments.measurements import (
+    Groups,
+    Job,
+    measure,
+    save_result,
+    shipped_groups,
+)
+from badger_graph.experiments.published import AGAINST_EXPERTS
+from badger_graph.experiments.relative_error import can_live
+from badger_graph.outer.checkpoint import load_agent
+
+EXPERTS = [1, 2, 4, 6, 8, 11, 16, 26, 41, 76, 128, 256, 512, 1000]
+"""The authors' numbers among them."""
+
+FEWEST_TASKS = 100
+
+
+def error_against_experts(
+    groups: Groups | None = None,
+    experts: list[int] = EXPERTS,
+    num_outputs: int = 6,
+    num_steps: int = 20,
+    num_tasks: int = 1000,
+    seed: int = 2,
+    workers: int = 2,
+    out: str = "results/error_against_experts.json",
+) -> dict[str, Any]:
+    """Measure, tabulate and draw 3 MSE at the last step for more and more experts.
+
+    What the JSON holds already is not measured again.
+
+    Args:
+        groups: the policies of each recipe, shipped ones or checkpoints; by default all shipped
+            ones that have seeds.
+        experts: the numbers of experts N; those that an agent cannot live with are left out.
+        num_outputs: outputs d.
+        num_steps: inner steps T.
+        num_tasks: tasks for each policy and N up to 100; for larger N as many fewer.
+        seed: seed of the tasks; the k-th policy of a group gets tasks of its own, ``seed + k``.
+        workers: policies side by side, one thread each.
+        out: where to keep the measurements; table and figure go beside it.
+
+    Raises:
+        ValueError: when there are no such policies, or fewer than two N that one can live with.
+    """
+    torch.set_num_threads(1)
+    jobs = []
+    groups = groups or shipped_groups()
+    for group, policies in groups.items():
+        for k, policy in enumerate(policies):
+            agent = load_agent(policy)
+            jobs += [
+                Job(group, policy, num_outputs, n, num_steps, tasks_for(n, num_tasks), seed + k)
+                for n in experts
+                if can_live(agent, n, num_outputs)
+            ]
+    file = Path(out)
+    rows = measure(jobs, file, workers)
+    places = sorted({row["num_experts"] for row in rows})
+    result = {
+        "num_outputs": num_outputs,
+        "num_steps": num_steps,
+        "num_tasks": num_tasks,
+        "seed": seed,
+        "curves": curves(rows, "num_experts"),
+        "largest_rise": {
+            group: largest_rise([row for row in rows if row["group"] == group], "num_experts")
+            for group in groups
+        },
+        "published": AGAINST_EXPERTS if num_outputs == 6 else {},
+        "limits": along(places, [limits(num_outputs, num_steps, num_tasks, seed)] * len(places)),
+        "rows": rows,
+    }
+    save_result(file, result)
+    file.with_suffix(".md").write_text(markdown(result) + "\n")
+    plots.error_against_experts(result).savefig(file.with_suffix(".png"))
+    return result
+
+
+def tasks_for(num_experts: int, num_tasks: int) -> int:
+    """Fewer tasks for more than 100 experts, whose pairs all take time."""
+    return max(min(num_tasks, FEWEST_TASKS), min(num_tasks, num_tasks * 100 // num_experts))
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """One row a number of experts, one column a curve; below, whether a curve ever rises."""
+    curves = {**result["curves"], **result["published"]}
+    places = sorted({int(x) for curve in curves.values() for x in curve["x"]})
+    verdicts = [_verdict(group, rise) for group, rise in result["largest_rise"].items()]
+    return "\n".join([heading(result), "", table("N", places, curves), "", *verdicts])
+
+
+def _verdict(group: str, rise: dict[str, Any]) -> str:
+    answer = "it rises" if rise["rises"] else "it never rises by more than its error bar"
+    return (
+        f"- {group}: **{answer}**; the largest rise beyond its bar is from N={rise['from']} to "
+        f"N={rise['to']}, by {rise['rise']:.4f} with a 95% bar of {rise['bar']:.4f}"
+    )

@@ -1,0 +1,127 @@
+"""Errors of many policies at many sizes: measured once and kept as rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from badger_graph.agent import BadgerAgent
+from badger_graph.experiments.relative_error import ExpertRule, Measured, relative_error
+from badger_graph.outer.checkpoint import load_agent, load_learner, read_trained
+from badger_graph.shipping import find_policy, read_card, shipped_policies
+from badger_graph.tasks import GuessingGame
+
+Row = dict[str, Any]
+"""A job as a dict with its ``error`` and ``standard_error``, and a hash of the ``weights``."""
+
+Groups = dict[str, list[str]]
+"""The policies of each recipe: one for each seed."""
+
+
+class Job(NamedTuple):
+    """One policy at one size, in the guessing game."""
+
+    group: str
+    policy: str
+    num_outputs: int
+    num_experts: int
+    num_steps: int
+    num_tasks: int
+    seed: int
+
+
+def shipped_groups() -> Groups:
+    """Shipped policies of several seeds: ``recurrent-0``, ``recurrent-1``, ... are one group.
+
+    Raises:
+        ValueError: when there are none.
+    """
+    groups: Groups = {}
+    for name in shipped_policies():
+        if recipe := re.fullmatch(r"(.+)-\d+", name):
+            groups.setdefault(recipe[1], []).append(name)
+    if not groups:
+        raise ValueError(
+            "policies must be shipped as <recipe>-<seed>, or named by --groups, "
+            f"got {', '.join(shipped_policies())}"
+        )
+    return groups
+
+
+def expert_rule(policy: str, told: ExpertRule) -> ExpertRule:
+    """As told; else as its card says; else the number of experts that it was trained with."""
+    if told != ExpertRule():
+        return told
+    if find_policy(policy) is not None:
+        return ExpertRule(**read_card(policy)["errors"]["experts"])
+    return ExpertRule(num_experts=load_learner(policy).num_experts)
+
+
+def measure(
+    jobs: Iterable[Job], file: Path, workers: int = 2, say: Callable[[str], None] = print
+) -> list[Row]:
+    """Measure every job that ``file`` does not hold already; it is up to date at any moment.
+
+    A policy whose weights changed is measured again. Policies run side by side, one thread each.
+    """
+    jobs = list(jobs)
+    weights = {policy: fingerprint(policy) for policy in dict.fromkeys(job.policy for job in jobs)}
+    done = {_key(row): row for row in kept_rows(file)}
+    wanted = [job._asdict() | {"weights": weights[job.policy]} for job in jobs]
+    lock = threading.Lock()
+
+    def measure_policy(policy: str) -> None:
+        todo = [row for row in wanted if row["policy"] == policy and _key(row) not in done]
+        agent = load_agent(policy) if todo else None
+        for row in todo:
+            assert agent is not None
+            result = row | _measure(agent, row)._asdict()
+            with lock:
+                done[_key(row)] = result
+                save_result(file, {"rows": list(done.values())})
+                sizes = f"d={row['num_outputs']}, N={row['num_experts']}"
+                say(f"{policy}, {sizes}: {result['error']:.4f}")
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(measure_policy, weights))
+    return [done[_key(row)] | row for row in wanted]  # a group may have another name by now
+
+
+def kept_rows(file: Path) -> list[Row]:
+    """The rows of earlier measurements; none without a file."""
+    return json.loads(file.read_text())["rows"] if file.is_file() else []
+
+
+def save_result(file: Path, result: dict[str, Any]) -> None:
+    """Write JSON, whole or not at all: a kill leaves the file before."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(file.name + ".partial")
+    partial.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+    os.replace(partial, file)
+
+
+def fingerprint(policy: str) -> str:
+    """Tells agents apart: a hash of how they are built and of their weights."""
+    if find_policy(policy) is None:
+        read_trained(policy)  # says what is wrong with a file that is no checkpoint
+        return hashlib.sha256(Path(policy).read_bytes()).hexdigest()
+    card = read_card(policy)
+    built = json.dumps([card["config"], card["sha256"]], sort_keys=True)
+    return hashlib.sha256(built.encode()).hexdigest()
+
+
+def _measure(agent: BadgerAgent, row: Row) -> Measured:
+    sizes = ("num_experts", "num_outputs", "num_steps", "num_tasks", "seed")
+    return relative_error(agent, GuessingGame(), **{name: row[name] for name in sizes})
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    """What a measurement depends on."""
+    return (row["weights"], *(row[name] for name in Job._fields if name not in ("group", "policy")))

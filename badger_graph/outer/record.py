@@ -1,0 +1,70 @@
+"""How weights came about: commands, machines and wall time, kept in the checkpoint."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+Piece = dict[str, Any]
+"""One start of a training: ``command``, ``machine``, ``from_step`` and wall ``seconds``."""
+
+
+class TrainingRecord(Callback):
+    """Writes down each piece of a training; a resumed run goes on with the pieces before it.
+
+    A piece ends with the checkpoint that it is kept in: what is trained after that, and lost by
+    a kill, is no part of the weights and is not counted.
+    """
+
+    def __init__(self) -> None:
+        self._before: list[Piece] = []
+        self._now: Piece | None = None
+        self._started = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started = time.monotonic()
+        self._now = {
+            # sys.argv may be rewritten by now; this is what was typed.
+            "command": shlex.join(["python", *sys.orig_argv[1:]]),
+            "machine": machine(pl_module.device),
+            "from_step": trainer.global_step,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        if self._now is None:
+            return {"pieces": self._before}
+        now = {**self._now, "seconds": round(time.monotonic() - self._started, 1)}
+        return {"pieces": [*self._before, now]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._before = list(state_dict["pieces"])
+
+
+def recorded_pieces(checkpoint: dict[str, Any]) -> list[Piece]:
+    """The pieces of the training that wrote a checkpoint; none where it kept no record."""
+    state = checkpoint.get("callbacks", {}).get(TrainingRecord.__qualname__, {})
+    return list(state.get("pieces", []))
+
+
+def machine(device: torch.device) -> str:
+    """Device and threads of a training, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{processor()}, {threads} thread{'s' * (threads > 1)}"
+
+
+def processor() -> str:
+    """The name of the processor."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

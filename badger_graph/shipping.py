@@ -1,0 +1,111 @@
+"""Trained policies that come with the package: weights, no code, and a card.
+
+A policy is two files: ``<name>.safetensors`` holds every weight of the agent, ``<name>.json``, its
+card, says how the agent is built, how it was trained and what its errors are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+SHIPPED = Path(__file__).parent / "shipped"
+
+Card = dict[str, Any]
+
+PARTS = ("name", "sha256", "config", "training", "versions", "errors")
+"""What every card holds: the file of weights it belongs to, how they are built into an agent, how
+they were trained and with which versions, and what was measured."""
+
+
+def shipped_policies() -> list[str]:
+    """The names of the policies that come with the package; ``load_agent`` takes them."""
+    return sorted(path.stem for path in SHIPPED.glob("*.json"))
+
+
+def find_policy(source: str | Path) -> Path | None:
+    """The weights of a policy by its name or file; none when a checkpoint file is meant.
+
+    Raises:
+        ValueError: for a bare name that no shipped policy has; lists those that exist.
+    """
+    path = Path(source)
+    if path.suffix == ".safetensors":
+        return path
+    names = shipped_policies()
+    if path.is_file() or path.suffix or path.name != str(source):
+        return None
+    if str(source) in names:
+        return SHIPPED / f"{source}.safetensors"
+    close = difflib.get_close_matches(str(source), names, n=1)
+    raise ValueError(
+        "a trained agent must be a checkpoint file or one of the shipped policies "
+        f"{', '.join(names)}, got {str(source)!r}"
+        + (f"; did you mean {close[0]!r}?" if close else "")
+    )
+
+
+def read_card(source: str | Path) -> Card:
+    """The card of a policy, by its name or file.
+
+    Raises:
+        ValueError: when there is no such policy, or its card is no whole card.
+    """
+    weights = find_policy(source)
+    if weights is None:
+        raise ValueError(f"only a shipped policy has a card, got {str(source)!r}")
+    file = weights.with_suffix(".json")
+    try:
+        card = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"a policy needs its card, cannot read {str(file)!r}: {error}") from error
+    missing = [part for part in PARTS if not isinstance(card, dict) or part not in card]
+    if missing:
+        raise ValueError(f"a card must hold {', '.join(missing)}, {str(file)!r} does not")
+    return card
+
+
+def read_policy(source: str | Path) -> tuple[Card, dict[str, Tensor]]:
+    """The card and the weights of a policy, by its name or file.
+
+    Raises:
+        ValueError: as :func:`read_card`; or when the weights are missing, damaged, or not those
+            that the card was written for.
+    """
+    card, file = read_card(source), find_policy(source)
+    assert file is not None
+    try:
+        contents = file.read_bytes()
+        weights = load(contents)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(
+            f"a policy needs its weights, cannot read {str(file)!r}: {error}"
+        ) from error
+    found = hashlib.sha256(contents).hexdigest()
+    if found != card["sha256"]:
+        raise ValueError(
+            f"the weights of a policy must be those of its card, {card['sha256']}, "
+            f"but {str(file)!r} was changed: {found}"
+        )
+    return card, weights
+
+
+def write_policy(file: Path, card: Card, weights: dict[str, Tensor]) -> None:
+    """Write the two files of a policy: ``file``, a ``.safetensors``, and the card beside it.
+
+    The card gets the name of the file and the hash of the weights.
+    """
+    contents = save({name: tensor.contiguous().clone() for name, tensor in weights.items()})
+    named = {"name": file.stem, "sha256": hashlib.sha256(contents).hexdigest()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(contents)
+    file.with_suffix(".json").write_text(
+        json.dumps(named | card | named, indent=1, allow_nan=False) + "\n"
+    )

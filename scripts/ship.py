@@ -1,0 +1,141 @@
+"""Make a trained agent part of the package: python scripts/ship.py CHECKPOINT NAME.
+
+Writes ``NAME.safetensors``, all weights of the agent, and ``NAME.json``, its card: configuration,
+seed, outer steps, wall time, machine, commands, versions, and its errors on tasks that it never
+saw. Several seeds of one recipe are called ``<recipe>-<seed>``, as in ``recurrent-0``.
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import auto_cli
+
+from badger_graph import MetaLearner, __version__, load_agent, load_learner
+from badger_graph.experiments.relative_error import ExpertRule, can_live, relative_error
+from badger_graph.outer.checkpoint import read_checkpoint
+from badger_graph.outer.learner import CONFIG_KEY
+from badger_graph.outer.record import recorded_pieces
+from badger_graph.shipping import SHIPPED, write_policy
+
+MAX_OUTPUTS = 20
+DIGITS = 4
+
+
+def training(checkpoint: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """How the weights came about; ``told`` speaks for a checkpoint that kept no record.
+
+    Raises:
+        ValueError: when neither says command, machine and seconds.
+    """
+    pieces = recorded_pieces(checkpoint)
+    if not pieces:
+        missing = [f"--{name}" for name, value in told.items() if value is None]
+        if missing:
+            raise ValueError(
+                "a checkpoint without a record of its training needs "
+                f"--command, --machine and --seconds, got no {', '.join(missing)}"
+            )
+        pieces = [{**told, "from_step": 0}]
+    groups = checkpoint["optimizer_states"][0]["param_groups"]
+    settings = {key: value for key, value in groups[0].items() if key != "params" and value}
+    return {
+        "outer_steps": checkpoint["global_step"],
+        "seconds": round(sum(piece["seconds"] for piece in pieces), 1),
+        "optimizer_at_the_end": settings,
+        "pieces": pieces,
+    }
+
+
+def errors(
+    learner: MetaLearner, experts: ExpertRule, num_steps: int, num_tasks: int, seed: int
+) -> dict[str, Any]:
+    """The error for every number of outputs that the agent can live with."""
+    agent, table = learner.agent, []
+    for num_outputs in range(1, MAX_OUTPUTS + 1):
+        num_experts = experts(num_outputs)
+        if can_live(agent, num_experts, num_outputs):
+            sizes = {"num_outputs": num_outputs, "num_experts": num_experts}
+            measured = relative_error(
+                agent, learner.task, **sizes, num_steps=num_steps, num_tasks=num_tasks, seed=seed
+            )
+            rounded = {name: round(value, DIGITS) for name, value in measured._asdict().items()}
+            table.append(sizes | rounded)
+    return {
+        "unit": "error of the last step / chance; in the guessing game 3 MSE",
+        "experts": {name: value for name, value in experts._asdict().items() if value is not None},
+        "num_steps": num_steps,
+        "num_tasks": num_tasks,
+        "seed": seed,
+        "table": table,
+    }
+
+
+def ship(
+    checkpoint: str,
+    name: str,
+    num_experts: int | None = None,
+    spare_experts: int | None = None,
+    num_steps: int | None = None,
+    num_tasks: int = 1000,
+    seed: int = 1,
+    command: str | None = None,
+    machine: str | None = None,
+    seconds: float | None = None,
+    folder: str = str(SHIPPED),
+) -> None:
+    """Write the two files of a policy.
+
+    Args:
+        checkpoint: a checkpoint that fit.py wrote.
+        name: what the policy is called.
+        num_experts: experts N for every number of outputs d; by default as trained.
+        spare_experts: instead, N = d + so many.
+        num_steps: inner steps T; by default as trained.
+        num_tasks: tasks for each d.
+        seed: seed of the tasks.
+        command: what was typed to train it, where the checkpoint does not say.
+        machine: where it was trained, where the checkpoint does not say.
+        seconds: wall time of the training, where the checkpoint does not say.
+        folder: where to write.
+
+    Raises:
+        ValueError: for a bad checkpoint, or one that does not say how it came about.
+    """
+    torch.set_num_threads(1)
+    if "." in name or "/" in name:
+        raise ValueError(f"the name of a policy must have no dot and no slash, got {name!r}")
+    learner = load_learner(checkpoint)
+    learner.agent.eval().requires_grad_(False)
+    if num_experts is None and spare_experts is None:
+        num_experts = learner.num_experts
+    contents = read_checkpoint(checkpoint)
+    told = {"command": command, "machine": machine, "seconds": seconds}
+    card = {
+        "config": contents[CONFIG_KEY],
+        "training": training(contents, told),
+        "versions": {"badger-graph": __version__, "python": platform.python_version()}
+        | {package: version(package) for package in ("torch", "torch-geometric", "lightning")},
+        "errors": errors(
+            learner,
+            ExpertRule(num_experts, spare_experts),
+            num_steps or learner.num_steps,
+            num_tasks,
+            seed,
+        ),
+    }
+    file = Path(folder) / f"{name}.safetensors"
+    write_policy(file, card, learner.agent.state_dict())
+    load_agent(file)
+    for row in card["errors"]["table"]:
+        sizes = f"d={row['num_outputs']}, N={row['num_experts']}"
+        print(f"{sizes}: {row['error']:.4f} ± {row['standard_error']:.4f}")
+    print(f"{file}: {file.stat().st_size / 1024:.0f} KB")
+
+
+if __name__ == "__main__":
+    auto_cli(ship)
