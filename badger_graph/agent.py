@@ -47,7 +47,10 @@ class BadgerAgent(nn.Module):
             every expert of every agent at every reset; ``"none"``: zeros.
         initial_state: hidden states at birth: ``"zero"``, or ``"random"``, uniform in [-1, 1]
             and drawn at every reset.
-        seed: seed of the fixed identifiers.
+        worlds: so many different sets of identifiers and addresses there are, each a function of
+            ``seed``, and every agent is born into one of them; none: identifiers are as said above
+            and addresses as the membrane says.
+        seed: seed of the fixed identifiers and of the worlds.
         executor: how messages travel; see
             :func:`badger_graph.executors.prepare.prepare`.
         compiled: run the step through ``torch.compile``, for a policy of your own on the dense
@@ -74,6 +77,7 @@ class BadgerAgent(nn.Module):
         rounds: int = 1,
         identifiers: Literal["fixed", "random", "none"] = "fixed",
         initial_state: Literal["zero", "random"] = "zero",
+        worlds: int | None = None,
         seed: int = 0,
         executor: Executor = "auto",
         compiled: bool = False,
@@ -93,6 +97,8 @@ class BadgerAgent(nn.Module):
                         f"a {type(part).__name__} must be built for the policy's {name}, "
                         f"got {known} for a policy with {own}"
                     )
+        if worlds is not None and worlds < 1:
+            raise ValueError(f"worlds must be at least 1, or none, got {worlds}")
         if rounds < 1:
             raise ValueError(f"rounds must be at least 1, got {rounds}")
         for name, value, valid in (
@@ -113,6 +119,7 @@ class BadgerAgent(nn.Module):
         self.rounds = rounds
         self.identifiers = identifiers
         self.initial_state = initial_state
+        self.worlds = worlds
         self.seed = seed
         self.executor = executor
         self.compiled = compiled
@@ -148,7 +155,10 @@ class BadgerAgent(nn.Module):
         self.membrane.check(num_experts, num_outputs)
         device = self.device
         hidden = self._initial_hidden(batch_size, num_experts, generator)
-        identifier = self._initial_identifier(batch_size, num_experts, generator)
+        world = None
+        if self.worlds is not None:
+            world = torch.randint(self.worlds, (batch_size,), generator=generator, device=device)
+        identifier = self._initial_identifier(batch_size, num_experts, world, generator)
         drawn = self.topology(hidden.view(batch_size, num_experts, -1), generator)
         # A copy: whoever edits the graph must not edit what the topology keeps.
         wiring = self._prepare(drawn, batch_size, num_experts).copied()
@@ -156,7 +166,7 @@ class BadgerAgent(nn.Module):
         graph = Batch(
             hidden=hidden,
             identifier=identifier,
-            address=self._address(batch_size, num_outputs, generator),
+            address=self._address(batch_size, num_outputs, world, generator),
             edge_index=wiring.edges.index,
             edge_weight=wiring.edges.weight,
             wiring=wiring,
@@ -229,25 +239,44 @@ class BadgerAgent(nn.Module):
         return uniform * 2 - 1
 
     def _initial_identifier(
-        self, batch_size: int, num_experts: int, generator: torch.Generator | None
+        self,
+        batch_size: int,
+        num_experts: int,
+        world: Tensor | None,
+        generator: torch.Generator | None,
     ) -> Float[Tensor, "V I"]:
         size, like = self.policy.identifier_size, (self.device, self.dtype)
         shape = (batch_size * num_experts, size)
         if self.identifiers == "none":
             return torch.zeros(shape, device=like[0], dtype=like[1])
+        if world is not None:
+            return self._of_worlds(2, num_experts, size)[world].flatten(0, 1)
         if self.identifiers == "random":
             return torch.randn(shape, generator=generator, device=like[0], dtype=like[1])
         return _fixed_rows((self.seed,), num_experts, size, *like).repeat(batch_size, 1)
 
     def _address(
-        self, batch_size: int, num_outputs: int, generator: torch.Generator | None
+        self,
+        batch_size: int,
+        num_outputs: int,
+        world: Tensor | None,
+        generator: torch.Generator | None,
     ) -> Float[Tensor, "B d A"]:
         size, like = self.membrane.address_size, (self.device, self.dtype)
         shape = (batch_size, num_outputs, size)
+        if size and world is not None:
+            return self._of_worlds(3, num_outputs, size)[world]
         if not size or self.membrane.addresses == "random":
             return torch.randn(shape, generator=generator, device=like[0], dtype=like[1])
         # Other draws than those of the experts' identifiers.
         return _fixed_rows((self.membrane.seed, 1), num_outputs, size, *like).expand(shape)
+
+    def _of_worlds(self, what: int, rows: int, size: int) -> Float[Tensor, "worlds rows size"]:
+        """What tells apart experts or outputs in every world; more worlds add to those before."""
+        assert self.worlds is not None
+        seed = (self.seed, what)
+        values = _fixed_rows(seed, self.worlds * rows, size, self.device, self.dtype)
+        return values.unflatten(0, (self.worlds, rows))
 
 
 @functools.lru_cache(maxsize=64)

@@ -22,7 +22,8 @@ class ScoredTopology(Topology, ABC):
     r"""A dynamic topology that scores how well every sender suits every receiver.
 
     .. math::
-        s_{ij} = \frac{\beta}{\sqrt K}\, q_i \cdot k_j, \qquad q_i = W_q h_i + b, \quad k_j = W_k h_j
+        s_{ij} = \frac{\beta}{\sqrt K}\, q_i \cdot k_j,
+            \qquad q_i = W_q h_i + b, \quad k_j = W_k h_j
 
     A key has no bias: it would shift all scores of a receiver alike.
 
@@ -87,15 +88,11 @@ class AttentionTopology(ScoredTopology):
     def forward(
         self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None
     ) -> Edges:
-        batch_size, num_experts, _ = hidden.shape
-        queries, keys = self._queries_and_keys(hidden)
-        share = (queries @ keys.mT).softmax(dim=-1)  # [B, receivers, senders]
-        index = all_pairs(batch_size, num_experts, hidden.device)
-        return Edges(index, (num_experts * share).flatten())
+        return attention(*self._queries_and_keys(hidden))
 
 
 class TopKTopology(ScoredTopology):
-    r"""Every expert hears the k experts, perhaps itself, that suit its state best.
+    r"""Every expert hears the k experts, perhaps itself, that suit its state best; or all.
 
     .. math::
         w_{ji} = k\, \mathrm{softmax}_{j \in \mathrm{top}_k(i)}
@@ -108,14 +105,14 @@ class TopKTopology(ScoredTopology):
     Among equal scores, as those of newborn experts, all in one state, the choice is any.
 
     Args:
-        k: experts that each expert hears, at most N.
+        k: experts that each expert hears; all where there are no more.
         hidden_size: size H of an expert's state, that of the policy.
         key_size: size K of queries and keys.
         beta: inverse temperature; 0 hears those k all alike.
 
     Raises:
-        ValueError: when k or a size is below 1 or beta is not finite; when there are fewer than
-            k experts or states are of another size.
+        ValueError: when k or a size is below 1 or beta is not finite; when states are of another
+            size.
     """
 
     def __init__(
@@ -131,11 +128,8 @@ class TopKTopology(ScoredTopology):
     ) -> Edges:
         batch_size, num_experts, _ = hidden.shape
         queries, keys = self._queries_and_keys(hidden)
-        if self.k > num_experts:
-            raise ValueError(
-                "k must be at most the number of experts, each hears k of them, "
-                f"got k={self.k} and {num_experts} experts"
-            )
+        if self.k >= num_experts:
+            return attention(queries, keys)
         first = torch.arange(batch_size, device=hidden.device)[:, None, None] * num_experts
         source = (highest(queries, keys, self.k) + first).flatten()
         target = torch.arange(batch_size * num_experts, device=hidden.device)
@@ -143,6 +137,14 @@ class TopKTopology(ScoredTopology):
         score = (kept * queries.flatten(0, 1)[:, None]).sum(dim=-1)  # [V, k]
         index = torch.stack([source, target.repeat_interleave(self.k)])
         return Edges(index, (self.k * score.softmax(dim=-1)).flatten())
+
+
+def attention(queries: Float[Tensor, "B N K"], keys: Float[Tensor, "B N K"]) -> Edges:
+    """Everyone hears everyone, by the softmax of their scores."""
+    batch_size, num_experts, _ = keys.shape
+    share = (queries @ keys.mT).softmax(dim=-1)  # [B, receivers, senders]
+    index = all_pairs(batch_size, num_experts, keys.device)
+    return Edges(index, (num_experts * share).flatten())
 
 
 @torch.no_grad()

@@ -1,1 +1,1 @@
-"""Experiments as commands: what is measured on trained agents, kept as JSON, tabulated and drawn."""
+"""Experiments on trained agents, as commands: measured, kept as JSON, tabulated and drawn."""

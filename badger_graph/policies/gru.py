@@ -27,6 +27,8 @@ class GRUPolicy(MessagePolicy):
         identifier_size: channels that tell experts apart; 0 for none.
         hidden_size: size H of an expert's state.
         message_size: size M of a message.
+        gain: factor of all weights at the start. With 1.65, as in the authors' code of Rosa et al.
+            2019, states differ more from the beginning, and the first plateau is shorter.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class GRUPolicy(MessagePolicy):
         identifier_size: int = 12,
         hidden_size: int = 32,
         message_size: int = 16,
+        gain: float = 1.0,
     ) -> None:
         super().__init__(percept_size, identifier_size, hidden_size, message_size)
         self.message_mlp = nn.Sequential(
@@ -44,6 +47,11 @@ class GRUPolicy(MessagePolicy):
         )
         self.cell = nn.GRUCell(message_size + percept_size + identifier_size, hidden_size)
         self.readout = nn.Linear(hidden_size, 1)
+        self.gain = gain
+        if gain != 1:
+            with torch.no_grad():
+                for parameter in self.parameters():
+                    parameter.mul_(gain)
 
     def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
         return self.message_mlp(hidden)

@@ -25,6 +25,7 @@ class Lesson(NamedTuple):
         identifier_seed: of identifiers that all agents of the batch have in common.
         address_seed: of such addresses, where the membrane has addresses.
         graph_seed: of such a graph, where the topology draws any.
+        worlds: that the agents are born into, see :class:`badger_graph.BadgerAgent`.
     """
 
     num_outputs: int
@@ -33,12 +34,15 @@ class Lesson(NamedTuple):
     identifier_seed: int | None = None
     address_seed: int | None = None
     graph_seed: int | None = None
+    worlds: int | None = None
 
     @contextmanager
     def applied_to(self, agent: BadgerAgent) -> Iterator[None]:
         """Meanwhile agents are born with what they have in common in this lesson."""
         membrane, topology = agent.membrane, agent.topology
         changed: list[tuple[Any, str, Any]] = []
+        if self.worlds is not None:
+            changed += [(agent, "worlds", self.worlds)]
         if self.identifier_seed is not None:
             changed += [(agent, "identifiers", "fixed"), (agent, "seed", self.identifier_seed)]
         if self.address_seed is not None:
