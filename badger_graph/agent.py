@@ -158,7 +158,7 @@ class BadgerAgent(nn.Module):
         world = None
         if self.worlds is not None:
             world = torch.randint(self.worlds, (batch_size,), generator=generator, device=device)
-        identifier = self._initial_identifier(batch_size, num_experts, world, generator)
+        identifier = self._initial_identifier(batch_size, num_experts, generator, world)
         drawn = self.topology(hidden.view(batch_size, num_experts, -1), generator)
         # A copy: whoever edits the graph must not edit what the topology keeps.
         wiring = self._prepare(drawn, batch_size, num_experts).copied()
@@ -166,7 +166,7 @@ class BadgerAgent(nn.Module):
         graph = Batch(
             hidden=hidden,
             identifier=identifier,
-            address=self._address(batch_size, num_outputs, world, generator),
+            address=self._address(batch_size, num_outputs, generator, world),
             edge_index=wiring.edges.index,
             edge_weight=wiring.edges.weight,
             wiring=wiring,
@@ -242,8 +242,8 @@ class BadgerAgent(nn.Module):
         self,
         batch_size: int,
         num_experts: int,
-        world: Tensor | None,
         generator: torch.Generator | None,
+        world: Tensor | None = None,
     ) -> Float[Tensor, "V I"]:
         size, like = self.policy.identifier_size, (self.device, self.dtype)
         shape = (batch_size * num_experts, size)
@@ -259,8 +259,8 @@ class BadgerAgent(nn.Module):
         self,
         batch_size: int,
         num_outputs: int,
-        world: Tensor | None,
         generator: torch.Generator | None,
+        world: Tensor | None = None,
     ) -> Float[Tensor, "B d A"]:
         size, like = self.membrane.address_size, (self.device, self.dtype)
         shape = (batch_size, num_outputs, size)
