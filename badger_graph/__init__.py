@@ -8,9 +8,9 @@ from badger_graph.growth import (
     remove_experts,
     rewire,
 )
-from badger_graph.membranes import HardwiredMembrane, Membrane
+from badger_graph.membranes import AddressedMembrane, HardwiredMembrane, Membrane
 from badger_graph.outer.checkpoint import load_agent, load_learner
-from badger_graph.outer.curriculum import Curriculum, OneMoreOutput, Stage, Stages
+from badger_graph.outer.curriculum import Curriculum, MoreWorlds, OneMoreOutput, Stage, Stages
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
 from badger_graph.policies import ExpertPolicy, GRUPolicy, MessagePolicy
@@ -22,6 +22,7 @@ from badger_graph.typing import Edges, Observation
 __version__ = "0.1.0"
 
 __all__ = [
+    "AddressedMembrane",
     "BadgerAgent",
     "ConvergeFast",
     "Curriculum",
@@ -38,6 +39,7 @@ __all__ = [
     "MetaLearner",
     "MetaLoss",
     "Moment",
+    "MoreWorlds",
     "Observation",
     "OneMoreOutput",
     "Recorder",

@@ -269,7 +269,9 @@ class BadgerAgent(nn.Module):
         if not size or self.membrane.addresses == "random":
             return torch.randn(shape, generator=generator, device=like[0], dtype=like[1])
         # Other draws than those of the experts' identifiers.
-        return _fixed_rows((self.membrane.seed, 1), num_outputs, size, *like).expand(shape)
+        return _fixed_rows((self.membrane.seed, 1), num_outputs, size, *like).repeat(
+            batch_size, 1, 1
+        )
 
     def _of_worlds(self, what: int, rows: int, size: int) -> Float[Tensor, "worlds rows size"]:
         """What tells apart experts or outputs in every world; more worlds add to those before."""

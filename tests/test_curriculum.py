@@ -19,6 +19,7 @@ import badger_graph.outer.curriculum
 from badger_graph import (
     Curriculum,
     MetaLearner,
+    MoreWorlds,
     OneMoreOutput,
     Stage,
     Stages,
@@ -95,7 +96,10 @@ def test_table_is_the_folder() -> None:
     assert_table_is_the_folder(CURRICULA, badger_graph.outer.curriculum, Curriculum)
 
 
-@pytest.mark.parametrize("curriculum", [three_stages(), quick(), OneMoreOutput(2, 5, [5, 7])])
+@pytest.mark.parametrize(
+    "curriculum",
+    [three_stages(), quick(), OneMoreOutput(2, 5, [5, 7]), MoreWorlds(quick(), 2, 5, 4)],
+)
 def test_round_trip(curriculum: Curriculum) -> None:
     assert_round_trip(
         curriculum, lambda other: torch.tensor([lesson[:2] for lesson in lessons(other, 50)])
@@ -186,6 +190,27 @@ def test_one_more_output_when_the_error_is_small_enough() -> None:
 
 
 # ---------------------------------------------------------------------------------- training
+
+
+def test_worlds_double_before_the_next_curriculum() -> None:
+    """1, 2 and 4 worlds, each left at an error of 0.2 of chance; then one output, then two."""
+    then = OneMoreOutput(1, 3, num_experts=4, frontier_share=1.0, threshold=0.3, window=2)
+    curriculum = MoreWorlds(then, num_outputs=2, num_experts=5, largest=4, threshold=0.1, window=2)
+    assert curriculum.num_stages == 3 + 3
+    assert [curriculum.sizes(stage) for stage in (0, 2, 3, 5)] == [
+        [(2, 5)],
+        [(2, 5)],
+        [(1, 4)],
+        [(1, 4), (3, 4)],
+    ]
+    seen = []
+    for error in (0.9, 0.15, 0.15, 0.15, 0.3, 0.06, 0.19, 0.19, 0.29, 0.25, 0.5, 0.65, 0.2):
+        lesson = curriculum.lesson(0, len(seen))
+        seen.append((curriculum.stage, lesson.worlds, lesson.num_outputs, lesson.num_experts))
+        assert curriculum.judges(lesson) == (lesson.num_outputs < 3)
+        curriculum.learn(error * CHANCE, CHANCE)
+    few = [(0, 1, 2, 5)] * 3 + [(1, 2, 2, 5)] * 3 + [(2, 4, 2, 5)] * 2
+    assert seen == [*few, *[(3, None, 1, 4)] * 2, *[(4, None, 2, 4)] * 2, (5, None, 3, 4)]
 
 
 def test_outer_steps_by_hand(tiny_learner: Make, fit: Fit) -> None:

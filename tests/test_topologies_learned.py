@@ -372,7 +372,6 @@ def test_graphs_follow_the_generator_and_differ_between_agents_and_rollouts() ->
         (lambda: TopKTopology(0), "k must be at least 1, got 0"),
         (lambda: LearnedGraphTopology(0), "num_experts must be at least 1, got 0"),
         (lambda: LearnedGraphTopology(4, 0.0), r"temperature must be positive, got 0\.0"),
-        (lambda: make(TopKTopology(5, 6)).reset(2, 4, 1), "got k=5 and 4 experts"),
         (lambda: make(LearnedGraphTopology(5)).reset(2, 4, 1), "got num_experts=5 and 4 experts"),
         (
             lambda: make(AttentionTopology(7)),
@@ -403,3 +402,10 @@ def test_command_line_with_states_of_another_size(tmp_path: Path) -> None:
     assert "for the policy's hidden_size, got 32 for a policy with 40" in refused.err
     result = call(fit_main, *arguments, "--topology.hidden_size", 40, cwd=tmp_path)
     assert result.code == 0, result.err
+
+
+def test_the_k_best_of_fewer_are_all() -> None:
+    few, full = TopKTopology(9, 6, key_size=4), AttentionTopology(6, key_size=4)
+    full.load_state_dict(few.state_dict())
+    hidden = uniform(0, 2, 5, 6).float()
+    assert all(map(torch.equal, few(hidden), full(hidden)))

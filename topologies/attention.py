@@ -128,7 +128,7 @@ class TopKTopology(ScoredTopology):
     ) -> Edges:
         batch_size, num_experts, _ = hidden.shape
         queries, keys = self._queries_and_keys(hidden)
-        if self.k >= num_experts:
+        if self.k > num_experts:
             return attention(queries, keys)
         first = torch.arange(batch_size, device=hidden.device)[:, None, None] * num_experts
         source = (highest(queries, keys, self.k) + first).flatten()

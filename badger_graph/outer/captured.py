@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 class CapturedStep:
     """Rollout, meta-loss and gradients, captured once, and replayed on the draws of each seed.
 
-    Tasks, initial states and identifiers are drawn outside, just as :meth:`MetaLearner.rollout`
+    Tasks, initial states, identifiers and addresses are drawn outside, just as :meth:`MetaLearner.rollout`
     draws them, and copied to where the graph reads. Nothing here waits for the GPU. The graph
     reads the weights where they lie: an optimiser changes them in place.
 
@@ -74,7 +74,7 @@ class CapturedStep:
     def _refill(self, seed: int) -> None:
         task, graph = self._draw(seed)
         refill(vars(self.task), vars(task))
-        for name in ("hidden", "identifier"):
+        for name in ("hidden", "identifier", "address"):
             refill(self.graph[name], graph[name])
 
     def _compute(self) -> Outcome:
