@@ -40,9 +40,9 @@ class Outcome(NamedTuple):
 class CapturedStep:
     """Rollout, meta-loss and gradients, captured once, and replayed on the draws of each seed.
 
-    Tasks, initial states, identifiers and addresses are drawn outside, just as :meth:`MetaLearner.rollout`
-    draws them, and copied to where the graph reads. Nothing here waits for the GPU. The graph
-    reads the weights where they lie: an optimiser changes them in place.
+    Tasks, initial states, identifiers and addresses are drawn outside, just as
+    :meth:`MetaLearner.rollout` draws them, and copied to where the graph reads. Nothing here waits
+    for the GPU. The graph reads the weights where they lie: an optimiser changes them in place.
 
     Raises:
         ValueError: when two draws differ in more than the values of tensors.
