@@ -237,7 +237,9 @@ def test_repr_shows_the_arguments(name: str) -> None:
 def test_edges_on_a_gpu(name: str) -> None:
     topology, cuda = ALL[name](9), torch.device("cuda")
     assert_edges_well_formed(topology, batch_size=5, num_experts=9, device=cuda)
-    if isinstance(topology, GraphTopology) and topology.redraw == "once":  # every device finds the same graph
+    if (
+        isinstance(topology, GraphTopology) and topology.redraw == "once"
+    ):  # every device finds the same graph
         on_cpu, on_gpu = topology(states(2, 9)), topology(states(2, 9, cuda))
         assert torch.equal(on_cpu.index, on_gpu.index.cpu())
 

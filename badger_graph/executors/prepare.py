@@ -53,9 +53,7 @@ def prepare(
     return EXECUTORS[executor](edges, batch_size, num_experts)
 
 
-def choose(
-    edges: Edges, batch_size: int, num_experts: int, policy: nn.Module | None
-) -> Executor:
+def choose(edges: Edges, batch_size: int, num_experts: int, policy: nn.Module | None) -> Executor:
     """The fastest executor for these edges and this policy on their device."""
     few = num_experts <= DENSE_UP_TO
     most_pairs = 2 * edges.index.size(1) >= batch_size * num_experts**2
