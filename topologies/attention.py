@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from topologies.base import Topology
 from topologies.edges import Edges
 
-CHUNK = 2**20
+CHUNK = 2**18
 """Scores that the search for the highest holds at once."""
 
 
@@ -22,8 +22,8 @@ class ScoredTopology(Topology, ABC):
     r"""A dynamic topology that scores how well every sender suits every receiver.
 
     .. math::
-        s_{ij} = \frac{\beta}{\sqrt K}\, q_i \cdot k_j,
-            \qquad q_i = W_q h_i + b, \quad k_j = W_k h_j
+        s_{ij} = \frac{\beta}{\sqrt K}\, q_i \cdot k_j, \qquad
+        q_i = W_q h_i + b, \quad k_j = W_k h_j
 
     A key has no bias: it would shift all scores of a receiver alike.
 
@@ -154,11 +154,10 @@ def highest(
     """The k senders of highest score for every receiver, some receivers at a time."""
     batch_size, num_experts, _ = keys.shape
     rows = max(1, CHUNK // (batch_size * num_experts))
-    found = [
-        (some @ keys.mT).topk(k, dim=-1, sorted=False).indices
-        for some in queries.split(rows, dim=1)
-    ]
-    return torch.cat(found, dim=1)
+    found = torch.empty(batch_size, num_experts, k, dtype=torch.int64, device=keys.device)
+    for some, place in zip(queries.split(rows, dim=1), found.split(rows, dim=1), strict=True):
+        place.copy_((some @ keys.mT).topk(k, dim=-1, sorted=False).indices)
+    return found
 
 
 @functools.lru_cache(maxsize=4)

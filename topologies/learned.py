@@ -68,9 +68,9 @@ class LearnedGraphTopology(Topology):
         return Edges(everything, weight.flatten())
 
     def _draw(self, batch_size: int, generator: torch.Generator | None) -> Float[Tensor, "B N N"]:
-        like = {"device": self.logit.device, "dtype": self.logit.dtype}
         shape = (batch_size, *self.logit.shape)
-        noise = torch.rand(shape, generator=generator, **like).logit(eps=1e-6)
+        uniform = self.logit.new_empty(shape).uniform_(generator=generator)
+        noise = uniform.logit(eps=1e-6)
         soft = torch.sigmoid((self.logit + noise) / self.temperature)
         hard = (self.logit + noise > 0).to(soft)
         return hard + soft - soft.detach()
