@@ -15,17 +15,31 @@ from badger_graph.executors.base import Wiring
 from badger_graph.policies.base import ExpertPolicy, check_sizes
 
 
-class Traits(NamedTuple):
-    """The identifiers' share of all maps, and their biases: the same in every round.
+class Map(NamedTuple):
+    """A linear map of states and more, with all that stays the same in a life put in.
 
     Shapes:
-        - **inner**, **value:** ``[V, S * H]``; **query:** ``[V, Q * K]``; **merged:** ``[V, H]``
+        - **weight:** ``[H, F]``, for states; **rest:** ``[V, F]``, of identifiers and the bias, or
+          ``[F]``, of the bias
     """
 
-    inner: Float[Tensor, "V SH"]
-    value: Float[Tensor, "V SH"]
-    query: Float[Tensor, "V QK"]
-    merged: Float[Tensor, "V H"]
+    weight: Tensor
+    rest: Tensor
+
+    def __call__(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V F"]:
+        return torch.addmm(self.rest, hidden, self.weight)
+
+
+class Traits(NamedTuple):
+    """The maps of each expert's state, and the weights of what is added to two of them."""
+
+    inner: Map
+    value: Map
+    query: Map
+    receive: Map
+    update: Map
+    of_received: Tensor
+    of_merged: Tensor
 
 
 class AttentionPolicy(ExpertPolicy):
@@ -116,11 +130,26 @@ class AttentionPolicy(ExpertPolicy):
                 parameter.mul_(scale)
 
     def traits(self, identifier: Float[Tensor, "V I"]) -> Traits:
-        """The identifiers' share of all maps."""
-        maps = (self.inner, self.value, self.query, self.receive)
-        columns = [m.weight[:, m.in_features - self.identifier_size :] for m in maps]
-        pairs = zip(columns, maps, strict=True)
-        return Traits(*(F.linear(identifier, own, m.bias) for own, m in pairs))
+        """All that identifiers have to do with, once."""
+        size = self.hidden_size
+
+        def knowing(weight: Tensor, bias: Tensor) -> Map:
+            of_hidden, of_identifier = weight.tensor_split([size], dim=1)
+            return Map(of_hidden.t(), F.linear(identifier, of_identifier, bias))
+
+        received = self.query_heads * size
+        of_received, receive = self.receive.weight.tensor_split([received], dim=1)
+        of_merged, of_hidden = self.update.weight.split(size, dim=1)
+        return Traits(
+            *(
+                knowing(linear.weight, linear.bias)
+                for linear in (self.inner, self.value, self.query)
+            ),
+            receive=knowing(receive, self.receive.bias),
+            update=Map(of_hidden.t(), self.update.bias),
+            of_received=of_received.t(),
+            of_merged=of_merged.t(),
+        )
 
     def forward(
         self, hidden: Float[Tensor, "V H"], percept: Ports, traits: Traits, wiring: Wiring
@@ -136,8 +165,7 @@ class AttentionPolicy(ExpertPolicy):
         values = self.messages(hidden, traits).unflatten(0, agents)
         values = [percept.values, *values.split(self.hidden_size, dim=-1)]
         senders = torch.cat(keys, dim=1), torch.cat(values, dim=1)
-        queries = _of_state(self.query.weight, hidden, traits.query)
-        queries = queries.view(wiring.batch_size, -1, self.key_size)
+        queries = traits.query(hidden).view(wiring.batch_size, -1, self.key_size)
         visible = self._visible(wiring.heard, percept.keys.size(1))
         # Outputs by themselves: the experts' rows then need not be cut out and copied.
         said = standardise(attend(percept.queries, *senders, self.beta))
@@ -146,10 +174,10 @@ class AttentionPolicy(ExpertPolicy):
 
     def messages(self, hidden: Float[Tensor, "V H"], traits: Traits) -> Float[Tensor, "V M"]:
         """The values of all sender heads."""
-        return _of_state(self.value.weight, hidden, traits.value)
+        return traits.value(hidden)
 
     def _keys(self, hidden: Tensor, traits: Traits) -> list[Tensor]:
-        inner = _leaky_relu(_of_state(self.inner.weight, hidden, traits.inner))
+        inner = _leaky_relu(traits.inner(hidden))
         heads = zip(self.key, inner.split(self.hidden_size, dim=-1), strict=True)
         return [key(own) for key, own in heads]
 
@@ -162,21 +190,11 @@ class AttentionPolicy(ExpertPolicy):
         return F.pad(heads, (num_ports, 0), value=True)
 
     def _next_hidden(self, hidden: Tensor, received: Tensor, traits: Traits) -> Tensor:
-        size = self.hidden_size
-        of_received, of_hidden, _ = self.receive.weight.tensor_split(
-            [received.size(1), received.size(1) + size], dim=1
-        )
-        merged = torch.addmm(traits.merged, hidden, of_hidden.t()).addmm(received, of_received.t())
-        merged = standardise(_leaky_relu(self.merge(_leaky_relu(merged))))
-        of_merged, of_hidden = self.update.weight.split(size, dim=1)
-        both = F.linear(hidden, of_hidden, self.update.bias).addmm(merged, of_merged.t())
-        gate, candidate = both.split(size, dim=1)
+        merged = _leaky_relu(traits.receive(hidden).addmm(received, traits.of_received))
+        merged = standardise(_leaky_relu(self.merge(merged)))
+        both = traits.update(hidden).addmm(merged, traits.of_merged)
+        gate, candidate = both.split(self.hidden_size, dim=1)
         return hidden.lerp(candidate, gate.sigmoid())
-
-
-def _of_state(weight: Tensor, hidden: Tensor, share: Tensor) -> Tensor:
-    """A linear map of states and identifiers, given the share of the latter."""
-    return torch.addmm(share, hidden, weight[:, : hidden.size(1)].t())
 
 
 def _leaky_relu(fresh: Tensor) -> Tensor:
