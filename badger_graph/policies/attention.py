@@ -16,29 +16,28 @@ from badger_graph.policies.base import ExpertPolicy, check_sizes
 
 
 class Map(NamedTuple):
-    """A linear map of states and more, with all that stays the same in a life put in.
+    """A linear map of states and identifiers, with those of all experts put in.
 
     Shapes:
-        - **weight:** ``[H, F]``, for states; **rest:** ``[V, F]``, of identifiers and the bias, or
-          ``[F]``, of the bias
+        - **weight:** ``[H, F]``, for states; **rest:** ``[V, F]``, of identifiers and the bias
     """
 
-    weight: Tensor
-    rest: Tensor
+    weight: Float[Tensor, "H F"]
+    rest: Float[Tensor, "V F"]
 
     def __call__(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V F"]:
         return torch.addmm(self.rest, hidden, self.weight)
 
 
 class Traits(NamedTuple):
-    """The maps of each expert's state, and the weights of what is added to two of them."""
+    """The maps of each expert's state, and the weights of what else its next state is made of."""
 
     inner: Map
     value: Map
     query: Map
     receive: Map
-    update: Map
     of_received: Tensor
+    of_hidden: Tensor
     of_merged: Tensor
 
 
@@ -146,8 +145,8 @@ class AttentionPolicy(ExpertPolicy):
                 for linear in (self.inner, self.value, self.query)
             ),
             receive=knowing(receive, self.receive.bias),
-            update=Map(of_hidden.t(), self.update.bias),
             of_received=of_received.t(),
+            of_hidden=of_hidden.t(),
             of_merged=of_merged.t(),
         )
 
@@ -192,7 +191,8 @@ class AttentionPolicy(ExpertPolicy):
     def _next_hidden(self, hidden: Tensor, received: Tensor, traits: Traits) -> Tensor:
         merged = _leaky_relu(traits.receive(hidden).addmm(received, traits.of_received))
         merged = standardise(_leaky_relu(self.merge(merged)))
-        both = traits.update(hidden).addmm(merged, traits.of_merged)
+        both = torch.addmm(self.update.bias, hidden, traits.of_hidden)
+        both = both.addmm(merged, traits.of_merged)
         gate, candidate = both.split(self.hidden_size, dim=1)
         return hidden.lerp(candidate, gate.sigmoid())
 
