@@ -1,6 +1,7 @@
 """Badger: agents made of many experts that share one policy."""
 
 from badger_graph.agent import BadgerAgent, split
+from badger_graph.authors import load_authors
 from badger_graph.growth import (
     add_experts,
     change_outputs,
@@ -8,12 +9,12 @@ from badger_graph.growth import (
     remove_experts,
     rewire,
 )
-from badger_graph.membranes import AddressedMembrane, HardwiredMembrane, Membrane
+from badger_graph.membranes import AddressedMembrane, AttentionMembrane, HardwiredMembrane, Membrane
 from badger_graph.outer.checkpoint import load_agent, load_learner
 from badger_graph.outer.curriculum import Curriculum, MoreWorlds, OneMoreOutput, Stage, Stages
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
-from badger_graph.policies import ExpertPolicy, GRUPolicy, MessagePolicy
+from badger_graph.policies import AttentionPolicy, ExpertPolicy, GRUPolicy, MessagePolicy
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
 from badger_graph.shipping import read_card, shipped_policies
 from badger_graph.tasks import GuessingGame, Task, TaskFamily
@@ -23,6 +24,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AddressedMembrane",
+    "AttentionMembrane",
+    "AttentionPolicy",
     "BadgerAgent",
     "ConvergeFast",
     "Curriculum",
@@ -53,6 +56,7 @@ __all__ = [
     "clone_experts",
     "live",
     "load_agent",
+    "load_authors",
     "load_learner",
     "read_card",
     "remove_experts",

@@ -45,8 +45,8 @@ class BadgerAgent(nn.Module):
         identifiers: what tells experts apart. ``"fixed"``: expert n has the same random
             identifier in every life, a function of ``seed`` and n; ``"random"``: redrawn for
             every expert of every agent at every reset; ``"none"``: zeros.
-        initial_state: hidden states at birth: ``"zero"``, or ``"random"``, uniform in [-1, 1]
-            and drawn at every reset.
+        initial_state: hidden states at birth: ``"zero"``; ``"random"``, uniform in [-1, 1] and
+            drawn at every reset; or ``"learned"``, the policy's parameter ``initial_hidden``.
         worlds: so many different sets of identifiers and addresses there are, each a function of
             ``seed``, and every agent is born into one of them; none: identifiers are as said above
             and addresses as the membrane says.
@@ -55,7 +55,7 @@ class BadgerAgent(nn.Module):
             :func:`badger_graph.executors.prepare.prepare`.
         compiled: run the step through ``torch.compile``, for a policy of your own on the dense
             or sparse executor; see :func:`badger_graph.compiled.compiled_step`. Where
-            ``"auto"`` finds the built-in policy's fused executor, that serves, as it is.
+            ``"auto"`` finds the fused executor or that of attention, these serve, as they are.
 
     Shapes of the graph's attributes:
         - **hidden:** ``[V, H]``, the state of each expert
@@ -65,8 +65,8 @@ class BadgerAgent(nn.Module):
         - **batch**, **ptr:** ``[V]`` and ``[B + 1]``, as in every PyG batch
 
     Raises:
-        ValueError: when the policy was built for another membrane, ``rounds`` is below 1, or
-            the executor cannot be compiled.
+        ValueError: when the policy was built for another membrane, ``rounds`` is below 1, the
+            executor cannot be compiled, or the policy has no initial state to learn.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class BadgerAgent(nn.Module):
         membrane: Membrane,
         rounds: int = 1,
         identifiers: Literal["fixed", "random", "none"] = "fixed",
-        initial_state: Literal["zero", "random"] = "zero",
+        initial_state: Literal["zero", "random", "learned"] = "zero",
         worlds: int | None = None,
         seed: int = 0,
         executor: Executor = "auto",
@@ -103,11 +103,16 @@ class BadgerAgent(nn.Module):
             raise ValueError(f"rounds must be at least 1, got {rounds}")
         for name, value, valid in (
             ("identifiers", identifiers, ("fixed", "random", "none")),
-            ("initial_state", initial_state, ("zero", "random")),
+            ("initial_state", initial_state, ("zero", "random", "learned")),
             ("executor", executor, get_args(Executor)),
         ):
             if value not in valid:
                 raise ValueError(f"{name} must be one of {', '.join(valid)}, got {value!r}")
+        if initial_state == "learned" and not hasattr(policy, "initial_hidden"):
+            raise ValueError(
+                "initial_state 'learned' needs a policy with a parameter initial_hidden, "
+                f"got a {type(policy).__name__}"
+            )
         if compiled and executor not in ("auto", *COMPILED_EXECUTORS):
             raise ValueError(
                 "compiled takes the executor auto, dense or sparse (the fused one is compiled "
@@ -235,6 +240,9 @@ class BadgerAgent(nn.Module):
         shape = (batch_size * num_experts, self.policy.hidden_size)
         if self.initial_state == "zero":
             return torch.zeros(shape, device=self.device, dtype=self.dtype)
+        if self.initial_state == "learned":
+            born: Tensor = self.policy.initial_hidden  # type: ignore[assignment]
+            return born.repeat(shape[0], 1)
         uniform = torch.rand(shape, generator=generator, device=self.device, dtype=self.dtype)
         return uniform * 2 - 1
 

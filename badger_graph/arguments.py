@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import json
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from badger_graph.membranes import MEMBRANES
 from badger_graph.outer.checkpoint import read_checkpoint, run_folder
@@ -80,6 +83,53 @@ def expand(arguments: Sequence[str], long: bool = True) -> list[str]:
         else:
             expanded.append(argument)
     return expanded
+
+
+def own_defaults(arguments: Sequence[str]) -> list[str]:
+    """Let a class that replaces another start from its own defaults: ``--policy attention``.
+
+    The parser would carry over what the other was given under the same name, such as
+    ``hidden_size``. To be called once presets are files.
+    """
+    told = list(arguments)
+    flags = {argument.partition("=")[0] for argument in arguments}
+    for component, (full, _) in COMPONENTS.items():
+        before = _configured(full, arguments)
+        for flag, name, place in reversed(list(values_of(arguments, f"--{component}"))):
+            class_path = _class_path(component, name)
+            if class_path == before["class_path"]:
+                continue
+            told[place + 1 : place + 1] = [
+                f"{flag}.{argument}={json.dumps(default)}"
+                for argument, default in _defaults(class_path).items()
+                if argument in before["init_args"] and f"{flag}.{argument}" not in flags
+            ]
+    return told
+
+
+def _configured(full: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """The class of a component and its arguments, as fit.yaml and the presets leave it."""
+    presets = [Path(preset) for _, preset, _ in values_of(arguments, "--config", "-c")]
+    found: dict[str, Any] = {"class_path": None, "init_args": {}}
+    for file in (CONFIGS / "fit.yaml", *presets):
+        part = yaml.safe_load(file.read_text())
+        for key in full.split("."):
+            part = part.get(key) if isinstance(part, dict) else None
+        if isinstance(part, dict):
+            found["class_path"] = part.get("class_path", found["class_path"])
+            found["init_args"] |= part.get("init_args") or {}
+    return found
+
+
+def _defaults(class_path: str) -> dict[str, Any]:
+    """Of the arguments of a class; nothing where there is none, which the parser then says."""
+    module, _, name = class_path.rpartition(".")
+    try:
+        signature = inspect.signature(getattr(importlib.import_module(module), name))
+    except (ImportError, AttributeError, TypeError, ValueError):
+        return {}
+    parameters = signature.parameters.items()
+    return {key: one.default for key, one in parameters if one.default is not one.empty}
 
 
 def _class_path(component: str, name: str) -> str:

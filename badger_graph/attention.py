@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
+
+
+class Ports(NamedTuple):
+    """What a membrane shows to experts that attend: who sends besides them, and who reads.
+
+    Shapes:
+        - **keys:** ``[B, P, K]``; **values:** ``[B, P, H]``, of each port that sends
+        - **queries:** ``[B, d, K]``, of each output
+    """
+
+    keys: Float[Tensor, "B P K"]
+    values: Float[Tensor, "B P H"]
+    queries: Float[Tensor, "B d K"]
 
 
 def attend(
@@ -14,6 +28,7 @@ def attend(
     keys: Float[Tensor, "*batch senders key"],
     values: Float[Tensor, "*batch senders value"],
     beta: float = 1.0,
+    visible: Bool[Tensor, "*batch receivers senders"] | None = None,
 ) -> Float[Tensor, "*batch receivers value"]:
     r"""What every receiver hears: the mean of all values, weighted by :func:`attention_weights`.
 
@@ -39,6 +54,7 @@ def attend(
         - **queries:** ``[*batch, receivers, K]``
         - **keys:** ``[*batch, senders, K]``
         - **values:** ``[*batch, senders, V]``
+        - **visible:** ``[*batch, receivers, senders]``, see :func:`attention_weights`
         - **returns:** ``[*batch, receivers, V]``
 
     Raises:
@@ -49,13 +65,14 @@ def attend(
             "every sender has one key and one value, "
             f"got keys {list(keys.shape)} and values {list(values.shape)}"
         )
-    return attention_weights(queries, keys, beta) @ values
+    return attention_weights(queries, keys, beta, visible) @ values
 
 
 def attention_weights(
     queries: Float[Tensor, "*batch receivers key"],
     keys: Float[Tensor, "*batch senders key"],
     beta: float = 1.0,
+    visible: Bool[Tensor, "*batch receivers senders"] | None = None,
 ) -> Float[Tensor, "*batch receivers senders"]:
     r"""How much every receiver hears of every sender; the weights of a receiver sum to one.
 
@@ -67,6 +84,7 @@ def attention_weights(
         queries: what each receiver looks for.
         keys: what each sender has to offer.
         beta: inverse temperature; 0 hears all alike, more comes closer to the best match alone.
+        visible: which senders each receiver may hear, at least one; all by default.
 
     Raises:
         ValueError: when queries and keys differ in batch or size, or nobody sends.
@@ -79,7 +97,13 @@ def attention_weights(
     if not keys.size(-2):
         raise ValueError(f"attention needs at least one sender, got keys {list(keys.shape)}")
     scale = beta / math.sqrt(queries.size(-1))
-    return (queries * scale @ keys.mT).softmax(dim=-1)
+    if keys.size(-2) < queries.size(-2):  # the smaller of the two is scaled
+        scores = queries @ (keys * scale).mT
+    else:
+        scores = queries * scale @ keys.mT
+    if visible is not None:
+        scores = scores.masked_fill(~visible, -math.inf)
+    return scores.softmax(dim=-1)
 
 
 def standardise(x: Float[Tensor, "*any features"]) -> Float[Tensor, "*any features"]:

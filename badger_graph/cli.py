@@ -28,6 +28,7 @@ from badger_graph.arguments import (
     expand,
     import_modules,
     overview,
+    own_defaults,
     resolve_files,
     values_of,
 )
@@ -215,7 +216,7 @@ def fit_main(arguments: Sequence[str] | None = None) -> None:
             print(asked)
             return
         # LightningCLI reads sys.argv, and so do the processes that DDP starts; keep one truth.
-        sys.argv[1:] = [command, *expand(resolve_files(import_modules(rest)))]
+        sys.argv[1:] = [command, *expand(own_defaults(resolve_files(import_modules(rest))))]
         BadgerCLI(
             MetaLearner,
             seed_everything_default=0,

@@ -8,29 +8,24 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, NamedTuple
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from badger_graph.attention import attend
+import badger_graph.policies.attention
+from badger_graph.authors import Sizes, attentional_agent, from_authors
 from badger_graph.outer.learner import default_optimizer
-from benchmarks.attentional import (
-    QUERY_HEADS,
-    SENDER_HEADS,
-    Attention,
-    AttentionalAgent,
-    Game,
-    materialised,
-)
-from benchmarks.authors import authors_agent, authors_rollout, from_authors
+from benchmarks.attentional import Game, attentional_rollout, materialised
+from benchmarks.authors import authors_agent, authors_rollout
 from benchmarks.gemm_peak import SIDES, gemm_peak, gemms
 from benchmarks.report import Report, milliseconds, table
 from benchmarks.timing import interleave, speed_of_medians, speed_of_minima
 
 AUTHORS = "the authors' code"
-MATERIALISED = "attention tensors materialised and summed"
-DENSE = "dense products (badger_graph.attention)"
+MATERIALISED = "badger-graph, attention tensors materialised and summed"
+DENSE = "badger-graph"
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ class Contestant(NamedTuple):
         agent: its parameters are those that all have, under whatever names.
         loss: of the agent, games and T inner steps.
         optimizer: of these parameters.
-        renamed: parameters, or their gradients, under the names of ``AttentionalAgent``.
+        renamed: parameters, or their gradients, under the names of our agent.
     """
 
     agent: nn.Module
@@ -108,10 +103,10 @@ class Contestant(NamedTuple):
 def contestants(sizes: AttentionSizes, authors: str | None) -> dict[str, Contestant]:
     """All with the same weights: those of the authors' agent where there is a clone of it."""
     shape = sizes.hidden_size, sizes.key_size, sizes.identifier_size
-    attentions: dict[str, Attention] = {MATERIALISED: materialised, DENSE: attend}
+    losses = {MATERIALISED: _materialised_rollout, DENSE: attentional_rollout}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        own = {name: AttentionalAgent(*shape, attention) for name, attention in attentions.items()}
+        own = {name: attentional_agent(Sizes(*shape)) for name in losses}
         theirs = None if authors is None else authors_agent(authors, *shape)
     first: dict[str, Contestant] = {}
     weights: Mapping[str, Tensor] = own[DENSE].state_dict()
@@ -121,9 +116,14 @@ def contestants(sizes: AttentionSizes, authors: str | None) -> dict[str, Contest
     for agent in own.values():
         agent.load_state_dict(weights)
     return first | {
-        name: Contestant(agent, AttentionalAgent.__call__, default_optimizer(agent.parameters()))
+        name: Contestant(agent, losses[name], default_optimizer(agent.parameters()))
         for name, agent in own.items()
     }
+
+
+def _materialised_rollout(agent: Any, game: Game, num_steps: int) -> Tensor:
+    with mock.patch.object(badger_graph.policies.attention, "attend", materialised):
+        return attentional_rollout(agent, game, num_steps)
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def markdown(data: dict[str, Any]) -> str:
     title = (
         f"B={sizes['batch_size']}, N={sizes['num_experts']}, H={sizes['hidden_size']}, "
         f"keys of {sizes['key_size']}, identifiers of {sizes['identifier_size']}, "
-        f"{QUERY_HEADS}+{SENDER_HEADS} heads, d={sizes['num_outputs']}, T={sizes['num_steps']}: "
+        f"4+2 heads, d={sizes['num_outputs']}, T={sizes['num_steps']}: "
         f"{data['gflop']:.2f} GFLOP; GEMM peak {data['gemm_gflops']:.0f} GFLOP/s, "
         f"{len(rows[first]['seconds'])} rounds; speeds and differences (in float64) against {first}"
     )

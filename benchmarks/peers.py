@@ -19,6 +19,9 @@ from benchmarks.sizes import Sizes
 PLAIN = "plain PyG"
 """The peer that every other is compared with."""
 
+MESSAGES = [name for name in get_args(Executor) if name != "attention"]
+"""The executors of policies whose messages travel along edges."""
+
 DENSE_UP_TO = 2**28
 """Bytes of adjacency blocks up to which the dense executor is measured."""
 
@@ -47,7 +50,7 @@ def jax_scan(sizes: Sizes, remat: bool) -> Peer:
 
 PEERS: dict[str, Callable[[Sizes], Peer]] = {
     PLAIN: plain_pyg,
-    **{f"badger-graph, {name}": partial(badger, executor=name) for name in get_args(Executor)},
+    **{f"badger-graph, {name}": partial(badger, executor=name) for name in MESSAGES},
     "JAX scan": partial(jax_scan, remat=False),
     "JAX scan, remat": partial(jax_scan, remat=True),
 }

@@ -1,6 +1,6 @@
 """In place of the authors' agent: its interface and the names of its weights, nothing of its code.
 
-It computes what the docstring of :class:`benchmarks.attentional.AttentionalAgent` says, for one
+It computes what the docstring of :class:`badger_graph.AttentionPolicy` says, for one
 expert and one receiver at a time, so that tests see whether weights, games and losses get where
 they should.
 """

@@ -34,16 +34,22 @@ from badger_graph import (
     TaskFamily,
     split,
 )
+from badger_graph.attention import Ports
 from badger_graph.communication import communicate
 from badger_graph.executors.base import TorchWiring, Wiring
 from badger_graph.executors.prepare import EXECUTORS, Executor, prepare
 from badger_graph.life import Life
 from badger_graph.outer.config import from_config, to_config
-from badger_graph.policies import POLICIES, GRUPolicy
+from badger_graph.policies import POLICIES, GRUPolicy, MessagePolicy
 from topologies import TOPOLOGIES, Topology
 
+MESSAGE_POLICIES = {
+    name: policy for name, policy in POLICIES.items() if issubclass(policy, MessagePolicy)
+}
+"""Those whose messages travel along edges, by an executor."""
+
 TORCH_EXECUTORS = [name for name, wiring in EXECUTORS.items() if issubclass(wiring, TorchWiring)]
-"""Those that serve any policy."""
+"""Those that serve any message policy."""
 
 FUSED = pytest.param("fused", marks=pytest.mark.native)
 
@@ -52,18 +58,20 @@ every_executor = pytest.mark.parametrize("executor", [*TORCH_EXECUTORS, FUSED])
 
 every_torch_executor = pytest.mark.parametrize("executor", TORCH_EXECUTORS)
 
+every_message_policy = pytest.mark.parametrize("name", MESSAGE_POLICIES)
+
 every_policy_and_executor = pytest.mark.parametrize(
     ("name", "executor"),
     [
-        *((name, executor) for name in POLICIES for executor in TORCH_EXECUTORS),
+        *((name, executor) for name in MESSAGE_POLICIES for executor in TORCH_EXECUTORS),
         *(
             pytest.param(name, "fused", marks=pytest.mark.native)
-            for name, policy in POLICIES.items()
+            for name, policy in MESSAGE_POLICIES.items()
             if policy is GRUPolicy
         ),
     ],
 )
-"""Every policy with every executor that can serve it."""
+"""Every message policy with every executor that can serve it."""
 
 NEEDS_ARGUMENTS = {"networkx", "file"}
 """Topologies that cannot be built by their name alone."""
@@ -518,12 +526,21 @@ def assert_percepts_of_agents_independent(
     """What the experts of one agent perceive has ``percept_size`` channels and is their own."""
     life = some_life(membrane, 4, num_experts, num_outputs)
     observation = some_observation(4, num_outputs)
-    percept = membrane.perceive(life, observation).unflatten(0, (4, num_experts))
-    assert percept.shape == (4, num_experts, membrane.percept_size)
+    percept = membrane.perceive(life, observation)
+    if isinstance(percept, Ports):
+        assert (percept.keys.size(-1), percept.values.size(-1)) == membrane.percept_size
+        assert percept.keys.shape[:2] == percept.values.shape[:2]
+    else:
+        assert percept.shape == (4 * num_experts, membrane.percept_size)
+        percept = (percept.unflatten(0, (4, num_experts)),)
     for b in range(4):
         told = Observation(*(field[b : b + 1] for field in observation))
         alone = some_life(membrane, 4, num_experts, num_outputs, only=b)
-        torch.testing.assert_close(membrane.perceive(alone, told), percept[b])
+        own = membrane.perceive(alone, told)
+        for part, whole in zip(
+            own if isinstance(own, Ports) else (own[None],), percept, strict=True
+        ):
+            torch.testing.assert_close(part[0], whole[b])
 
 
 # -------------------------------------------------------------------------------------- tasks

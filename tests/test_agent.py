@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from properties import (
     BUILDABLE,
     FOR_ANY_SIZE,
+    MESSAGE_POLICIES,
     assert_agents_independent,
     assert_any_number_of_experts,
     assert_deterministic_by_seed,
@@ -44,7 +45,6 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.executors.prepare import Executor, prepare
-from badger_graph.policies import POLICIES
 from topologies import (
     CompleteTopology,
     GivenGraph,
@@ -63,7 +63,7 @@ def make(
     torch.manual_seed(0)
     sizes = {"hidden_size": 6, "message_size": 5, "identifier_size": 3}
     membrane = HardwiredMembrane()
-    weights = POLICIES[policy](percept_size=membrane.percept_size, **sizes)
+    weights = MESSAGE_POLICIES[policy](percept_size=membrane.percept_size, **sizes)
     return BadgerAgent(weights, topology or RingTopology(), membrane, **arguments)
 
 
@@ -96,7 +96,7 @@ class LearnedRing(Topology):
 
 
 @every_topology
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", MESSAGE_POLICIES)
 def test_agents_of_a_batch_are_independent(name: str, policy: str) -> None:
     with double_precision():
         assert_agents_independent(make(build(name), policy, identifiers="random"), 12, 3)
@@ -527,7 +527,7 @@ def test_too_few_experts_for_the_topology() -> None:
 
 
 def test_a_policy_for_another_membrane() -> None:
-    policy = POLICIES["gru"](percept_size=7)
+    policy = GRUPolicy(percept_size=7)
     with pytest.raises(
         ValueError, match=r"got policy\.percept_size=7 for a HardwiredMembrane, .* 4"
     ):

@@ -66,7 +66,7 @@ def test_perceives_on_every_device(name: str, device: torch.device) -> None:
     membrane = MEMBRANES[name]().to(device)
     with device:
         percept = membrane.perceive(some_life(membrane, 2, 5, 3), told)
-    assert percept.device.type == device.type
+    assert percept[0].device.type == device.type
 
 
 # ------------------------------------------------------------------------ hardwired, by hand

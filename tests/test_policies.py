@@ -1,4 +1,4 @@
-"""What holds for every expert policy, then the Micro-Badger policy by hand."""
+"""What holds for every policy that sends messages, then the Micro-Badger policy by hand."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from properties import (
     assert_table_is_the_folder,
     double_precision,
     every_executor,
+    every_message_policy,
     every_policy_and_executor,
     some_edges,
     some_inputs,
@@ -30,8 +31,6 @@ import badger_graph.policies
 from badger_graph import Edges, ExpertPolicy, HardwiredMembrane
 from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.policies import POLICIES
-
-every_policy = pytest.mark.parametrize("name", POLICIES)
 
 SIZES = st.sampled_from([1, 2, 5, 15, 16, 17, 32, 33])
 """Of states, messages, percepts and identifiers: below, at and above what vectors hold."""
@@ -51,7 +50,7 @@ def test_every_policy_is_in_the_table() -> None:
     assert_table_is_the_folder(POLICIES, badger_graph.policies, ExpertPolicy)
 
 
-# -------------------------------------------------------------- what holds for every policy
+# ------------------------------------------------------ what holds for every message policy
 
 
 @every_policy_and_executor
@@ -184,7 +183,7 @@ def test_an_expert_alone_hears_zeros(name: str, executor: Executor) -> None:
     assert not torch.allclose(other, alone)
 
 
-@every_policy
+@every_message_policy
 @pytest.mark.parametrize("identifier_size", [0, 3])
 def test_round_trip(name: str, identifier_size: int) -> None:
     with double_precision():
@@ -193,7 +192,7 @@ def test_round_trip(name: str, identifier_size: int) -> None:
         assert_round_trip(policy, lambda policy: policy(*given, prepare(edges, 1, 4))[0])
 
 
-@every_policy
+@every_message_policy
 @pytest.mark.parametrize("executor", TORCH_EXECUTORS)
 def test_runs_on_every_device(name: str, executor: Executor, device: torch.device) -> None:
     policy, edges = make(name).double(), some_edges(2, 4, 20)
@@ -205,7 +204,7 @@ def test_runs_on_every_device(name: str, executor: Executor, device: torch.devic
     torch.testing.assert_close(after.cpu(), expected, rtol=1e-9, atol=1e-12)
 
 
-@every_policy
+@every_message_policy
 @pytest.mark.parametrize(
     ("size", "least"),
     [("percept_size", 1), ("identifier_size", 0), ("hidden_size", 1), ("message_size", 1)],
@@ -256,6 +255,6 @@ def test_gru_speaks_linearly() -> None:
     torch.testing.assert_close(policy.speak(3 * hidden) - zero, 3 * (said - zero))
 
 
-@every_policy
+@every_message_policy
 def test_the_defaults_fit_the_hardwired_membrane(name: str) -> None:
     assert POLICIES[name]().percept_size == HardwiredMembrane.percept_size

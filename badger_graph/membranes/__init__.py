@@ -1,12 +1,14 @@
 """Membranes: one a file."""
 
 from badger_graph.membranes.addressed import AddressedMembrane
+from badger_graph.membranes.attention import AttentionMembrane
 from badger_graph.membranes.base import Membrane
 from badger_graph.membranes.hardwired import HardwiredMembrane
 
 MEMBRANES: dict[str, type[Membrane]] = {
     "hardwired": HardwiredMembrane,
     "addressed": AddressedMembrane,
+    "attention": AttentionMembrane,
 }
 
-__all__ = ["MEMBRANES", "AddressedMembrane", "HardwiredMembrane", "Membrane"]
+__all__ = ["MEMBRANES", "AddressedMembrane", "AttentionMembrane", "HardwiredMembrane", "Membrane"]

@@ -26,10 +26,22 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         ValueError: when the file is missing, truncated, holds pickled code (which is not run),
             or was not written by badger-graph.
     """
+    checkpoint = read_tensors(path)
+    if not isinstance(checkpoint, dict) or CONFIG_KEY not in checkpoint:
+        raise ValueError(f"a checkpoint must be written by badger-graph, {str(path)!r} is not")
+    return checkpoint
+
+
+def read_tensors(path: str | Path) -> Any:
+    """What ``torch.save`` wrote: tensors and plain data only.
+
+    Raises:
+        ValueError: when the file is missing, truncated, or holds pickled code (which is not run).
+    """
     if not Path(path).is_file():
         raise ValueError(f"a checkpoint must be a file, got {str(path)!r}, which is none")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             "a checkpoint must hold tensors and plain data, no pickled code, "
@@ -40,9 +52,6 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             f"a checkpoint must be a whole file, but {str(path)!r} is truncated or damaged: "
             f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
         ) from error
-    if not isinstance(checkpoint, dict) or CONFIG_KEY not in checkpoint:
-        raise ValueError(f"a checkpoint must be written by badger-graph, {str(path)!r} is not")
-    return checkpoint
 
 
 def read_trained(source: str | Path) -> dict[str, Any]:

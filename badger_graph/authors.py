@@ -1,0 +1,189 @@
+"""Weights of the authors' attentional agent, https://github.com/GoodAI/badger-2019.
+
+Their code has no licence, so nothing of it is here but the names of the weights that it saves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from badger_graph.agent import BadgerAgent
+from badger_graph.membranes import AttentionMembrane
+from badger_graph.outer.checkpoint import read_tensors
+from badger_graph.policies import AttentionPolicy
+from topologies import CompleteTopology
+
+
+class Sizes(NamedTuple):
+    """Those of an attentional agent; the defaults are the authors'."""
+
+    hidden: int = 64
+    key: int = 32
+    identifier: int = 16
+    query_heads: int = 4
+    sender_heads: int = 2
+
+
+def load_authors(source: str | Path | Mapping[str, Tensor]) -> BadgerAgent:
+    """The authors' trained agent as ours, frozen; it lives with any number of experts and outputs.
+
+    Their experiment starts with an action of zeros, and its loss is the error when the last of T
+    forwards begins: T - 1 of our steps.
+
+    Args:
+        source: a file that their root experiment saved, or the state dict in it.
+
+    Raises:
+        ValueError: for a bad file, or entries that are missing, too many or of other shapes:
+            names them all.
+    """
+    theirs = source if isinstance(source, Mapping) else read_tensors(source)
+    if not isinstance(theirs, Mapping):
+        raise ValueError(
+            f"the authors' weights must be a state dict, got a {type(theirs).__name__}"
+        )
+    sizes = sizes_of(theirs)
+    check_entries(theirs, expected_shapes(sizes))
+    agent = attentional_agent(sizes).to(theirs["agent.h0"].dtype)
+    agent.load_state_dict(from_authors(theirs))
+    return agent.eval().requires_grad_(False)
+
+
+def attentional_agent(sizes: Sizes) -> BadgerAgent:
+    """An agent like theirs, with weights drawn as theirs are."""
+    return BadgerAgent(
+        AttentionPolicy(
+            sizes.hidden, sizes.key, sizes.identifier, sizes.query_heads, sizes.sender_heads
+        ),
+        CompleteTopology(),
+        AttentionMembrane(sizes.key, sizes.hidden),
+        identifiers="random",
+        initial_state="learned",
+    )
+
+
+def from_authors(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Their weights, or the gradients of them, under the names of our agent.
+
+    It only reshapes and concatenates, so gradients go the same way.
+    """
+    queries, senders = _heads(theirs, "query"), _heads(theirs, "key1")
+    linears = {
+        "policy.inner": [f"agent.key1.{head}" for head in senders],
+        **{f"policy.key.{head}": [f"agent.key2.{head}"] for head in senders},
+        "policy.value": [f"agent.value.{head}" for head in senders],
+        "policy.query": [f"agent.query.{head}" for head in queries],
+        "policy.receive": ["agent.valnet1"],
+        "policy.merge": ["agent.valnet2"],
+        "policy.update": ["agent.htog", "agent.htoh"],
+        "membrane.output_key": ["input_keys"],
+        "membrane.output_value": ["input_val"],
+        "membrane.feedback_value": ["error_val"],
+        "membrane.readout": ["output_val"],
+    }
+    weights = {
+        f"{ours}.weight": torch.cat([theirs[f"{name}.weight"].flatten(1) for name in names])
+        for ours, names in linears.items()
+    }
+    biases = {
+        f"{ours}.bias": torch.cat([theirs[f"{name}.bias"] for name in names])
+        for ours, names in linears.items()
+    }
+    return {
+        "policy.initial_hidden": theirs["agent.h0"].flatten(),
+        "membrane.stub": theirs["output_stub"].flatten(),
+        "membrane.feedback_key": theirs["error_key"],
+        **weights,
+        **biases,
+    }
+
+
+def expected_shapes(sizes: Sizes) -> dict[str, tuple[int, ...]]:
+    """The entries of their state dict."""
+    hidden, key, identifier, query_heads, sender_heads = sizes
+    known = hidden + identifier
+    linears: dict[str, tuple[int, ...]] = {
+        "agent.valnet1": (hidden, query_heads * hidden + known, 1),
+        "agent.valnet2": (hidden, hidden, 1),
+        "agent.htoh": (hidden, 2 * hidden, 1),
+        "agent.htog": (hidden, 2 * hidden, 1),
+        "error_val": (hidden, 1),
+        "input_keys": (key, key),
+        "input_val": (hidden, key),
+        "output_val": (1, hidden),
+    }
+    for head in range(sender_heads):
+        linears[f"agent.key1.{head}"] = (hidden, known)
+        linears[f"agent.key2.{head}"] = (key, hidden)
+        linears[f"agent.value.{head}"] = (hidden, known)
+    for head in range(query_heads):
+        linears[f"agent.query.{head}"] = (key, known)
+    shapes: dict[str, tuple[int, ...]] = {
+        "agent.h0": (1, hidden, 1),
+        "error_key": (key,),
+        "output_stub": (1, key // 2),
+    }
+    for name, shape in linears.items():
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    return shapes
+
+
+def sizes_of(theirs: Mapping[str, Tensor]) -> Sizes:
+    """As the entries say it, those that others are then held to; the authors' own without any."""
+    usual = Sizes()
+
+    def size(otherwise: int, dimensions: dict[str, int]) -> int:
+        for name, dimension in dimensions.items():
+            entry = theirs.get(name)
+            if isinstance(entry, Tensor) and entry.dim() > dimension:
+                return entry.size(dimension)
+        return otherwise
+
+    hidden = size(usual.hidden, {"agent.h0": 1, "agent.valnet2.bias": 0})
+    known = {"agent.key1.0.weight": 1, "agent.value.0.weight": 1, "agent.query.0.weight": 1}
+    known_size = size(hidden + usual.identifier, known)
+    return Sizes(
+        hidden=hidden,
+        key=size(usual.key, {"error_key": 0, "input_keys.bias": 0}),
+        identifier=max(0, known_size - hidden),
+        query_heads=_number(_heads(theirs, "query"), usual.query_heads),
+        sender_heads=_number(_heads(theirs, "key1", "key2", "value"), usual.sender_heads),
+    )
+
+
+def check_entries(theirs: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse a state dict with other entries.
+
+    Raises:
+        ValueError: names all that are missing, too many or of other shapes.
+    """
+    faults = [f"{name} is missing" for name in expected.keys() - theirs.keys()]
+    faults += [f"{name} is not known" for name in theirs.keys() - expected.keys()]
+    for name in expected.keys() & theirs.keys():
+        entry = theirs[name]
+        found = list(entry.shape) if isinstance(entry, Tensor) else type(entry).__name__
+        if found != list(expected[name]):
+            faults.append(f"{name} must be {list(expected[name])}, got {found}")
+    if faults:
+        raise ValueError(
+            "the authors' weights must be those that their root experiment saves, but "
+            + "; ".join(sorted(faults))
+        )
+
+
+def _heads(theirs: Iterable[str], *kinds: str) -> list[int]:
+    """The numbers of the heads of some kinds."""
+    found = (re.match(rf"agent\.({'|'.join(kinds)})\.(\d+)\.", str(name)) for name in theirs)
+    return sorted({int(match[2]) for match in found if match})
+
+
+def _number(heads: list[int], otherwise: int) -> int:
+    # A number that is too high is a stray name, and then all those below it are not missing.
+    contiguous = [head for place, head in enumerate(heads) if head <= place + 1]
+    return contiguous[-1] + 1 if contiguous else otherwise

@@ -1,0 +1,103 @@
+"""A membrane whose contacts are found by attention."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from badger_graph.attention import Ports
+from badger_graph.life import Life
+from badger_graph.membranes.base import Membrane
+from badger_graph.policies.base import check_sizes
+from badger_graph.typing import Observation
+
+
+class AttentionMembrane(Membrane):
+    r"""Outputs and feedback are ports with addresses: no expert belongs to any of them.
+
+    .. math::
+        q_j = (\mathrm{stub}, \mathrm{address}_j), \qquad
+        k_j = W^k q_j, \qquad v_j = W^v q_j, \qquad
+        k_e = \mathrm{key}, \qquad v_e = W^e s e, \qquad x_j = W^o y_j
+
+    Output j looks for its action with the query :math:`q_j` of which half is learned and half is
+    its address, and shows both to the experts, with key :math:`k_j` and value :math:`v_j`. The
+    feedback e is one more sender with a learned key. What the output then receives, :math:`y_j`, is
+    read out to its action :math:`x_j`. All linear maps have a bias. Feedback on single outputs is
+    not shown, nor are the last actions.
+
+    Source: Rosa et al. 2019, "Attentional Architecture".
+
+    Args:
+        key_size: size K of queries and keys, an even number.
+        hidden_size: size H of what is sent; that of the experts' states.
+        feedback_scale: s; the paper's error is 3 times the mean squared error, so that chance
+            is 1.
+        addresses: of the outputs: ``"random"``: redrawn for every output of every agent at every
+            reset; ``"fixed"``: output j has the same in every life, a function of ``seed`` and j.
+        seed: seed of the fixed addresses.
+
+    Raises:
+        ValueError: for sizes or addresses that cannot be.
+    """
+
+    def __init__(
+        self,
+        key_size: int = 32,
+        hidden_size: int = 64,
+        feedback_scale: float = 3.0,
+        addresses: Literal["random", "fixed"] = "random",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_sizes(key_size=(key_size, 2), hidden_size=(hidden_size, 2), seed=(seed, 0))
+        if key_size % 2:
+            raise ValueError(
+                f"key_size must be even, half learned and half address, got {key_size}"
+            )
+        if addresses not in ("random", "fixed"):
+            raise ValueError(f"addresses must be 'random' or 'fixed', got {addresses!r}")
+        self.key_size = key_size
+        self.hidden_size = hidden_size
+        self.feedback_scale = feedback_scale
+        self.addresses = addresses
+        self.seed = seed
+        self.address_size = key_size // 2
+        self.percept_size = (key_size, hidden_size)
+        self.stub = nn.Parameter(torch.randn(key_size - self.address_size))
+        self.output_key = nn.Linear(key_size, key_size)
+        self.output_value = nn.Linear(key_size, hidden_size)
+        self.feedback_key = nn.Parameter(torch.randn(key_size))
+        self.feedback_value = nn.Linear(1, hidden_size)
+        self.readout = nn.Linear(hidden_size, 1)
+
+    def check(self, num_experts: int, num_outputs: int) -> None:
+        for name, size in (("num_experts", num_experts), ("num_outputs", num_outputs)):
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+
+    def open(self, address: Float[Tensor, "B d A"], identifier: Float[Tensor, "B N I"]) -> Ports:
+        """All but the value of the feedback, which changes."""
+        if address.size(-1) != self.address_size:
+            raise ValueError(
+                f"an address must have {self.address_size} channels, half of key_size, "
+                f"got {address.size(-1)}"
+            )
+        queries = torch.cat([self.stub.expand(*address.shape[:2], -1), address], dim=-1)
+        feedback_key = self.feedback_key.expand(len(address), 1, -1)
+        keys = torch.cat([self.output_key(queries), feedback_key], dim=1)
+        return Ports(keys, self.output_value(queries), queries)
+
+    def perceive(self, life: Life, observation: Observation) -> Ports:
+        """The ports; that of the feedback comes last."""
+        ports: Ports = life.ports
+        feedback = self.feedback_scale * observation.feedback[:, None, None]
+        return ports._replace(
+            values=torch.cat([ports.values, self.feedback_value(feedback)], dim=1)
+        )
+
+    def act(self, life: Life, said: Float[Tensor, "B d H"]) -> Float[Tensor, "B d"]:
+        return self.readout(said).squeeze(-1)

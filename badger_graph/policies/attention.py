@@ -1,0 +1,202 @@
+"""The attentional policy: experts that find ports and each other by attention."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from badger_graph.attention import Ports, attend, standardise
+from badger_graph.executors.attention import AttentionWiring
+from badger_graph.executors.base import Wiring
+from badger_graph.policies.base import ExpertPolicy, check_sizes
+
+
+class Map(NamedTuple):
+    """A linear map of states and identifiers, with those of all experts put in.
+
+    Shapes:
+        - **weight:** ``[H, F]``, for states; **rest:** ``[V, F]``, of identifiers and the bias
+    """
+
+    weight: Float[Tensor, "H F"]
+    rest: Float[Tensor, "V F"]
+
+    def __call__(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V F"]:
+        return torch.addmm(self.rest, hidden, self.weight)
+
+
+class Traits(NamedTuple):
+    """The maps of each expert's state, and the weights of what else its next state is made of."""
+
+    inner: Map
+    value: Map
+    query: Map
+    receive: Map
+    of_received: Tensor
+    of_hidden: Tensor
+    of_merged: Tensor
+
+
+class AttentionPolicy(ExpertPolicy):
+    r"""Every expert has several heads that send and several that look for something.
+
+    Receivers are the outputs of the membrane and the Q query heads of every expert; senders are the
+    membrane's ports and the S sender heads of every expert, all in one softmax. With
+    :math:`z_i = (h_i, \mathrm{id}_i)`, :math:`\rho` the leaky ReLU, :math:`S`
+    :func:`~badger_graph.attention.standardise` and :math:`y` what
+    :func:`~badger_graph.attention.attend` gives each receiver, standardised, expert i sends,
+    looks for and becomes
+
+    .. math::
+        k_{ib} = W^k_b\, \rho(W^s_b z_i), \qquad v_{ib} = W^v_b z_i, \qquad q_{ia} = W^q_a z_i \\
+        u_i = \big(S(\rho(W^m \rho(W^r (y_{i1}, \dots, y_{iQ}, z_i)))),\; h_i\big) \\
+        h_i' = g_i c_i + (1 - g_i)\, h_i, \qquad g_i = \sigma(W^g u_i), \qquad c_i = W^c u_i
+
+    All linear maps have a bias. The outputs read the states before the update of the same round.
+
+    Where the topology lets every expert hear every other, all attend to all. Elsewhere an expert
+    attends to its in-neighbours, itself and the ports; outputs read all experts. Edges must have
+    weight one: who is heard how much is for attention to say.
+
+    Source: Rosa et al. 2019, "Attentional Architecture"; what the paper leaves out, from the
+    authors' code, https://github.com/GoodAI/badger-2019.
+
+    Args:
+        hidden_size: size H of an expert's state and of what is sent.
+        key_size: size K of queries and keys.
+        identifier_size: channels that tell experts apart; 0 for none.
+        query_heads: heads Q of an expert that receive.
+        sender_heads: heads S of an expert that send.
+        beta: inverse temperature of attention.
+        scale: all weights at the start are the usual ones times this.
+
+    Shapes:
+        - **hidden:** ``[V, H]``
+        - **percept:** :class:`~badger_graph.attention.Ports`
+        - **initial_hidden:** ``[H]``, learned: the state at birth for
+          ``initial_state="learned"``
+
+    Raises:
+        ValueError: when a size or ``scale`` is too small, or ``beta`` negative.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int = 64,
+        key_size: int = 32,
+        identifier_size: int = 16,
+        query_heads: int = 4,
+        sender_heads: int = 2,
+        beta: float = 2.5,
+        scale: float = 1.65,
+    ) -> None:
+        super().__init__()
+        check_sizes(
+            hidden_size=(hidden_size, 2),  # one number alone cannot be standardised
+            key_size=(key_size, 1),
+            identifier_size=(identifier_size, 0),
+            query_heads=(query_heads, 1),
+            sender_heads=(sender_heads, 1),
+        )
+        if beta < 0:
+            raise ValueError(f"beta must not be negative, got {beta}")
+        if scale <= 0:
+            raise ValueError(f"scale must be positive, got {scale}")
+        self.hidden_size = hidden_size
+        self.key_size = key_size
+        self.identifier_size = identifier_size
+        self.query_heads = query_heads
+        self.sender_heads = sender_heads
+        self.beta = beta
+        self.scale = scale
+        self.percept_size = (key_size, hidden_size)
+        known = hidden_size + identifier_size
+        received = query_heads * hidden_size
+        self.initial_hidden = nn.Parameter(torch.randn(hidden_size))
+        self.inner = nn.Linear(known, sender_heads * hidden_size)
+        self.key = nn.ModuleList(nn.Linear(hidden_size, key_size) for _ in range(sender_heads))
+        self.value = nn.Linear(known, sender_heads * hidden_size)
+        self.query = nn.Linear(known, query_heads * key_size)
+        self.receive = nn.Linear(received + known, hidden_size)
+        self.merge = nn.Linear(hidden_size, hidden_size)
+        self.update = nn.Linear(2 * hidden_size, 2 * hidden_size)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.mul_(scale)
+
+    def traits(self, identifier: Float[Tensor, "V I"]) -> Traits:
+        """All that identifiers have to do with, once."""
+        size = self.hidden_size
+
+        def knowing(weight: Tensor, bias: Tensor) -> Map:
+            of_hidden, of_identifier = weight.tensor_split([size], dim=1)
+            return Map(of_hidden.t(), F.linear(identifier, of_identifier, bias))
+
+        received = self.query_heads * size
+        of_received, receive = self.receive.weight.tensor_split([received], dim=1)
+        of_merged, of_hidden = self.update.weight.split(size, dim=1)
+        return Traits(
+            *(
+                knowing(linear.weight, linear.bias)
+                for linear in (self.inner, self.value, self.query)
+            ),
+            receive=knowing(receive, self.receive.bias),
+            of_received=of_received.t(),
+            of_hidden=of_hidden.t(),
+            of_merged=of_merged.t(),
+        )
+
+    def forward(
+        self, hidden: Float[Tensor, "V H"], percept: Ports, traits: Traits, wiring: Wiring
+    ) -> tuple[Float[Tensor, "V H"], Float[Tensor, "B d H"]]:
+        """One communication round: the next states, and what each output received."""
+        if not isinstance(wiring, AttentionWiring):
+            raise ValueError(
+                "an AttentionPolicy needs the executor 'auto' or 'attention', "
+                f"got {wiring.executor!r}"
+            )
+        agents = (wiring.batch_size, wiring.num_experts)
+        keys = [percept.keys, *(key.unflatten(0, agents) for key in self._keys(hidden, traits))]
+        values = self.messages(hidden, traits).unflatten(0, agents)
+        values = [percept.values, *values.split(self.hidden_size, dim=-1)]
+        senders = torch.cat(keys, dim=1), torch.cat(values, dim=1)
+        queries = traits.query(hidden).view(wiring.batch_size, -1, self.key_size)
+        visible = self._visible(wiring.heard, percept.keys.size(1))
+        # Outputs by themselves: the experts' rows then need not be cut out and copied.
+        said = standardise(attend(percept.queries, *senders, self.beta))
+        received = standardise(attend(queries, *senders, self.beta, visible))
+        return self._next_hidden(hidden, received.view(len(hidden), -1), traits), said
+
+    def messages(self, hidden: Float[Tensor, "V H"], traits: Traits) -> Float[Tensor, "V M"]:
+        """The values of all sender heads."""
+        return traits.value(hidden)
+
+    def _keys(self, hidden: Tensor, traits: Traits) -> list[Tensor]:
+        inner = _leaky_relu(traits.inner(hidden))
+        heads = zip(self.key, inner.split(self.hidden_size, dim=-1), strict=True)
+        return [key(own) for key, own in heads]
+
+    def _visible(
+        self, heard: Bool[Tensor, "B N N"] | None, num_ports: int
+    ) -> Bool[Tensor, "B receivers senders"] | None:
+        if heard is None:
+            return None
+        heads = heard.repeat_interleave(self.query_heads, dim=1).repeat(1, 1, self.sender_heads)
+        return F.pad(heads, (num_ports, 0), value=True)
+
+    def _next_hidden(self, hidden: Tensor, received: Tensor, traits: Traits) -> Tensor:
+        merged = _leaky_relu(traits.receive(hidden).addmm(received, traits.of_received))
+        merged = standardise(_leaky_relu(self.merge(merged)))
+        both = torch.addmm(self.update.bias, hidden, traits.of_hidden)
+        both = both.addmm(merged, traits.of_merged)
+        gate, candidate = both.split(self.hidden_size, dim=1)
+        return hidden.lerp(candidate, gate.sigmoid())
+
+
+def _leaky_relu(fresh: Tensor) -> Tensor:
+    """In place: of a result that nothing else reads."""
+    return F.leaky_relu(fresh, inplace=True)

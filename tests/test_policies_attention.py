@@ -1,0 +1,381 @@
+"""The attentional agent: its policy and its membrane, one receiver at a time and by hand."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from authors_stand_in import deviation, heard
+from command_line import call
+from properties import (
+    assert_any_number_of_experts,
+    assert_gradients_reach_every_parameter,
+    assert_pure,
+    assert_refused,
+    assert_round_trip,
+    assert_split_lives_alone,
+    double_precision,
+    seeded,
+    some_edges,
+    some_observation,
+    uniform,
+)
+from torch import Tensor
+
+from badger_graph import (
+    AttentionMembrane,
+    AttentionPolicy,
+    BadgerAgent,
+    Edges,
+    GRUPolicy,
+    GuessingGame,
+    HardwiredMembrane,
+    Observation,
+    unroll,
+)
+from badger_graph.attention import Ports
+from badger_graph.cli import fit_main
+from badger_graph.executors.attention import AttentionWiring
+from badger_graph.executors.prepare import prepare
+from topologies import CompleteTopology, IsolatedTopology, RandomTopology, RingTopology, Topology
+
+SIZES = {"hidden_size": 6, "key_size": 4}
+
+
+def make(topology: Topology | None = None, **arguments: object) -> BadgerAgent:
+    torch.manual_seed(0)
+    policy, membrane = AttentionPolicy(**SIZES, identifier_size=3), AttentionMembrane(**SIZES)
+    given = {"identifiers": "random", "initial_state": "learned", **arguments}
+    return BadgerAgent(policy, topology or CompleteTopology(), membrane, **given)
+
+
+def some_round(
+    num_experts: int, edges: Edges | None = None, batch_size: int = 2
+) -> tuple[AttentionPolicy, Tensor, Ports, Tensor, AttentionWiring]:
+    """A policy in float64, states, two ports and one output, identifiers and who hears whom."""
+    torch.manual_seed(0)
+    policy = AttentionPolicy(**SIZES, identifier_size=3).double()
+    nodes = batch_size * num_experts
+    ports = Ports(
+        uniform(1, batch_size, 2, 4), uniform(2, batch_size, 2, 6), uniform(3, batch_size, 1, 4)
+    )
+    edges = edges or CompleteTopology()(torch.zeros(batch_size, num_experts, 1))
+    wiring = prepare(edges, batch_size, num_experts, policy=policy)
+    return policy, uniform(4, nodes, 6), ports, uniform(5, nodes, 3), wiring
+
+
+# ------------------------------------------------------------------------ the maths, by hand
+
+
+@pytest.mark.parametrize("everybody", [True, False])
+def test_one_receiver_at_a_time(everybody: bool) -> None:
+    """The equations of the docstring; on a graph, experts hear in-neighbours and themselves."""
+    pairs = [(0, 1), (2, 1), (1, 3)]
+    edges = None if everybody else Edges.unweighted(torch.tensor(pairs).T)
+    policy, hidden, ports, identifier, wiring = some_round(4, edges, batch_size=1)
+    after, said = policy(hidden, ports, policy.traits(identifier), wiring)
+
+    known = [torch.cat(pair) for pair in zip(hidden, identifier, strict=True)]
+    port_senders = [*zip(ports.keys[0], ports.values[0], strict=True)]
+    senders = []
+    for z in known:
+        inner, values = F.leaky_relu(policy.inner(z)).split(6), policy.value(z).split(6)
+        keys = [key(own) for key, own in zip(policy.key, inner, strict=True)]
+        senders.append([*zip(keys, values, strict=True)])
+
+    def hears(target: int | None) -> list[tuple[Tensor, Tensor]]:
+        everyone = everybody or target is None
+        told = [j for j in range(4) if everyone or j == target or (j, target) in pairs]
+        return port_senders + [head for j in told for head in senders[j]]
+
+    torch.testing.assert_close(said[0, 0], heard(hears(None), ports.queries[0, 0]))
+    for i, z in enumerate(known):
+        received = [heard(hears(i), query) for query in policy.query(z).split(4)]
+        merged = F.leaky_relu(policy.receive(torch.cat([*received, z])))
+        merged = deviation(F.leaky_relu(policy.merge(merged)))
+        gate, candidate = policy.update(torch.cat([merged, hidden[i]])).split(6)
+        expected = gate.sigmoid() * candidate + (1 - gate.sigmoid()) * hidden[i]
+        torch.testing.assert_close(after[i], expected, rtol=1e-6, atol=1e-6)
+
+
+def test_ports_and_experts_share_one_softmax() -> None:
+    """Keys of zero but one: that sender weighs 3 among five alike, so 3/7, the others 1/7."""
+    policy, hidden, _, identifier, wiring = some_round(1, batch_size=1)
+    with torch.no_grad():
+        for key in policy.key:
+            key.weight.zero_()
+            key.bias.zero_()
+        policy.value.weight.zero_()
+        policy.value.bias.copy_(torch.arange(12.0))
+    keys = torch.zeros(1, 3, 4, dtype=torch.float64)
+    keys[0, 0, 0] = math.log(3) * math.sqrt(4) / policy.beta
+    queries = torch.tensor([[[1.0, 0, 0, 0]]], dtype=torch.float64)
+    ports = Ports(keys, uniform(1, 1, 3, 6), queries)
+    _, said = policy(hidden, ports, policy.traits(identifier), wiring)
+    heads = torch.arange(12.0, dtype=torch.float64).view(2, 6)
+    mean = (3 * ports.values[0, 0] + ports.values[0, 1:].sum(0) + heads.sum(0)) / 7
+    torch.testing.assert_close(said[0, 0], deviation(mean))
+
+
+def test_the_last_round_speaks() -> None:
+    """Outputs read the experts before the update of the same round."""
+    agent, told = make(rounds=2).double(), Observation(uniform(1, 3), uniform(2, 3, 2))
+    graph = agent.reset(3, 5, 2, seeded(0))
+    life = agent.life(graph)
+    percept = agent.membrane.perceive(life, told)
+    between, _ = agent.policy(graph.hidden, percept, life.traits, life.wiring)
+    after, said = agent.policy(between, percept, life.traits, life.wiring)
+    lived = agent.step(life, told)
+    torch.testing.assert_close(lived.hidden, after)
+    torch.testing.assert_close(lived.action, agent.membrane.act(life, said))
+
+
+# ---------------------------------------------------------------------- properties of agents
+
+
+@pytest.mark.parametrize("restricted", [True, False])
+def test_equivariant_to_permutations(restricted: bool) -> None:
+    edges = some_edges(2, 5, 12) if restricted else None
+    edges = edges and Edges.unweighted(edges.index)
+    policy, hidden, ports, identifier, wiring = some_round(5, edges)
+    after, said = policy(hidden, ports, policy.traits(identifier), wiring)
+    order = torch.randperm(5, generator=seeded(1))
+    moved_to = torch.cat([order, torch.randperm(5, generator=seeded(2)) + 5])
+    comes_from = moved_to.argsort()
+    moved_wiring = prepare(Edges.unweighted(moved_to[wiring.edges.index]), 2, 5, "attention")
+    traits = policy.traits(identifier[comes_from])
+    moved, moved_said = policy(hidden[comes_from], ports, traits, moved_wiring)
+    torch.testing.assert_close(moved[moved_to], after, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(moved_said, said, rtol=1e-12, atol=1e-12)
+
+
+def test_agents_of_a_batch_are_independent() -> None:
+    agent = make(RingTopology(), initial_state="random").double()
+    graph, told = agent.reset(3, 7, 2, seeded(0)), Observation(uniform(0, 3), uniform(1, 3, 2))
+    changes = [
+        ("hidden", slice(7, 14)),
+        ("identifier", slice(7, 14)),
+        ("address", slice(1, 2)),
+        ("feedback", slice(1, 2)),
+        ("edge_index", slice(0, 0)),
+    ]
+    _, expected = lives(agent, graph, told)
+    for name, where in changes:
+        other, observation = copy.copy(graph), Observation(*(field.clone() for field in told))
+        if name == "feedback":
+            observation.feedback[where] += 1
+        elif name == "edge_index":  # the second agent's ring is cut
+            other.edge_index = graph.edge_index[:, graph.edge_index[1] // 7 != 1]
+            other.edge_weight = graph.edge_weight[: other.edge_index.size(1)].clone()
+        else:
+            value = getattr(graph, name).clone()
+            value[where] += 1
+            setattr(other, name, value)
+        _, action = lives(agent, other, observation)
+        torch.testing.assert_close(action[[0, 2]], expected[[0, 2]], rtol=0, atol=1e-12)
+        assert not torch.allclose(action[1], expected[1]), name
+
+
+def lives(agent: BadgerAgent, graph: object, told: Observation) -> tuple[object, Tensor]:
+    for _ in range(3):
+        graph, action = agent(graph, told)
+    return graph, action
+
+
+def test_any_number_of_experts_and_outputs() -> None:
+    assert_any_number_of_experts(make(), [(1, 1), (1, 5), (4, 2), (9, 3), (70, 1)])
+
+
+def test_actions_follow_their_addresses() -> None:
+    """Exchanging the addresses of two outputs exchanges what they do."""
+    agent, told = make().double(), Observation(uniform(0, 2), uniform(1, 2, 3))
+    graph = agent.reset(2, 4, 3, seeded(0))
+    swapped = copy.copy(graph)
+    swapped.address = graph.address[:, [2, 1, 0]]
+    _, action = lives(agent, graph, told)
+    _, other = lives(agent, swapped, told)
+    torch.testing.assert_close(other, action[:, [2, 1, 0]], rtol=0, atol=1e-12)
+    assert not torch.allclose(action[:, 0], action[:, 2])
+
+
+def test_a_step_is_pure_and_a_split_agent_lives_alone() -> None:
+    assert_pure(make(RingTopology()), 6, 2)
+    with double_precision():
+        agent = make(RingTopology(), initial_state="random")
+        assert_split_lives_alone(agent, agent.reset(3, 6, 2, seeded(0)))
+
+
+@pytest.mark.parametrize("topology", [CompleteTopology(), RandomTopology(2)])
+def test_gradients_reach_every_parameter(topology: Topology) -> None:
+    with double_precision():
+        agent, task = make(topology), GuessingGame().sample(3, 2, seeded(0))
+        loss = unroll(agent, task, 5, 4, seeded(0)).loss[-1].mean()
+        assert_gradients_reach_every_parameter(loss, agent)
+
+
+def test_gradients_are_right() -> None:
+    policy, hidden, ports, identifier, wiring = some_round(
+        3, Edges.unweighted(torch.tensor([[0], [1]]))
+    )
+    weights = dict(policy.named_parameters())
+
+    def run(
+        hidden: Tensor, keys: Tensor, identifier: Tensor, *values: Tensor
+    ) -> tuple[Tensor, ...]:
+        own = dict(zip(weights, (value.clone() for value in values), strict=True))
+        return torch.func.functional_call(
+            Once(policy),
+            {f"policy.{name}": value for name, value in own.items()},
+            (hidden, ports._replace(keys=keys), identifier, wiring),
+        )
+
+    given = (hidden, ports.keys, identifier, *weights.values())
+    given = tuple(value.detach().clone().requires_grad_() for value in given)
+    assert torch.autograd.gradcheck(run, given, fast_mode=True)
+
+
+class Once(torch.nn.Module):
+    def __init__(self, policy: AttentionPolicy) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, hidden: Tensor, ports: Ports, identifier: Tensor, wiring: AttentionWiring):
+        return self.policy(hidden, ports, self.policy.traits(identifier), wiring)
+
+
+def test_round_trip() -> None:
+    def actions(agent: BadgerAgent) -> Tensor:
+        return unroll(agent, GuessingGame().sample(3, 2, seeded(0)), 5, 3, seeded(0)).action
+
+    assert_round_trip(make(RingTopology()), actions)
+
+
+# ------------------------------------------------------------------- topologies and executors
+
+
+def test_every_expert_heard_by_every_other_is_no_restriction() -> None:
+    agent = make()
+    assert agent.reset(2, 4, 1, seeded(0)).wiring.heard is None
+    assert agent.reset(2, 1, 1, seeded(0)).wiring.heard is None
+    heard = make(RingTopology()).reset(2, 4, 1).wiring.heard
+    ring = [[1, 1, 0, 1], [1, 1, 1, 0], [0, 1, 1, 1], [1, 0, 1, 1]]
+    assert heard.int().tolist() == [ring, ring]
+    isolated = make(IsolatedTopology()).reset(1, 3, 1).wiring.heard
+    assert isolated[0].int().tolist() == torch.eye(3).int().tolist()
+
+
+def test_a_rewired_graph_is_noticed() -> None:
+    agent, told = make().double(), some_observation(2, 2)
+    told = Observation(*(field.double() for field in told))
+    graph = agent.reset(2, 5, 2, seeded(0))
+    cut = copy.copy(graph)
+    cut.edge_index, cut.edge_weight = graph.edge_index[:, :0], graph.edge_weight[:0]
+    (after, _), (alone, _) = agent(graph, told), agent(cut, told)
+    assert not torch.allclose(after.hidden, alone.hidden)
+
+
+def test_weighted_edges_are_refused() -> None:
+    index = torch.tensor([[0], [1]])
+    for weight, found in (
+        (torch.tensor([0.5]), r"one of 0\.5"),
+        (torch.ones(1).requires_grad_(), "weights to learn"),
+    ):
+        edges = Edges(index, weight)
+        message = f"needs edges of weight 1, got {found}"
+        assert_refused(message, lambda edges=edges: AttentionWiring(edges, 1, 2))
+
+
+def test_executors_and_policies_that_do_not_fit() -> None:
+    task = GuessingGame().sample(1, 1)
+    agent = make(executor="dense")
+    assert_refused(
+        r"needs the executor 'auto' or 'attention', got 'dense'", lambda: unroll(agent, task, 2, 1)
+    )
+    messages = BadgerAgent(GRUPolicy(), RingTopology(), HardwiredMembrane(), executor="attention")
+    assert_refused(r"needs an AttentionPolicy, got GRUPolicy", lambda: unroll(messages, task, 2, 1))
+
+
+# ---------------------------------------------------------------------------------- bad input
+
+
+def test_a_membrane_of_other_sizes_is_refused() -> None:
+    policy, ring = AttentionPolicy(**SIZES), RingTopology()
+    wrong = r"must perceive what the membrane shows, got policy.percept_size=\(4, 6\) for a "
+    for membrane in (AttentionMembrane(), AttentionMembrane(4, 8), HardwiredMembrane()):
+        assert_refused(
+            wrong + type(membrane).__name__, lambda m=membrane: BadgerAgent(policy, ring, m)
+        )
+    assert_refused(
+        "must perceive what", lambda: BadgerAgent(GRUPolicy(), ring, AttentionMembrane())
+    )
+
+
+def test_a_policy_without_a_state_to_learn() -> None:
+    assert_refused(
+        "'learned' needs a policy with a parameter initial_hidden, got a GRUPolicy",
+        lambda: BadgerAgent(
+            GRUPolicy(), RingTopology(), HardwiredMembrane(), initial_state="learned"
+        ),
+    )
+
+
+def test_an_address_of_another_size() -> None:
+    agent = make()
+    graph = agent.reset(1, 2, 2, seeded(0))
+    graph.address = torch.zeros(1, 2, 3)
+    told = some_observation(1, 2)
+    assert_refused("must have 2 channels, half of key_size, got 3", lambda: agent(graph, told))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"hidden_size": 1}, "hidden_size must be at least 2, got 1"),
+        ({"key_size": 0}, "key_size must be at least 1, got 0"),
+        ({"identifier_size": -1}, "identifier_size must be at least 0, got -1"),
+        ({"query_heads": 0}, "query_heads must be at least 1, got 0"),
+        ({"sender_heads": 0}, "sender_heads must be at least 1, got 0"),
+        ({"beta": -1.0}, r"beta must not be negative, got -1\.0"),
+        ({"scale": 0.0}, r"scale must be positive, got 0\.0"),
+    ],
+)
+def test_policies_that_cannot_be(arguments: dict, message: str) -> None:
+    assert_refused(message, lambda: AttentionPolicy(**arguments))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"key_size": 5}, "key_size must be even, half learned and half address, got 5"),
+        ({"key_size": 0}, "key_size must be at least 2, got 0"),
+        ({"hidden_size": 1}, "hidden_size must be at least 2, got 1"),
+        ({"addresses": "many"}, "addresses must be 'random' or 'fixed', got 'many'"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+    ],
+)
+def test_membranes_that_cannot_be(arguments: dict, message: str) -> None:
+    assert_refused(message, lambda: AttentionMembrane(**arguments))
+
+
+def test_no_expert_and_no_output() -> None:
+    membrane = AttentionMembrane()
+    membrane.check(1, 9)
+    assert_refused("num_experts must be at least 1, got 0", lambda: membrane.check(0, 1))
+    assert_refused("num_outputs must be at least 1, got 0", lambda: membrane.check(1, 0))
+
+
+# --------------------------------------------------------------------------------- the command
+
+
+def test_trains_from_the_command_line(tmp_path: Path) -> None:
+    """By name, each with the sizes that are its own defaults."""
+    named = ["--policy", "attention", "--membrane", "attention"]
+    small = ["--batch_size", 4, "--num_experts", 6, "--num_steps", 4, "--max_steps", 2]
+    learned = ["--model.agent.initial_state", "learned", "--trainer.val_check_interval", 2]
+    result = call(fit_main, *named, *small, *learned, "--evaluate", "false", cwd=tmp_path)
+    assert result.code == 0, result.err
+    assert "executor: attention" in result.out
