@@ -340,7 +340,7 @@ def test_an_address_of_another_size() -> None:
         ({"query_heads": 0}, "query_heads must be at least 1, got 0"),
         ({"sender_heads": 0}, "sender_heads must be at least 1, got 0"),
         ({"beta": -1.0}, r"beta must not be negative, got -1\.0"),
-        ({"scale": 0.0}, r"scale must be positive, got 0\.0"),
+        ({"gain": 0.0}, r"gain must be positive, got 0\.0"),
     ],
 )
 def test_policies_that_cannot_be(arguments: dict, message: str) -> None:

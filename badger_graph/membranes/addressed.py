@@ -14,7 +14,7 @@ from badger_graph.membranes.base import Membrane
 from badger_graph.typing import Observation
 
 
-class Ports(NamedTuple):
+class Contacts(NamedTuple):
     """What is the same in every step of a life.
 
     Shapes:
@@ -131,7 +131,7 @@ class AddressedMembrane(Membrane):
         if num_outputs < 1:
             raise ValueError(f"num_outputs must be at least 1, got {num_outputs}")
 
-    def open(self, address: Float[Tensor, "B d A"], identifier: Float[Tensor, "B N I"]) -> Ports:
+    def open(self, address: Float[Tensor, "B d A"], identifier: Float[Tensor, "B N I"]) -> Contacts:
         if address.size(-1) != self.address_size:
             raise ValueError(
                 f"addresses must have {self.address_size} channels, got {address.size(-1)}"
@@ -139,23 +139,23 @@ class AddressedMembrane(Membrane):
         sizes = [self.heads * self.key_size, self.heads * self.value_size, self.width]
         key, seen, moved = self.of_address(address).split(sizes, dim=-1)
         key = self._by_head(key / math.sqrt(self.key_size))
-        return Ports(key, seen, moved, self.of_identifier(identifier) + self.of_hidden.bias)
+        return Contacts(key, seen, moved, self.of_identifier(identifier) + self.of_hidden.bias)
 
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "V P"]:
-        ports: Ports = life.ports
+        contacts: Contacts = life.ports
         affinity, _ = self._affinity(life)
         output = torch.stack([life.action, observation.output_feedback], dim=-1)
-        seen = self._by_head(ports.seen + self.of_output(output))
+        seen = self._by_head(contacts.seen + self.of_output(output))
         heard = (affinity.softmax(dim=-1) @ seen).transpose(1, 2).flatten(2)
         feedback = observation.feedback[:, None, None].expand(-1, heard.size(1), 1)
         return torch.cat([feedback, heard], dim=-1).flatten(0, 1)
 
     def act(self, life: Life, said: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
-        ports: Ports = life.ports
+        contacts: Contacts = life.ports
         affinity, told = self._affinity(life)
         share = affinity.softmax(dim=-2).mT  # [B, heads, d, N]
         told = (share @ told).transpose(1, 2).flatten(2)
-        move = self.move((self.of_told(told) + ports.moved).relu())
+        move = self.move((self.of_told(told) + contacts.moved).relu())
         said = said.view(-1, life.wiring.num_experts, 1)
         return life.action + (move + share.mean(dim=1) @ said)[..., 0]
 
@@ -163,11 +163,11 @@ class AddressedMembrane(Membrane):
         self, life: Life
     ) -> tuple[Float[Tensor, "B heads N d"], Float[Tensor, "B heads N C"]]:
         """Of every expert and output; and what the experts tell."""
-        ports: Ports = life.ports
-        hidden = life.hidden.view(*ports.identifier.shape[:2], -1)
-        maps = nn.functional.linear(hidden, self.of_hidden.weight) + ports.identifier
+        contacts: Contacts = life.ports
+        hidden = life.hidden.view(*contacts.identifier.shape[:2], -1)
+        maps = nn.functional.linear(hidden, self.of_hidden.weight) + contacts.identifier
         wanted, told = maps.split([self.heads * self.key_size, self.heads * self.value_size], -1)
-        return self._by_head(wanted) @ ports.key.mT, self._by_head(told)
+        return self._by_head(wanted) @ contacts.key.mT, self._by_head(told)
 
     def _by_head(self, x: Float[Tensor, "B any features"]) -> Float[Tensor, "B heads any each"]:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)

@@ -72,7 +72,7 @@ class AttentionPolicy(ExpertPolicy):
         query_heads: heads Q of an expert that receive.
         sender_heads: heads S of an expert that send.
         beta: inverse temperature of attention.
-        scale: all weights at the start are the usual ones times this.
+        gain: factor of all weights at the start.
 
     Shapes:
         - **hidden:** ``[V, H]``
@@ -81,7 +81,7 @@ class AttentionPolicy(ExpertPolicy):
           ``initial_state="learned"``
 
     Raises:
-        ValueError: when a size or ``scale`` is too small, or ``beta`` negative.
+        ValueError: when a size or ``gain`` is too small, or ``beta`` negative.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class AttentionPolicy(ExpertPolicy):
         query_heads: int = 4,
         sender_heads: int = 2,
         beta: float = 2.5,
-        scale: float = 1.65,
+        gain: float = 1.65,
     ) -> None:
         super().__init__()
         check_sizes(
@@ -104,15 +104,15 @@ class AttentionPolicy(ExpertPolicy):
         )
         if beta < 0:
             raise ValueError(f"beta must not be negative, got {beta}")
-        if scale <= 0:
-            raise ValueError(f"scale must be positive, got {scale}")
+        if gain <= 0:
+            raise ValueError(f"gain must be positive, got {gain}")
         self.hidden_size = hidden_size
         self.key_size = key_size
         self.identifier_size = identifier_size
         self.query_heads = query_heads
         self.sender_heads = sender_heads
         self.beta = beta
-        self.scale = scale
+        self.gain = gain
         self.percept_size = (key_size, hidden_size)
         known = hidden_size + identifier_size
         received = query_heads * hidden_size
@@ -126,7 +126,7 @@ class AttentionPolicy(ExpertPolicy):
         self.update = nn.Linear(2 * hidden_size, 2 * hidden_size)
         with torch.no_grad():
             for parameter in self.parameters():
-                parameter.mul_(scale)
+                parameter.mul_(gain)
 
     def traits(self, identifier: Float[Tensor, "V I"]) -> Traits:
         """All that identifiers have to do with, once."""
@@ -140,10 +140,9 @@ class AttentionPolicy(ExpertPolicy):
         of_received, receive = self.receive.weight.tensor_split([received], dim=1)
         of_merged, of_hidden = self.update.weight.split(size, dim=1)
         return Traits(
-            *(
-                knowing(linear.weight, linear.bias)
-                for linear in (self.inner, self.value, self.query)
-            ),
+            inner=knowing(self.inner.weight, self.inner.bias),
+            value=knowing(self.value.weight, self.value.bias),
+            query=knowing(self.query.weight, self.query.bias),
             receive=knowing(receive, self.receive.bias),
             of_received=of_received.t(),
             of_hidden=of_hidden.t(),
