@@ -45,6 +45,7 @@ def test_config_of_an_agent_by_hand() -> None:
             "identifier_size": 3,
             "hidden_size": 6,
             "message_size": 4,
+            "gain": 1.0,
         },
     }
     assert config["init_args"]["topology"]["class_path"] == "topologies.random.RandomTopology"
