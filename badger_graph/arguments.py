@@ -100,7 +100,7 @@ def own_defaults(arguments: Sequence[str]) -> list[str]:
             if class_path == before["class_path"]:
                 continue
             told[place + 1 : place + 1] = [
-                f"{flag}.{argument}={json.dumps(default)}"
+                f"{flag}.{argument}={default if isinstance(default, str) else json.dumps(default)}"
                 for argument, default in _defaults(class_path).items()
                 if argument in before["init_args"] and f"{flag}.{argument}" not in flags
             ]

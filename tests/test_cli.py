@@ -225,7 +225,7 @@ GRAPHS = {
 
 WRONG = {
     "--topology rnadom": r"--topology must be one of random, .*'rnadom'; did you mean 'random'\?",
-    "--policy foo": "--policy must be one of gru, .*got 'foo'",
+    "--policy foo": "--policy must be one of attention, gru, .*got 'foo'",
     "--task=foo": "--task must be one of guessing, .*got 'foo'",
     "--membrane foo": "--membrane must be one of hardwired, .*got 'foo'",
     "--meta_loss last": "--meta_loss must be one of last_step, .*did you mean 'last_step'",
