@@ -140,10 +140,9 @@ class AttentionPolicy(ExpertPolicy):
         of_received, receive = self.receive.weight.tensor_split([received], dim=1)
         of_merged, of_hidden = self.update.weight.split(size, dim=1)
         return Traits(
-            *(
-                knowing(linear.weight, linear.bias)
-                for linear in (self.inner, self.value, self.query)
-            ),
+            inner=knowing(self.inner.weight, self.inner.bias),
+            value=knowing(self.value.weight, self.value.bias),
+            query=knowing(self.query.weight, self.query.bias),
             receive=knowing(receive, self.receive.bias),
             of_received=of_received.t(),
             of_hidden=of_hidden.t(),
