@@ -538,7 +538,7 @@ def test_a_policy_for_another_membrane() -> None:
     [
         ({"rounds": 0}, "rounds must be at least 1, got 0"),
         ({"identifiers": "names"}, "identifiers must be one of fixed, random, none, got 'names'"),
-        ({"initial_state": "one"}, "initial_state must be one of zero, random, got 'one'"),
+        ({"initial_state": "one"}, "initial_state must be one of zero, random, learned, got 'one'"),
         ({"executor": "fast"}, "executor must be one of auto, .* got 'fast'"),
     ],
 )
