@@ -91,20 +91,22 @@ def own_defaults(arguments: Sequence[str]) -> list[str]:
     The parser would carry over what the other was given under the same name, such as
     ``hidden_size``. To be called once presets are files.
     """
-    told = list(arguments)
     flags = {argument.partition("=")[0] for argument in arguments}
+    after: dict[int, list[str]] = {}
     for component, (full, _) in COMPONENTS.items():
         before = _configured(full, arguments)
-        for flag, name, place in reversed(list(values_of(arguments, f"--{component}"))):
-            class_path = _class_path(component, name)
+        for flag, chosen, place in values_of(arguments, f"--{component}"):
+            class_path = _class_path(component, chosen)
             if class_path == before["class_path"]:
                 continue
-            told[place + 1 : place + 1] = [
-                f"{flag}.{argument}={default if isinstance(default, str) else json.dumps(default)}"
-                for argument, default in _defaults(class_path).items()
-                if argument in before["init_args"] and f"{flag}.{argument}" not in flags
+            after[place] = [
+                f"{flag}.{name}={default if isinstance(default, str) else json.dumps(default)}"
+                for name, default in _defaults(class_path).items()
+                if before["init_args"].get(name, default) != default
+                and f"{flag}.{name}" not in flags
             ]
-    return told
+    typed = enumerate(arguments)
+    return [part for place, argument in typed for part in (argument, *after.get(place, []))]
 
 
 def _configured(full: str, arguments: Sequence[str]) -> dict[str, Any]:

@@ -47,6 +47,31 @@ def settings(*arguments: object, cwd: Path) -> dict[str, Any]:
     return yaml.safe_load(result.out)
 
 
+# ---------------------------------------------------------------------------- defaults of a class
+
+
+@pytest.mark.parametrize(
+    ("typed", "hidden_size", "identifier_size"),
+    [
+        ("--policy gru", 32, 12),
+        ("--policy attention", 64, 16),
+        ("--policy=attention --num_experts 5", 64, 16),
+        ("--membrane attention --policy attention", 64, 16),
+        ("--policy attention --policy.hidden_size 6", 6, 16),
+        ("--policy.hidden_size 6 --policy attention", 6, 16),
+        ("--config twenty --policy gru", 48, 12),
+        ("--config attentional --policy attention", 64, 16),
+        ("--config attentional --policy gru", 32, 12),
+    ],
+)
+def test_a_class_starts_from_its_own_defaults(
+    typed: str, hidden_size: int, identifier_size: int, tmp_path: Path
+) -> None:
+    """Not from those that fit.yaml gives another; but presets and other flags count."""
+    policy = settings(*typed.split(), cwd=tmp_path)["model"]["agent"]["policy"]["init_args"]
+    assert (policy["hidden_size"], policy["identifier_size"]) == (hidden_size, identifier_size)
+
+
 # ------------------------------------------------------------------------------------ short flags
 
 RANDOM, RING = "topologies.random.RandomTopology", "topologies.hardwired.RingTopology"
@@ -227,7 +252,7 @@ WRONG = {
     "--topology rnadom": r"--topology must be one of random, .*'rnadom'; did you mean 'random'\?",
     "--policy foo": "--policy must be one of attention, gru, .*got 'foo'",
     "--task=foo": "--task must be one of guessing, .*got 'foo'",
-    "--membrane foo": "--membrane must be one of hardwired, .*got 'foo'",
+    "--membrane foo": "--membrane must be one of attention, hardwired, .*got 'foo'",
     "--meta_loss last": "--meta_loss must be one of last_step, .*did you mean 'last_step'",
     "--topology": "--model.agent.topology: expected one argument",
     "--topology --num_steps 3": "--topology must be one of .*got '--num_steps'",
@@ -283,7 +308,7 @@ WRONG = {
     "--trainer.strategy foo": "strategy='foo'",
     "--frobnicate 3": "unrecognized arguments: --frobnicate 3",
     "fitt": "unrecognized arguments: fitt",
-    "--config nope": "--config must be a file or one of figure6, .*got 'nope'",
+    "--config nope": "--config must be a file or one of attentional, figure6, .*got 'nope'",
     "--config": "expected one argument",
     "--config malformed.graphml": "malformed.graphml|<graphml",
     "--ckpt_path last": "--ckpt_path last needs a run to resume, got none in runs",
