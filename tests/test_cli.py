@@ -60,8 +60,8 @@ def settings(*arguments: object, cwd: Path) -> dict[str, Any]:
         ("--policy attention --policy.hidden_size 6", 6, 16),
         ("--policy.hidden_size 6 --policy attention", 6, 16),
         ("--config twenty --policy gru", 48, 12),
-        ("--config attentional --policy attention", 64, 16),
-        ("--config attentional --policy gru", 32, 12),
+        ("--config paper --policy attention", 64, 16),
+        ("--config paper --policy gru", 32, 12),
     ],
 )
 def test_a_class_starts_from_its_own_defaults(
@@ -308,7 +308,7 @@ WRONG = {
     "--trainer.strategy foo": "strategy='foo'",
     "--frobnicate 3": "unrecognized arguments: --frobnicate 3",
     "fitt": "unrecognized arguments: fitt",
-    "--config nope": "--config must be a file or one of addressed, attentional, figure6, .*got 'nope'",
+    "--config nope": "--config must be a file or one of addressed, figure6, .*got 'nope'",
     "--config": "expected one argument",
     "--config malformed.graphml": "malformed.graphml|<graphml",
     "--ckpt_path last": "--ckpt_path last needs a run to resume, got none in runs",
