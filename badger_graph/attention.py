@@ -98,10 +98,9 @@ def attention_weights(
     if not keys.size(-2):
         raise ValueError(f"attention needs at least one sender, got keys {list(keys.shape)}")
     scale = beta / math.sqrt(queries.size(-1))
-    if keys.size(-2) < queries.size(-2):  # the smaller of the two is scaled
-        scores = _product(queries, (keys * scale).mT)
-    else:
-        scores = _product(queries * scale, keys.mT)
+    if scale != 1:
+        queries = queries * scale
+    scores = _product(queries, keys.mT)
     if visible is not None:
         scores = scores.masked_fill(~visible, -math.inf)
     return scores.softmax(dim=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -162,12 +163,14 @@ class AttentionPolicy(ExpertPolicy):
         keys = [percept.keys, *(key.unflatten(0, agents) for key in self._keys(hidden, traits))]
         values = self.messages(hidden, traits).unflatten(0, agents)
         values = [percept.values, *values.split(self.hidden_size, dim=-1)]
-        senders = torch.cat(keys, dim=1), torch.cat(values, dim=1)
+        # Two calls read the same senders: their keys are scaled here once, and not in each.
+        scaled = torch.cat(keys, dim=1) * (self.beta / math.sqrt(self.key_size))
+        senders = scaled, torch.cat(values, dim=1), math.sqrt(self.key_size)
         queries = traits.query(hidden).view(wiring.batch_size, -1, self.key_size)
         visible = self._visible(wiring.heard, percept.keys.size(1))
         # Outputs by themselves: the experts' rows then need not be cut out and copied.
-        said = standardise(attend(percept.queries, *senders, self.beta))
-        received = standardise(attend(queries, *senders, self.beta, visible))
+        said = standardise(attend(percept.queries, *senders))
+        received = standardise(attend(queries, *senders, visible))
         return self._next_hidden(hidden, received.view(len(hidden), -1), traits), said
 
     def messages(self, hidden: Float[Tensor, "V H"], traits: Traits) -> Float[Tensor, "V M"]:
