@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from authors_stand_in import MultitaskAgent
 from command_line import call
 
-from badger_graph import GuessingGame, load_agent, load_learner, plots, unroll
+from badger_graph import GuessingGame, load_agent, load_authors, load_learner, plots, unroll
 from badger_graph.baselines import AlwaysZero, error_after_queries
 from badger_graph.evaluation import evaluate
 from badger_graph.experiments import measurements
@@ -59,6 +60,20 @@ def test_relative_error_is_that_of_evaluate(tmp_path: Path) -> None:
     # evaluate divides by B, this by B - 1.
     bar = 3 * result["standard_error"]["agent"][-1] * math.sqrt(20 / 19)
     assert measured.standard_error == pytest.approx(bar, rel=1e-6)
+
+
+def test_what_the_authors_saved_is_measured_too(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    file = str(tmp_path / "theirs.pth")
+    torch.save(MultitaskAgent(HIDDEN=6, KEY=4, ID=3, INPUT_CHUNK=4, N_INPUTS=0).state_dict(), file)
+    out = str(tmp_path / "errors.json")
+    result = error_against_outputs({"theirs": [file]}, 2, **FEW, workers=1, out=out)
+    assert [(row["num_outputs"], row["num_experts"]) for row in result["rows"]] == [
+        (1, 20),
+        (2, 20),
+    ]
+    expected = relative_error(load_authors(file), GuessingGame(), 20, 2, **FEW, seed=2)
+    assert result["rows"][1]["error"] == pytest.approx(expected.error, rel=1e-6)
 
 
 def test_large_agents_live_in_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:

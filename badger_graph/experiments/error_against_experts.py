@@ -13,13 +13,13 @@ from badger_graph.experiments.limits import along, limits
 from badger_graph.experiments.measurements import (
     Groups,
     Job,
+    load_policy,
     measure,
     save_result,
     shipped_groups,
 )
 from badger_graph.experiments.published import AGAINST_EXPERTS
 from badger_graph.experiments.relative_error import can_live
-from badger_graph.outer.checkpoint import load_agent
 
 EXPERTS = [1, 2, 4, 6, 8, 11, 16, 26, 41, 76, 128, 256, 512, 1000]
 """The authors' numbers among them."""
@@ -42,8 +42,8 @@ def error_against_experts(
     What the JSON holds already is not measured again.
 
     Args:
-        groups: the policies of each recipe, shipped ones or checkpoints; by default all shipped
-            ones that have seeds.
+        groups: the policies of each recipe, shipped ones, checkpoints or ``.pth`` files of the
+            authors' code; by default all shipped ones that have seeds.
         experts: the numbers of experts N; those that an agent cannot live with are left out.
         num_outputs: outputs d.
         num_steps: inner steps T.
@@ -60,7 +60,7 @@ def error_against_experts(
     groups = groups or shipped_groups()
     for group, policies in groups.items():
         for k, policy in enumerate(policies):
-            agent = load_agent(policy)
+            agent = load_policy(policy)
             jobs += [
                 Job(group, policy, num_outputs, n, num_steps, tasks_for(n, num_tasks), seed + k)
                 for n in experts

@@ -14,13 +14,13 @@ from badger_graph.experiments.measurements import (
     Groups,
     Job,
     expert_rule,
+    load_policy,
     measure,
     save_result,
     shipped_groups,
 )
 from badger_graph.experiments.published import AGAINST_OUTPUTS
 from badger_graph.experiments.relative_error import ExpertRule, can_live
-from badger_graph.outer.checkpoint import load_agent
 
 
 def error_against_outputs(
@@ -39,8 +39,8 @@ def error_against_outputs(
     What the JSON holds already is not measured again.
 
     Args:
-        groups: the policies of each recipe, shipped ones or checkpoints; by default all shipped
-            ones that have seeds.
+        groups: the policies of each recipe, shipped ones, checkpoints or ``.pth`` files of the
+            authors' code; by default all shipped ones that have seeds.
         max_outputs: the largest d.
         num_experts: experts N for every d; by default as the card of each policy says.
         spare_experts: instead, N = d + so many.
@@ -62,7 +62,7 @@ def error_against_outputs(
     jobs = []
     for group, policies in groups.items():
         for k, policy in enumerate(policies):
-            rule, agent = expert_rule(policy, told), load_agent(policy)
+            rule, agent = expert_rule(policy, told), load_policy(policy)
             jobs += [
                 Job(group, policy, d, rule(d), num_steps, num_tasks, seed + k)
                 for d in outputs

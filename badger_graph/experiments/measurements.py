@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.authors import load_authors
 from badger_graph.experiments.relative_error import ExpertRule, Measured, relative_error
 from badger_graph.outer.checkpoint import load_agent, load_learner, read_trained
 from badger_graph.shipping import find_policy, read_card, shipped_policies
@@ -23,6 +24,10 @@ Row = dict[str, Any]
 
 Groups = dict[str, list[str]]
 """The policies of each recipe: one for each seed."""
+
+
+AUTHORS_EXPERTS = 20
+"""N of figure 7 of Rosa et al. 2019, from the authors' code."""
 
 
 class Job(NamedTuple):
@@ -55,12 +60,19 @@ def shipped_groups() -> Groups:
     return groups
 
 
+def load_policy(policy: str) -> BadgerAgent:
+    """The agent of a shipped policy, a checkpoint, or a ``.pth`` file of the authors' code."""
+    return load_authors(policy) if _is_authors(policy) else load_agent(policy)
+
+
 def expert_rule(policy: str, told: ExpertRule) -> ExpertRule:
     """As told; else as its card says; else the number of experts that it was trained with."""
     if told != ExpertRule():
         return told
     if find_policy(policy) is not None:
         return ExpertRule(**read_card(policy)["errors"]["experts"])
+    if _is_authors(policy):
+        return ExpertRule(num_experts=AUTHORS_EXPERTS)
     return ExpertRule(num_experts=load_learner(policy).num_experts)
 
 
@@ -79,7 +91,7 @@ def measure(
 
     def measure_policy(policy: str) -> None:
         todo = [row for row in wanted if row["policy"] == policy and _key(row) not in done]
-        agent = load_agent(policy) if todo else None
+        agent = load_policy(policy) if todo else None
         for row in todo:
             assert agent is not None
             result = row | _measure(agent, row)._asdict()
@@ -110,11 +122,16 @@ def save_result(file: Path, result: dict[str, Any]) -> None:
 def fingerprint(policy: str) -> str:
     """Tells agents apart: a hash of how they are built and of their weights."""
     if find_policy(policy) is None:
-        read_trained(policy)  # says what is wrong with a file that is no checkpoint
+        # Whoever loads it says what is wrong with a file that holds no agent.
+        load_authors(policy) if _is_authors(policy) else read_trained(policy)
         return hashlib.sha256(Path(policy).read_bytes()).hexdigest()
     card = read_card(policy)
     built = json.dumps([card["config"], card["sha256"]], sort_keys=True)
     return hashlib.sha256(built.encode()).hexdigest()
+
+
+def _is_authors(policy: str) -> bool:
+    return Path(policy).suffix == ".pth"
 
 
 def _measure(agent: BadgerAgent, row: Row) -> Measured:
