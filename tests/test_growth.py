@@ -492,7 +492,7 @@ def test_the_experiment() -> None:
     agents = [make(), make(RandomTopology(2))]
     result = growth(agents, num_tasks=4, after=3)
     assert json.loads(json.dumps(result)) == result
-    wanted = situations(agents[0].membrane)
+    wanted = situations(agents[0])
     for situation, row in zip(wanted, result["situations"], strict=True):
         before, changes = situation.before, row["changes"]
         assert changes.keys() == situation.changes.keys()

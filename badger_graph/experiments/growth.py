@@ -81,7 +81,7 @@ class PartlyReached(Task):
         )
 
 
-def situations(membrane: Membrane) -> list[Situation]:
+def situations(agent: BadgerAgent) -> list[Situation]:
     """A solved task, and one too large for the experts there are, changed early and late.
 
     Where every output needs an expert (the hardwired membrane), too large is a task of more
@@ -95,9 +95,10 @@ def situations(membrane: Membrane) -> list[Situation]:
         "6 newborn experts": _newborn(6),
         "20 newborn experts": _newborn(20),
         "3 experts removed": _removed(3),
-        "rewired: 4 random in-links": _rewired,
     }
-    if _tied(membrane):
+    if not agent.topology.dynamic:  # else experts have chosen other links by the next step
+        solved["rewired: 4 random in-links"] = _rewired
+    if _tied(agent.membrane):
         sizes = (10, 4, 12)
         large: dict[str, Change] = {
             UNCHANGED: _unchanged,
@@ -151,7 +152,7 @@ def growth(
         if size < least:
             raise ValueError(f"{name} must be at least {least}, got {size}")
     rows = []
-    for situation in situations(agents[0].membrane):
+    for situation in situations(agents[0]):
         lives = [_lives(agent, situation, num_tasks, after, seed) for agent in agents]
         sizes = {name: getattr(situation, name) for name in situation._fields[:-1]}
         changes = {
