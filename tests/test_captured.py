@@ -12,6 +12,8 @@ from properties import assert_refused, some_edges, uniform
 from torch import Tensor
 
 from badger_graph import (
+    AttentionMembrane,
+    AttentionPolicy,
     BadgerAgent,
     GRUPolicy,
     GuessingGame,
@@ -21,7 +23,7 @@ from badger_graph import (
 from badger_graph.outer import captured
 from badger_graph.outer.captured import CapturedStep, HandOn, check_run, refill
 from badger_graph.outer.stream import TaskStream
-from topologies import Edges, RandomTopology, Topology
+from topologies import CompleteTopology, Edges, RandomTopology, Topology
 
 Fit = Callable[..., Trainer]
 
@@ -80,6 +82,35 @@ def test_replays_are_rollouts() -> None:
         gradients(learner, step(5)[0]), gradients(learner, expected), strict=True
     ):
         assert torch.equal(actual, right)
+
+
+@pytest.mark.usefixtures("replayed_on_cpu")
+def test_an_initial_state_that_is_learned_is_read_as_a_weight() -> None:
+    """And no draw is recorded for gradients: each would keep those before it alive."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 6, "key_size": 4}
+    agent = BadgerAgent(
+        AttentionPolicy(**sizes),
+        CompleteTopology(),
+        AttentionMembrane(**sizes),
+        identifiers="random",
+        initial_state="learned",
+    )
+    learner = MetaLearner(agent, GuessingGame(), None, None, 4, 2, num_steps=3, batch_size=2)
+    step = CapturedStep(learner)
+    for seed in (5, 6):
+        with torch.no_grad():
+            agent.policy.get_parameter("initial_hidden").mul_(0.9)
+        meta_loss, loss = step(seed)
+        expected = learner.rollout(seed).loss
+        assert torch.equal(loss, expected)
+        for actual, right in zip(
+            gradients(learner, meta_loss),
+            gradients(learner, learner.meta_loss(expected)),
+            strict=True,
+        ):
+            assert torch.equal(actual, right)
+        assert step.graph.hidden.grad_fn is None
 
 
 @pytest.mark.usefixtures("replayed_on_cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -41,8 +42,9 @@ class CapturedStep:
     """Rollout, meta-loss and gradients, captured once, and replayed on the draws of each seed.
 
     Tasks, initial states, identifiers and addresses are drawn outside, just as
-    :meth:`MetaLearner.rollout` draws them, and copied to where the graph reads. Nothing here waits
-    for the GPU. The graph reads the weights where they lie: an optimiser changes them in place.
+    :meth:`MetaLearner.rollout` draws them, and copied to where the graph reads; an initial state
+    that is learned is a weight, and read as one. Nothing here waits for the GPU. The graph reads
+    the weights where they lie: an optimiser changes them in place.
 
     Raises:
         ValueError: when two draws differ in more than the values of tensors.
@@ -64,6 +66,7 @@ class CapturedStep:
         meta_loss, loss, gradients = self.outcome
         return HandOn.apply(meta_loss, gradients, *self.parameters), loss.clone()
 
+    @torch.no_grad()
     def _draw(self, seed: int) -> tuple[Task, Batch]:
         learner = self.learner
         generator = torch.Generator(learner.device).manual_seed(seed)
@@ -78,14 +81,19 @@ class CapturedStep:
             refill(self.graph[name], graph[name])
 
     def _compute(self) -> Outcome:
-        learner = self.learner
+        learner, graph = self.learner, self.graph
+        if learner.agent.initial_state == "learned":
+            graph = copy.copy(graph)
+            graph.hidden = learner.agent._initial_hidden(
+                learner.batch_size, learner.num_experts, generator=None
+            )
         loss = unroll(
             learner.agent,
             self.task,
             learner.num_experts,
             learner.num_steps,
             detach_every=learner.detach_every,
-            graph=self.graph,
+            graph=graph,
         ).loss
         meta_loss = learner.meta_loss(loss)
         gradients = torch.autograd.grad(meta_loss, self.parameters, allow_unused=True)
