@@ -29,6 +29,7 @@ from badger_graph import (
 )
 from badger_graph.cli import fit_main
 from badger_graph.outer.checkpoint import StageCheckpoints, require_same_agent
+from badger_graph.outer.config import to_config
 from badger_graph.outer.curriculum import CURRICULA, Lesson
 from badger_graph.outer.learner import CONFIG_KEY
 from badger_graph.outer.rate import set_learning_rate
@@ -211,6 +212,21 @@ def test_worlds_double_before_the_next_curriculum() -> None:
         curriculum.learn(error * CHANCE, CHANCE)
     few = [(0, 1, 2, 5)] * 3 + [(1, 2, 2, 5)] * 3 + [(2, 4, 2, 5)] * 2
     assert seen == [*few, *[(3, None, 1, 4)] * 2, *[(4, None, 2, 4)] * 2, (5, None, 3, 4)]
+
+
+@pytest.mark.parametrize("window", [1, 3])
+def test_the_curriculum_after_more_worlds_keeps_its_own_window(window: int) -> None:
+    """Which its config says all along: a resumed run is held against it."""
+    then = OneMoreOutput(1, 2, num_experts=4, frontier_share=1.0, window=window)
+    curriculum = MoreWorlds(then, largest=1, window=2)
+    config = to_config(curriculum)
+    ends = []
+    for step in range(2 + window + 1):
+        curriculum.lesson(0, step)
+        ends.append(curriculum.stage)
+        curriculum.learn(0.0, CHANCE)
+    assert ends == [0, 0, *[1] * window, 2]
+    assert to_config(curriculum) == config
 
 
 def test_outer_steps_by_hand(tiny_learner: Make, fit: Fit) -> None:

@@ -76,6 +76,7 @@ class Curriculum(ABC):
 
     def __init__(self, window: int) -> None:
         self.window = window
+        self.remembered = window  # errors; a curriculum that another follows, as many as that needs
         self.stage = 0
         self.steps = 0
         self.errors: list[float] = []
@@ -137,7 +138,8 @@ class Curriculum(ABC):
     @property
     def mean_error(self) -> float | None:
         """The mean error over the last ``window`` lessons that count; None before so many."""
-        return sum(self.errors) / self.window if len(self.errors) == self.window else None
+        last = self.errors[-self.window :]
+        return sum(last) / self.window if len(last) == self.window else None
 
     def lesson(self, seed: int, step: int) -> Lesson:
         """What the outer step after ``step`` others is like."""
@@ -154,7 +156,7 @@ class Curriculum(ABC):
             return
         self.steps += 1
         if error is not None:
-            self.errors = [*self.errors, error][-self.window :]
+            self.errors = [*self.errors, error][-self.remembered :]
         if self.passed(chance):
             self.stage, self.steps, self.errors = self.stage + 1, 0, []
 

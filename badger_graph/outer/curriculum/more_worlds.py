@@ -33,7 +33,7 @@ class MoreWorlds(Curriculum):
         num_experts: experts N meanwhile.
         largest: the last number of worlds, a power of two.
         threshold: how small an error is good enough, for each output.
-        window: how many outer steps decide.
+        window: how many outer steps decide; those of the next curriculum by its own.
 
     Raises:
         ValueError: for a number out of bounds.
@@ -62,6 +62,7 @@ class MoreWorlds(Curriculum):
             raise ValueError(f"threshold must be positive, got {threshold}")
         super().__init__(window)
         self.then = then or OneMoreOutput(first=num_outputs)
+        self.remembered = max(window, self.then.remembered)
         self.num_outputs = num_outputs
         self.num_experts = num_experts
         self.largest = largest
@@ -99,5 +100,4 @@ class MoreWorlds(Curriculum):
         """The curriculum that comes after, as far as it has got."""
         self.then.stage = self.stage - self._doublings
         self.then.steps, self.then.errors = self.steps, self.errors
-        self.then.window = self.window
         return self.then
