@@ -121,9 +121,10 @@ class MetaLearner(LightningModule):
                     "a CUDA graph keeps every step, so checkpoint_every must be none, got "
                     f"{checkpoint_every}"
                 )
-        # One step in the life of one agent finds whatever does not fit together; not compiled.
+        # One step in the life of one agent finds whatever does not fit together, with gradients,
+        # so that an executor sees which weights of edges are to be learned; not compiled.
         eager = torch.compiler.set_stance("force_eager") if agent.compiled else nullcontext()
-        with torch.no_grad(), eager:
+        with eager:
             generator = torch.Generator(agent.device).manual_seed(seed)
             trial = task.sample(1, num_outputs, generator)
             born = unroll(
