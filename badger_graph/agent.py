@@ -118,6 +118,9 @@ class BadgerAgent(nn.Module):
                 "compiled takes the executor auto, dense or sparse (the fused one is compiled "
                 f"already), got executor={executor!r}"
             )
+        if isinstance(born := getattr(policy, "initial_hidden", None), nn.Parameter):
+            # Processes that train together wait for the gradient of all that is to be trained.
+            born.requires_grad_(initial_state == "learned")
         self.policy = policy
         self.topology = topology
         self.membrane = membrane
@@ -196,7 +199,17 @@ class BadgerAgent(nn.Module):
         return continued(graph, life), life.action
 
     def life(self, graph: Batch) -> Life:
-        """What a step needs of a graph; edges that were changed meanwhile are prepared anew."""
+        """What a step needs of a graph; edges that were changed meanwhile are prepared anew.
+
+        Raises:
+            ValueError: when the outputs have other addresses than the membrane takes.
+        """
+        expected = (*graph.action.shape, self.membrane.address_size)
+        if graph.address.shape != expected:
+            raise ValueError(
+                "every output must have one address of the membrane's address_size, "
+                f"address [B, d, A] = {list(expected)}, got {list(graph.address.shape)}"
+            )
         wiring = graph.wiring
         edges = Edges(graph.edge_index, graph.edge_weight)
         if not wiring.describes(*edges):

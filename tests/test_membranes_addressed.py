@@ -167,6 +167,8 @@ def test_agents_are_born_into_so_many_worlds() -> None:
 
 def test_refused() -> None:
     assert_refused("heads must be at least 1, got 0", lambda: AddressedMembrane(heads=0))
+    assert_refused("gain must be positive, got 0", lambda: AddressedMembrane(gain=0.0))
+    assert_refused("seed must be at least 0, got -1", lambda: AddressedMembrane(seed=-1))
     message = "addresses must be 'random' or 'fixed', got 'some'"
     assert_refused(message, lambda: AddressedMembrane(addresses="some"))  # type: ignore[arg-type]
     membrane = make_membrane()
@@ -177,7 +179,7 @@ def test_refused() -> None:
     agent = make_agent()
     graph = agent.reset(2, 5, 3)
     graph.address = graph.address[..., :4]
-    with pytest.raises(ValueError, match="addresses must have 7 channels, got 4"):
+    with pytest.raises(ValueError, match=r"\[2, 3, 7\], got \[2, 3, 4\]"):
         agent(graph, some_observation(2, 3))
     with pytest.raises(ValueError, match="num_outputs must be at least 1, got 0"):
         agent.reset(2, 5, 0)

@@ -34,6 +34,7 @@ from badger_graph import (
     GRUPolicy,
     GuessingGame,
     HardwiredMembrane,
+    MetaLearner,
     Observation,
     unroll,
 )
@@ -41,7 +42,15 @@ from badger_graph.attention import Ports
 from badger_graph.cli import fit_main
 from badger_graph.executors.attention import AttentionWiring
 from badger_graph.executors.prepare import prepare
-from topologies import CompleteTopology, IsolatedTopology, RandomTopology, RingTopology, Topology
+from topologies import (
+    AttentionTopology,
+    CompleteTopology,
+    IsolatedTopology,
+    RandomTopology,
+    RingTopology,
+    TopKTopology,
+    Topology,
+)
 
 SIZES = {"hidden_size": 6, "key_size": 4}
 
@@ -299,6 +308,13 @@ def test_executors_and_policies_that_do_not_fit() -> None:
     assert_refused(r"needs an AttentionPolicy, got GRUPolicy", lambda: unroll(messages, task, 2, 1))
 
 
+def test_topologies_whose_weights_are_learned_are_refused_before_training() -> None:
+    """Newborn experts hear all alike, with weights of one: the values do not tell."""
+    for topology in (AttentionTopology(6), TopKTopology(2, 6)):
+        agent = make(topology)
+        assert_refused("weights to learn", lambda a=agent: MetaLearner(a, GuessingGame()))
+
+
 # ---------------------------------------------------------------------------------- bad input
 
 
@@ -314,6 +330,16 @@ def test_a_membrane_of_other_sizes_is_refused() -> None:
     )
 
 
+def test_a_state_at_birth_that_is_not_learned_is_nothing_to_train() -> None:
+    """Processes that train together would wait for its gradient."""
+    for initial_state in ("zero", "learned"):
+        agent = make(initial_state=initial_state)
+        trained = [parameter for parameter in agent.parameters() if parameter.requires_grad]
+        loss = unroll(agent, GuessingGame().sample(2, 2, seeded(0)), 3, 3, seeded(1)).loss.mean()
+        loss.backward()
+        assert all(parameter.grad is not None for parameter in trained)
+
+
 def test_a_policy_without_a_state_to_learn() -> None:
     assert_refused(
         "'learned' needs a policy with a parameter initial_hidden, got a GRUPolicy",
@@ -326,9 +352,11 @@ def test_a_policy_without_a_state_to_learn() -> None:
 def test_an_address_of_another_size() -> None:
     agent = make()
     graph = agent.reset(1, 2, 2, seeded(0))
-    graph.address = torch.zeros(1, 2, 3)
     told = some_observation(1, 2)
-    assert_refused("must have 2 channels, half of key_size, got 3", lambda: agent(graph, told))
+    for shape in ((1, 2, 3), (1, 3, 2)):
+        graph.address = torch.zeros(shape)
+        message = rf"\[1, 2, 2\], got \[{', '.join(map(str, shape))}\]"
+        assert_refused(message, lambda: agent(graph, told))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from badger_graph.life import Life
 from badger_graph.membranes.base import Membrane
+from badger_graph.policies.base import check_sizes
 from badger_graph.typing import Observation
 
 
@@ -74,7 +75,8 @@ class AddressedMembrane(Membrane):
         seed: seed of fixed addresses.
 
     Raises:
-        ValueError: when a size is below 1.
+        ValueError: when a size is below 1, ``gain`` not positive or ``seed`` negative, or for
+            unknown addresses.
     """
 
     def __init__(
@@ -91,18 +93,18 @@ class AddressedMembrane(Membrane):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        sizes = {
-            "hidden_size": hidden_size,
-            "identifier_size": identifier_size,
-            "address_size": address_size,
-            "heads": heads,
-            "key_size": key_size,
-            "value_size": value_size,
-            "width": width,
-        }
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        check_sizes(
+            hidden_size=(hidden_size, 1),
+            identifier_size=(identifier_size, 1),
+            address_size=(address_size, 1),
+            heads=(heads, 1),
+            key_size=(key_size, 1),
+            value_size=(value_size, 1),
+            width=(width, 1),
+            seed=(seed, 0),
+        )
+        if gain <= 0:
+            raise ValueError(f"gain must be positive, got {gain}")
         if addresses not in ("random", "fixed"):
             raise ValueError(f"addresses must be 'random' or 'fixed', got {addresses!r}")
         self.hidden_size = hidden_size
@@ -132,10 +134,6 @@ class AddressedMembrane(Membrane):
             raise ValueError(f"num_outputs must be at least 1, got {num_outputs}")
 
     def open(self, address: Float[Tensor, "B d A"], identifier: Float[Tensor, "B N I"]) -> Contacts:
-        if address.size(-1) != self.address_size:
-            raise ValueError(
-                f"addresses must have {self.address_size} channels, got {address.size(-1)}"
-            )
         sizes = [self.heads * self.key_size, self.heads * self.value_size, self.width]
         key, seen, moved = self.of_address(address).split(sizes, dim=-1)
         key = self._by_head(key / math.sqrt(self.key_size))

@@ -81,11 +81,6 @@ class AttentionMembrane(Membrane):
 
     def open(self, address: Float[Tensor, "B d A"], identifier: Float[Tensor, "B N I"]) -> Ports:
         """All but the value of the feedback, which changes."""
-        if address.size(-1) != self.address_size:
-            raise ValueError(
-                f"an address must have {self.address_size} channels, half of key_size, "
-                f"got {address.size(-1)}"
-            )
         queries = torch.cat([self.stub.expand(*address.shape[:2], -1), address], dim=-1)
         feedback_key = self.feedback_key.expand(len(address), 1, -1)
         keys = torch.cat([self.output_key(queries), feedback_key], dim=1)

@@ -29,6 +29,9 @@ class GRUPolicy(MessagePolicy):
         message_size: size M of a message.
         gain: factor of all weights at the start. With 1.65, as in the authors' code of Rosa et al.
             2019, states differ more from the beginning, and the first plateau is shorter.
+
+    Raises:
+        ValueError: when a size is too small or ``gain`` not positive.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class GRUPolicy(MessagePolicy):
         )
         self.cell = nn.GRUCell(message_size + percept_size + identifier_size, hidden_size)
         self.readout = nn.Linear(hidden_size, 1)
+        if gain <= 0:
+            raise ValueError(f"gain must be positive, got {gain}")
         self.gain = gain
         if gain != 1:
             with torch.no_grad():
