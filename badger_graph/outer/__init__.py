@@ -1,9 +1,23 @@
 """The outer loop: the search for the expert policy."""
 
-from badger_graph.outer.curriculum import CURRICULA, Curriculum, OneMoreOutput, Stage, Stages
+from badger_graph.outer.curriculum import (
+    CURRICULA,
+    Curriculum,
+    MoreWorlds,
+    OneMoreOutput,
+    Stage,
+    Stages,
+)
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
-from badger_graph.outer.losses import META_LOSSES, ConvergeFast, LastStep, MeanOverEnd, MetaLoss
+from badger_graph.outer.losses import (
+    META_LOSSES,
+    ConvergeFast,
+    LastStep,
+    LogError,
+    MeanOverEnd,
+    MetaLoss,
+)
 
 __all__ = [
     "CURRICULA",
@@ -11,9 +25,11 @@ __all__ = [
     "ConvergeFast",
     "Curriculum",
     "LastStep",
+    "LogError",
     "MeanOverEnd",
     "MetaLearner",
     "MetaLoss",
+    "MoreWorlds",
     "NonFiniteLossError",
     "OneMoreOutput",
     "Stage",
