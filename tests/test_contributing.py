@@ -16,17 +16,28 @@ from properties import (
     assert_agrees_with_reference,
     assert_any_number_of_experts,
     assert_gradients_reach_every_parameter,
+    assert_percepts_of_agents_independent,
     assert_permutation_equivariant,
     assert_pure,
+    assert_refused,
+    assert_round_trip,
     assert_target_is_right,
     assert_task_is_pure,
     assert_tasks_independent,
     double_precision,
     seeded,
     some_edges,
+    some_life,
 )
 
-from badger_graph import BadgerAgent, GRUPolicy, HardwiredMembrane, unroll
+from badger_graph import (
+    BadgerAgent,
+    GRUPolicy,
+    GuessingGame,
+    HardwiredMembrane,
+    MetaLearner,
+    unroll,
+)
 from badger_graph.outer.config import from_config, to_config
 from topologies import RandomTopology
 
@@ -63,6 +74,33 @@ def test_the_topology(examples: ModuleType) -> None:
     assert set(topology.graph(3).edges) == {(0, 1), (1, 2), (2, 0)}
     with pytest.raises(ValueError, match="at least two experts, got 1"):
         topology.graph(1)
+
+
+def test_the_membrane(examples: ModuleType) -> None:
+    with double_precision():
+        membrane = examples.VotingMembrane()
+        assert_percepts_of_agents_independent(membrane, 6, 2)
+        agent = BadgerAgent(GRUPolicy(percept_size=2), RandomTopology(2), membrane)
+        assert_agents_independent(agent, 6, 2)
+        assert_any_number_of_experts(agent, [(4, 1), (6, 3)])
+        said = torch.tensor([1.0, 2.0, 3.0, 6.0])
+        life = some_life(membrane, 1, num_experts=4, num_outputs=2)
+        assert membrane.act(life, said).tolist() == [[2.0, 4.0]]
+    message = "equally many voters, got num_experts=5 and num_outputs=2"
+    assert_refused(message, lambda: agent.reset(1, 5, 2))
+
+
+def test_the_curriculum(examples: ModuleType) -> None:
+    curriculum = examples.DoublingExperts(2, first=3, doublings=1, every=2)
+    assert_round_trip(curriculum, lambda other: torch.tensor(other.lesson(0, 0)[:2]))
+    experts = []
+    for step in range(4):
+        experts.append(curriculum.lesson(0, step).num_experts)
+        curriculum.learn(None, 1 / 3)
+    assert experts == [3, 3, 6, 6]
+    agent = BadgerAgent(GRUPolicy(), RandomTopology(2), HardwiredMembrane())
+    with pytest.raises(ValueError, match="num_outputs=4 and num_experts=3 in stage 0"):
+        MetaLearner(agent, GuessingGame(), curriculum=examples.DoublingExperts(first=3))
 
 
 def test_the_task(examples: ModuleType) -> None:
