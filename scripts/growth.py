@@ -15,13 +15,8 @@ from pathlib import Path
 import torch
 from jsonargparse import ArgumentParser
 
-from badger_graph import BadgerAgent, load_agent, plots
+from badger_graph import load_agent, plots
 from badger_graph.experiments.growth import growth, markdown
-
-
-def trained_agent(name: str) -> BadgerAgent:
-    """The frozen agent that a name on the command line means: a checkpoint."""
-    return load_agent(name)
 
 
 def grow(
@@ -34,14 +29,14 @@ def grow(
     """Change living agents and watch their errors.
 
     Args:
-        checkpoints: trained agents, one a seed of training.
+        checkpoints: trained agents, one a seed of training; files or names of shipped policies.
         num_tasks: lives of each agent.
         after: inner steps after the change.
         seed: seed of the tasks.
         out: where to write the JSON; figure and table go beside it.
     """
     torch.set_num_threads(1)
-    result = growth([trained_agent(name) for name in checkpoints], num_tasks, after, seed)
+    result = growth([load_agent(name) for name in checkpoints], num_tasks, after, seed)
     file = Path(out)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"checkpoints": checkpoints, **result}, indent=1))
