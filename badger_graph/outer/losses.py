@@ -43,30 +43,6 @@ class WeightedMean(MetaLoss, ABC):
         return _shares(self, arguments, loss.size(0), loss.dtype, loss.device)
 
 
-class LogError(MetaLoss):
-    r"""The logarithm of another meta-loss: easy and hard batches count alike.
-
-    .. math::
-        \mathcal{L} = \log \mathcal{L}_\text{of}
-
-    Where tasks of different difficulty take turns, as numbers of outputs do in a curriculum,
-    their errors differ by orders of magnitude, and the plain mean is about the hardest alone. The
-    gradient of the logarithm is that of the relative error.
-
-    Args:
-        of: the meta-loss, of one batch; the mean over the end by default.
-    """
-
-    def __init__(self, of: MetaLoss | None = None) -> None:
-        self.of = of or MeanOverEnd()
-
-    def __call__(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:
-        return self.of(loss).log()
-
-    def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
-        return self.of.shares(loss)
-
-
 @lru_cache(maxsize=8)
 def _shares(
     meta_loss: WeightedMean,
@@ -132,6 +108,30 @@ class MeanOverEnd(WeightedMean):
     def weights(self, num_steps: int) -> Float[Tensor, " T"]:
         counted = max(1, round(self.fraction * num_steps))
         return (torch.arange(num_steps) >= num_steps - counted).float()
+
+
+class LogError(MetaLoss):
+    r"""The logarithm of another meta-loss: easy and hard batches count alike.
+
+    .. math::
+        \mathcal{L} = \log \mathcal{L}_\text{of}
+
+    Where tasks of different difficulty take turns, as numbers of outputs do in a curriculum,
+    their errors differ by orders of magnitude, and the plain mean is about the hardest alone. The
+    gradient of the logarithm is that of the relative error.
+
+    Args:
+        of: the meta-loss, of one batch; the mean over the end by default.
+    """
+
+    def __init__(self, of: MetaLoss | None = None) -> None:
+        self.of = of or MeanOverEnd()
+
+    def __call__(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:
+        return self.of(loss).log()
+
+    def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
+        return self.of.shares(loss)
 
 
 META_LOSSES: dict[str, type[MetaLoss]] = {
