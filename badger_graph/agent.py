@@ -18,6 +18,7 @@ from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.life import Life
 from badger_graph.membranes import Membrane
 from badger_graph.policies import ExpertPolicy
+from badger_graph.policies.base import check_sizes
 from badger_graph.typing import Edges, Observation
 from topologies import Topology
 from topologies.recent import Recent
@@ -48,8 +49,8 @@ class BadgerAgent(nn.Module):
         initial_state: hidden states at birth: ``"zero"``; ``"random"``, uniform in [-1, 1] and
             drawn at every reset; or ``"learned"``, the policy's parameter ``initial_hidden``.
         worlds: so many different sets of identifiers and addresses there are, each a function of
-            ``seed``, and every agent is born into one of them; none: identifiers are as said above
-            and addresses as the membrane says.
+            ``seed`` and of how many experts or outputs there are, and every agent is born into one
+            of them; none: identifiers are as said above and addresses as the membrane says.
         seed: seed of the fixed identifiers and of the worlds.
         executor: how messages travel; see
             :func:`badger_graph.executors.prepare.prepare`.
@@ -65,8 +66,9 @@ class BadgerAgent(nn.Module):
         - **batch**, **ptr:** ``[V]`` and ``[B + 1]``, as in every PyG batch
 
     Raises:
-        ValueError: when the policy was built for another membrane, ``rounds`` is below 1, the
-            executor cannot be compiled, or the policy has no initial state to learn.
+        ValueError: when the policy was built for another membrane, ``rounds`` is below 1,
+            ``seed`` negative, the executor cannot be compiled, or the policy has no initial state
+            to learn.
     """
 
     def __init__(
@@ -99,8 +101,7 @@ class BadgerAgent(nn.Module):
                     )
         if worlds is not None and worlds < 1:
             raise ValueError(f"worlds must be at least 1, or none, got {worlds}")
-        if rounds < 1:
-            raise ValueError(f"rounds must be at least 1, got {rounds}")
+        check_sizes(rounds=(rounds, 1), seed=(seed, 0))
         for name, value, valid in (
             ("identifiers", identifiers, ("fixed", "random", "none")),
             ("initial_state", initial_state, ("zero", "random", "learned")),

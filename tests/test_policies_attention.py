@@ -367,8 +367,10 @@ def test_an_address_of_another_size() -> None:
         ({"identifier_size": -1}, "identifier_size must be at least 0, got -1"),
         ({"query_heads": 0}, "query_heads must be at least 1, got 0"),
         ({"sender_heads": 0}, "sender_heads must be at least 1, got 0"),
-        ({"beta": -1.0}, r"beta must not be negative, got -1\.0"),
+        ({"beta": -1.0}, r"beta must not be negative, and be finite, got -1\.0"),
+        ({"beta": math.nan}, "and be finite, got nan"),
         ({"gain": 0.0}, r"gain must be positive, got 0\.0"),
+        ({"gain": math.nan}, "gain must be positive, got nan"),
     ],
 )
 def test_policies_that_cannot_be(arguments: dict, message: str) -> None:

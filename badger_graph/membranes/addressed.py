@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from badger_graph.life import Life
 from badger_graph.membranes.base import Membrane
-from badger_graph.policies.base import check_sizes
+from badger_graph.policies.base import check_sizes, scale_weights
 from badger_graph.typing import Observation
 
 
@@ -103,8 +103,6 @@ class AddressedMembrane(Membrane):
             width=(width, 1),
             seed=(seed, 0),
         )
-        if gain <= 0:
-            raise ValueError(f"gain must be positive, got {gain}")
         if addresses not in ("random", "fixed"):
             raise ValueError(f"addresses must be 'random' or 'fixed', got {addresses!r}")
         self.hidden_size = hidden_size
@@ -125,9 +123,7 @@ class AddressedMembrane(Membrane):
         self.of_output = nn.Linear(2, told, bias=False)
         self.of_told = nn.Linear(told, width, bias=False)
         self.move = nn.Linear(width, 1)
-        with torch.no_grad():
-            for parameter in self.parameters():
-                parameter.mul_(gain)
+        scale_weights(self, gain)
 
     def check(self, num_experts: int, num_outputs: int) -> None:
         if num_outputs < 1:

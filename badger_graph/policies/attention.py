@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from badger_graph.attention import Ports, attend, standardise
 from badger_graph.executors.attention import AttentionWiring
 from badger_graph.executors.base import Wiring
-from badger_graph.policies.base import ExpertPolicy, check_sizes
+from badger_graph.policies.base import ExpertPolicy, check_sizes, scale_weights
 
 
 class Map(NamedTuple):
@@ -82,7 +82,7 @@ class AttentionPolicy(ExpertPolicy):
           ``initial_state="learned"``
 
     Raises:
-        ValueError: when a size or ``gain`` is too small, or ``beta`` negative.
+        ValueError: when a size or ``gain`` is too small, or ``beta`` negative or infinite.
     """
 
     def __init__(
@@ -103,10 +103,8 @@ class AttentionPolicy(ExpertPolicy):
             query_heads=(query_heads, 1),
             sender_heads=(sender_heads, 1),
         )
-        if beta < 0:
-            raise ValueError(f"beta must not be negative, got {beta}")
-        if gain <= 0:
-            raise ValueError(f"gain must be positive, got {gain}")
+        if not 0 <= beta < math.inf:
+            raise ValueError(f"beta must not be negative, and be finite, got {beta}")
         self.hidden_size = hidden_size
         self.key_size = key_size
         self.identifier_size = identifier_size
@@ -125,9 +123,7 @@ class AttentionPolicy(ExpertPolicy):
         self.receive = nn.Linear(received + known, hidden_size)
         self.merge = nn.Linear(hidden_size, hidden_size)
         self.update = nn.Linear(2 * hidden_size, 2 * hidden_size)
-        with torch.no_grad():
-            for parameter in self.parameters():
-                parameter.mul_(gain)
+        scale_weights(self, gain)
 
     def traits(self, identifier: Float[Tensor, "V I"]) -> Traits:
         """All that identifiers have to do with, once."""

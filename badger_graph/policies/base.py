@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -54,3 +56,16 @@ def check_sizes(**sizes: tuple[int, int]) -> None:
     for name, (size, least) in sizes.items():
         if size < least:
             raise ValueError(f"{name} must be at least {least}, got {size}")
+
+
+def scale_weights(module: nn.Module, gain: float) -> None:
+    """Multiply all weights and biases at the start by one factor.
+
+    Raises:
+        ValueError: when it is not positive and finite.
+    """
+    if not 0 < gain < math.inf:
+        raise ValueError(f"gain must be positive, got {gain}")
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(gain)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from badger_graph.policies.base import scale_weights
 from badger_graph.policies.message import MessagePolicy
 
 
@@ -50,13 +51,8 @@ class GRUPolicy(MessagePolicy):
         )
         self.cell = nn.GRUCell(message_size + percept_size + identifier_size, hidden_size)
         self.readout = nn.Linear(hidden_size, 1)
-        if gain <= 0:
-            raise ValueError(f"gain must be positive, got {gain}")
         self.gain = gain
-        if gain != 1:
-            with torch.no_grad():
-                for parameter in self.parameters():
-                    parameter.mul_(gain)
+        scale_weights(self, gain)
 
     def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
         return self.message_mlp(hidden)
