@@ -9,14 +9,14 @@ checkpoints of one configuration, one a seed: intervals are over them.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 from jsonargparse import ArgumentParser
 
-from badger_graph import load_agent, plots
+from badger_graph import plots
 from badger_graph.experiments.growth import growth, markdown
+from badger_graph.experiments.measurements import load_policy, save_result
 
 
 def grow(
@@ -36,10 +36,9 @@ def grow(
         out: where to write the JSON; figure and table go beside it.
     """
     torch.set_num_threads(1)
-    result = growth([load_agent(name) for name in checkpoints], num_tasks, after, seed)
+    result = growth([load_policy(name) for name in checkpoints], num_tasks, after, seed)
     file = Path(out)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"checkpoints": checkpoints, **result}, indent=1))
+    save_result(file, {"checkpoints": checkpoints, **result})
     plots.growth(result).savefig(file.with_suffix(".png"))
     table = markdown(result)
     file.with_suffix(".md").write_text(table + "\n")

@@ -246,6 +246,11 @@ def test_what_was_measured_is_not_measured_again(
     assert {r["policy"] for r in measured} == {groups["alone"][0]}  # the one that changed
     assert again["curves"]["pair"] == first["curves"]["pair"]
     assert again["curves"]["alone"]["error"] == [9.0] * 4
+    fewer = error_against_outputs(
+        {"alone": groups["alone"]}, max_outputs=2, spare_experts=4, out=str(file), **FEW
+    )
+    assert fewer["curves"]["alone"]["error"] == [9.0] * 2
+    assert len(fewer["rows"]) == 2 + 2 + 8  # asked for; the larger d; the other group
 
 
 def test_error_against_experts(groups: dict[str, list[str]], tmp_path: Path) -> None:

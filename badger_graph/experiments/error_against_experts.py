@@ -17,6 +17,7 @@ from badger_graph.experiments.measurements import (
     measure,
     save_result,
     shipped_groups,
+    with_others,
 )
 from badger_graph.experiments.published import AGAINST_EXPERTS
 from badger_graph.experiments.relative_error import can_live
@@ -81,7 +82,7 @@ def error_against_experts(
         },
         "published": AGAINST_EXPERTS if num_outputs == 6 else {},
         "limits": along(places, [limits(num_outputs, num_steps, num_tasks, seed)] * len(places)),
-        "rows": rows,
+        "rows": with_others(rows, file),
     }
     save_result(file, result)
     file.with_suffix(".md").write_text(markdown(result) + "\n")

@@ -18,6 +18,7 @@ from badger_graph.experiments.measurements import (
     measure,
     save_result,
     shipped_groups,
+    with_others,
 )
 from badger_graph.experiments.published import AGAINST_OUTPUTS
 from badger_graph.experiments.relative_error import ExpertRule, can_live
@@ -77,7 +78,7 @@ def error_against_outputs(
         "curves": curves(rows, "num_outputs"),
         "published": AGAINST_OUTPUTS,
         "limits": along(outputs, [limits(d, num_steps, num_tasks, seed) for d in outputs]),
-        "rows": rows,
+        "rows": with_others(rows, file),
     }
     save_result(file, result)
     file.with_suffix(".md").write_text(markdown(result) + "\n")

@@ -111,6 +111,18 @@ def kept_rows(file: Path) -> list[Row]:
     return json.loads(file.read_text())["rows"] if file.is_file() else []
 
 
+def with_others(rows: list[Row], file: Path) -> list[Row]:
+    """These rows, then what ``file`` holds of other sizes and policies."""
+    weights = {row["policy"]: row["weights"] for row in rows}
+    measured = {_key(row) for row in rows}
+    return rows + [
+        row
+        for row in kept_rows(file)
+        if weights.get(row["policy"], row["weights"]) == row["weights"]
+        and _key(row) not in measured
+    ]
+
+
 def save_result(file: Path, result: dict[str, Any]) -> None:
     """Write JSON, whole or not at all: a kill leaves the file before."""
     file.parent.mkdir(parents=True, exist_ok=True)

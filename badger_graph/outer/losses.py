@@ -128,7 +128,8 @@ class LogError(MetaLoss):
         self.of = of or MeanOverEnd()
 
     def __call__(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:
-        return self.of(loss).log()
+        of = self.of(loss)
+        return of.clamp(min=torch.finfo(of.dtype).tiny).log()  # no error has no logarithm
 
     def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
         return self.of.shares(loss)
