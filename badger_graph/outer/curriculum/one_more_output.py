@@ -18,7 +18,7 @@ class OneMoreOutput(Curriculum):
         \frac{\bar e}{e_\mathrm{chance}} < \mathrm{threshold} \cdot d
 
     with :math:`\bar e` the mean error at the last inner step over the last ``window`` outer steps
-    at d. The last stage has no end.
+    at d. The last stage has no end, and all numbers of outputs are alike in it.
 
     Args:
         first: d to begin with.
@@ -76,7 +76,7 @@ class OneMoreOutput(Curriculum):
         return corners([1, self.first + stage], self.num_experts, self.spare_experts)
 
     def draw(self, random: Random, seed: int, step: int) -> Lesson:
-        at_frontier = random.random() < self.frontier_share
+        at_frontier = self.frontier < self.last and random.random() < self.frontier_share
         num_outputs = self.frontier if at_frontier else random.randint(1, self.frontier)
         return Lesson(
             num_outputs, draw_experts(random, num_outputs, self.num_experts, self.spare_experts)
