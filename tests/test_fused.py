@@ -580,7 +580,7 @@ def test_outer_steps_leave_nothing_behind() -> None:
 
     tensors, resident = outer_steps(50)
     tensors_later, resident_later = outer_steps(300)
-    assert tensors_later == tensors
+    assert tensors_later <= tensors  # fewer, when what other tests left goes meanwhile
     assert resident_later - resident < 4 * 2**20
 
 
