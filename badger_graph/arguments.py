@@ -92,10 +92,12 @@ def own_defaults(arguments: Sequence[str]) -> list[str]:
     ``hidden_size``. To be called once presets are files.
     """
     flags = {argument.partition("=")[0] for argument in arguments}
+    configs: list[Any] | None = None  # most commands name no class
     after: dict[int, list[str]] = {}
     for component, (full, _) in COMPONENTS.items():
-        before = _configured(full, arguments)
         for flag, chosen, place in values_of(arguments, f"--{component}"):
+            configs = _configs(arguments) if configs is None else configs
+            before = _configured(full, configs)
             class_path = _class_path(component, chosen)
             if class_path == before["class_path"]:
                 continue
@@ -109,12 +111,16 @@ def own_defaults(arguments: Sequence[str]) -> list[str]:
     return [part for place, argument in typed for part in (argument, *after.get(place, []))]
 
 
-def _configured(full: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """The class of a component and its arguments, as fit.yaml and the presets leave it."""
+def _configs(arguments: Sequence[str]) -> list[Any]:
+    """What fit.yaml and the presets say, in this order."""
     presets = [Path(preset) for _, preset, _ in values_of(arguments, "--config", "-c")]
+    return [yaml.safe_load(file.read_text()) for file in (CONFIGS / "fit.yaml", *presets)]
+
+
+def _configured(full: str, configs: Sequence[Any]) -> dict[str, Any]:
+    """The class of a component and its arguments, as the configurations leave it."""
     found: dict[str, Any] = {"class_path": None, "init_args": {}}
-    for file in (CONFIGS / "fit.yaml", *presets):
-        part = yaml.safe_load(file.read_text())
+    for part in configs:
         for key in full.split("."):
             part = part.get(key) if isinstance(part, dict) else None
         if isinstance(part, dict):
