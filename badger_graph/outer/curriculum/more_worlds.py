@@ -6,6 +6,7 @@ from random import Random
 
 from badger_graph.outer.curriculum.base import Curriculum, Lesson
 from badger_graph.outer.curriculum.one_more_output import OneMoreOutput
+from badger_graph.policies.base import check_sizes
 
 
 class MoreWorlds(Curriculum):
@@ -48,14 +49,12 @@ class MoreWorlds(Curriculum):
         threshold: float = 0.1,
         window: int = 30,
     ) -> None:
-        for name, size in (
-            ("num_outputs", num_outputs),
-            ("num_experts", num_experts),
-            ("largest", largest),
-            ("window", window),
-        ):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        check_sizes(
+            num_outputs=(num_outputs, 1),
+            num_experts=(num_experts, 1),
+            largest=(largest, 1),
+            window=(window, 1),
+        )
         if largest & (largest - 1):
             raise ValueError(f"largest must be a power of two, got {largest}")
         if not threshold > 0:

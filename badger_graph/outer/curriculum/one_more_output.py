@@ -6,6 +6,7 @@ from random import Random
 
 from badger_graph.outer.curriculum.base import Curriculum, Lesson
 from badger_graph.outer.curriculum.ranges import Range, check_experts, corners, draw_experts
+from badger_graph.policies.base import check_sizes
 
 
 class OneMoreOutput(Curriculum):
@@ -54,8 +55,7 @@ class OneMoreOutput(Curriculum):
             raise ValueError(f"frontier_share must be in (0, 1], got {frontier_share}")
         if not threshold > 0:
             raise ValueError(f"threshold must be positive, got {threshold}")
-        if window < 1:
-            raise ValueError(f"window must be at least 1, got {window}")
+        check_sizes(window=(window, 1))
         self.first = first
         self.last = last
         self.num_experts = num_experts
