@@ -23,19 +23,28 @@ def curves(rows: Sequence[Row], against: str) -> dict[str, dict[str, Any]]:
         group: {
             "policies": len({row["policy"] for row in of_group}),
             "x": [x for x, _ in _by(of_group, against)],
-            "error": [mean_and_bar(at)[0] for _, at in _by(of_group, against)],
-            "error_bar": [mean_and_bar(at)[1] for _, at in _by(of_group, against)],
+            "error": [_measured(at).error for _, at in _by(of_group, against)],
+            "error_bar": [_measured(at).standard_error for _, at in _by(of_group, against)],
         }
         for group, of_group in _by(rows, "group")
     }
 
 
-def mean_and_bar(rows: Sequence[Row]) -> Measured:
-    """The mean error of several policies and its standard error."""
-    errors = [row["error"] for row in rows]
-    if len(errors) == 1:
-        return Measured(errors[0], rows[0]["standard_error"])
-    return Measured(statistics.mean(errors), statistics.stdev(errors) / math.sqrt(len(errors)))
+def mean_and_bar(values: Sequence[float], alone: float = 0.0) -> tuple[float, float]:
+    r"""The mean over seeds and its standard error, :math:`s / \sqrt n`.
+
+    Args:
+        values: one a seed.
+        alone: the bar of a single value.
+
+    Raises:
+        ValueError: when there is no value.
+    """
+    if not values:
+        raise ValueError("a mean needs at least one value, got none")
+    if len(values) == 1:
+        return values[0], alone
+    return statistics.mean(values), statistics.stdev(values) / math.sqrt(len(values))
 
 
 def largest_rise(rows: Sequence[Row], against: str) -> dict[str, Any]:
@@ -89,6 +98,11 @@ def _cells(curve: Mapping[str, Any]) -> dict[int, str]:
         return {int(x): f"{y:.3f}" for x, y in zip(curve["x"], curve["error"], strict=True)}
     triples = zip(curve["x"], curve["error"], curve["error_bar"], strict=True)
     return {int(x): f"{error:.4f} ± {bar:.4f}" for x, error, bar in triples}
+
+
+def _measured(rows: Sequence[Row]) -> Measured:
+    """Of several policies over them, of a single one over its tasks."""
+    return Measured(*mean_and_bar([row["error"] for row in rows], rows[0]["standard_error"]))
 
 
 def _rise(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.experiments.error_bars import mean_and_bar
 from badger_graph.growth import (
     CloneIdentifiers,
     add_experts,
@@ -193,7 +194,7 @@ def steps_until_back(error: Sequence[float], unchanged: Sequence[float], before:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """One row a change; ± as :func:`mean_and_bar`."""
+    """One row a change; ± as :func:`error_after`."""
     lines = [
         "| situation | what changes | experts | outputs | MSE just before | worst step after "
         "| steps until back | MSE at the end |",
@@ -202,7 +203,7 @@ def markdown(result: dict[str, Any]) -> str:
     for situation in result["situations"]:
         before, unchanged = situation["before"], situation["changes"][UNCHANGED]
         for name, change in situation["changes"].items():
-            mean, bar = mean_and_bar(change)
+            mean, bar = error_after(change)
             worst = max(range(before, len(mean)), key=mean.__getitem__)
             shown = (f"{mean[step]:.4f} ± {bar[step]:.4f}" for step in (before - 1, worst, -1))
             just_before, at_worst, at_end = shown
@@ -216,13 +217,12 @@ def markdown(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def mean_and_bar(change: dict[str, Any]) -> tuple[list[float], list[float]]:
+def error_after(change: Mapping[str, Any]) -> tuple[list[float], list[float]]:
     """The mean error at every step, and its standard error over agents; of a single one, tasks."""
-    errors = list(zip(*change["error"], strict=True))
-    mean = [statistics.mean(step) for step in errors]
-    if len(change["error"]) == 1:
-        return mean, change["standard_error"][0]
-    return mean, [statistics.stdev(step) / math.sqrt(len(step)) for step in errors]
+    errors = zip(*change["error"], strict=True)
+    steps = zip(errors, change["standard_error"][0], strict=True)
+    mean, bar = zip(*(mean_and_bar(error, alone) for error, alone in steps), strict=True)
+    return list(mean), list(bar)
 
 
 class _Lived(NamedTuple):

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from badger_graph.experiments.growth import error_after
 from badger_graph.plots.style import (
     INK,
     MUTED,
@@ -42,11 +43,7 @@ def _draw(axes: Axes, situation: Mapping[str, Any]) -> None:
     for colour, (name, change) in zip(
         [INK, *output_colours(len(changes) - 1)], changes.items(), strict=True
     ):
-        error = np.asarray(change["error"])  # [agents, steps]
-        mean = error.mean(axis=0)
-        bar = np.asarray(change["standard_error"][0])
-        if len(error) > 1:
-            bar = error.std(axis=0, ddof=1) / np.sqrt(len(error))
+        mean, bar = map(np.asarray, error_after(change))
         # Until the change all are the same lives: drawn once.
         shown = slice(0 if colour == INK else before - 1, None)
         step = np.arange(1, len(mean) + 1)[shown]
