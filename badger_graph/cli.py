@@ -9,9 +9,10 @@ import re
 import sys
 import warnings
 from argparse import ArgumentError
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jsonargparse import auto_cli
@@ -51,6 +52,10 @@ RUN_DIR = "BADGER_GRAPH_RUN_DIR"
 """Tells the other processes of a distributed run which folder the first one chose."""
 
 HELP = ("-h", "--help")
+
+HINT = "-h shows the flags, --topology.help random the arguments of one"
+
+Result = TypeVar("Result")
 
 # What is wrong with what the user asked for; anything else is a bug and keeps its traceback.
 USER_ERRORS = (ArgumentError, ValueError, MisconfigurationException, NonFiniteLossError)
@@ -211,7 +216,7 @@ def fit_main(arguments: Sequence[str] | None = None) -> None:
         print(overview())
         return
     quieten()
-    try:
+    with saying_what_is_wrong():
         if asked := component_help(rest):
             print(asked)
             return
@@ -233,34 +238,44 @@ def fit_main(arguments: Sequence[str] | None = None) -> None:
                 },
             },
         )
-    except USER_ERRORS as error:
-        fail(error)
 
 
 def evaluate_main(arguments: Sequence[str] | None = None) -> None:
     """Evaluate a checkpoint: ``python scripts/evaluate.py CHECKPOINT --topology ring``."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     torch.set_num_threads(1)
-    try:
+    with saying_what_is_wrong():
         if asked := component_help(arguments):
             print(asked)
             return
         expanded = expand(import_modules(arguments), long=False)
         result = auto_cli(evaluate, args=expanded, as_positional=True, exit_on_error=False)
-    except USER_ERRORS as error:
-        fail(error)
     print_evaluation(result)
     told = [value for _, value, _ in values_of(expanded, "--folder")]
     folder = told[-1] if told else run_folder(result["checkpoint"]) / "evaluation"
     print(f"numbers and figures: {folder}")
 
 
-def fail(error: Exception) -> None:
-    """Say what is wrong on one screen and leave."""
-    print(f"error: {plain(str(error))}", file=sys.stderr)
-    if isinstance(error, ArgumentError):
-        print("-h shows the flags, --topology.help random the arguments of one", file=sys.stderr)
-    raise SystemExit(2)
+def program(function: Callable[..., Result], arguments: list[str] | None = None) -> Result:
+    """Run a function as a program: its parameters are the flags, its result is returned."""
+    with saying_what_is_wrong("-h shows the flags"):
+        return auto_cli(function, args=arguments, exit_on_error=False)
+
+
+@contextmanager
+def saying_what_is_wrong(hint: str = HINT) -> Iterator[None]:
+    """Say on one screen what is wrong with what the user asked for, and leave.
+
+    Args:
+        hint: where to find the flags, for who mistyped one.
+    """
+    try:
+        yield
+    except USER_ERRORS as error:
+        print(f"error: {plain(str(error))}", file=sys.stderr)
+        if isinstance(error, ArgumentError):
+            print(hint, file=sys.stderr)
+        raise SystemExit(2) from error
 
 
 def plain(message: str) -> str:

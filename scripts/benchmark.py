@@ -13,8 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from jsonargparse import auto_cli
-
+from badger_graph.cli import program
 from benchmarks.attention import AttentionalBadger, AttentionSizes
 from benchmarks.fixed_costs import FixedCosts
 from benchmarks.large_agent import LargeAgent
@@ -75,4 +74,4 @@ def benchmark(
 
 
 if __name__ == "__main__":
-    auto_cli(benchmark)
+    program(benchmark)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import os
 import shlex
 import statistics
@@ -23,7 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import auto_cli
+from badger_graph.cli import program
+from badger_graph.experiments.error_bars import mean_and_bar
+from badger_graph.policies.base import check_sizes
 
 FIT = Path(__file__).with_name("fit.py")
 
@@ -94,14 +95,13 @@ def markdown(runs: list[dict[str, Any]]) -> str:
     for name in RUNS:
         group = [run for run in runs if run["name"] == name]
         if group:
-            errors = [run["best_error"] for run in group]
-            bar = statistics.stdev(errors) / math.sqrt(len(errors)) if len(errors) > 1 else 0.0
+            best, bar = mean_and_bar([run["best_error"] for run in group])
             steps = [run["solved_at"] for run in group if run["solved_at"]]
             needed = f"{statistics.median(steps):.0f} ({min(steps)}-{max(steps)})" if steps else "-"
             seconds = statistics.median(run["cpu_seconds"] for run in group)
             lines.append(
                 f"| {name} | {len(steps)} of {len(group)} | {needed} "
-                f"| {statistics.mean(errors):.4f} ± {bar:.4f} | {seconds:.0f} |"
+                f"| {best:.4f} ± {bar:.4f} | {seconds:.0f} |"
             )
     return "\n".join(lines)
 
@@ -116,7 +116,11 @@ def compare_topologies(
         max_steps: outer steps of a run at most.
         jobs: runs side by side, one thread each.
         out: where to keep the runs; the table goes beside it.
+
+    Raises:
+        ValueError: when a number is below 1.
     """
+    check_sizes(seeds=(seeds, 1), max_steps=(max_steps, 1), jobs=(jobs, 1))
     file = Path(out)
     file.parent.mkdir(parents=True, exist_ok=True)
     runs: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
@@ -137,4 +141,4 @@ def compare_topologies(
 
 
 if __name__ == "__main__":
-    auto_cli(compare_topologies)
+    program(compare_topologies)

@@ -15,6 +15,7 @@ import torch
 from jsonargparse import ArgumentParser
 
 from badger_graph import plots
+from badger_graph.cli import saying_what_is_wrong
 from badger_graph.experiments.growth import growth, markdown
 from badger_graph.experiments.measurements import load_policy, save_result
 
@@ -47,10 +48,11 @@ def grow(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    parser = ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__, exit_on_error=False)
     parser.add_function_arguments(grow, skip={"checkpoints"})
     parser.add_argument("--checkpoints", nargs="+", required=True, help="trained agents")
-    grow(**parser.parse_args(arguments).as_dict())
+    with saying_what_is_wrong("-h shows the flags"):
+        grow(**parser.parse_args(arguments).as_dict())
 
 
 if __name__ == "__main__":

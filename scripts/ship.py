@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import auto_cli
 
 from badger_graph import MetaLearner, __version__, load_agent, load_learner
+from badger_graph.cli import program
 from badger_graph.experiments.relative_error import ExpertRule, can_live, relative_error
 from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.learner import CONFIG_KEY
@@ -138,4 +138,4 @@ def ship(
 
 
 if __name__ == "__main__":
-    auto_cli(ship)
+    program(ship)

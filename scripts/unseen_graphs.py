@@ -9,8 +9,6 @@ the screen and, as Markdown, beside the JSON.
 from __future__ import annotations
 
 import json
-import math
-import statistics
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import auto_cli
 
+from badger_graph.cli import program
 from badger_graph.evaluation import evaluate
+from badger_graph.experiments.error_bars import mean_and_bar
+from badger_graph.policies.base import check_sizes
 from topologies import (
     CompleteTopology,
     GridTopology,
@@ -86,9 +86,8 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     """One row a graph: mean and standard error over seeds."""
     lines = ["| graph of the frozen agent | MSE at step 20 |", "|---|---|"]
     for name in rows[0]["errors"]:
-        errors = [row["errors"][name] for row in rows]
-        bar = statistics.stdev(errors) / math.sqrt(len(errors)) if len(errors) > 1 else 0.0
-        lines.append(f"| {name} | {statistics.mean(errors):.4f} ± {bar:.4f} |")
+        error, bar = mean_and_bar([row["errors"][name] for row in rows])
+        lines.append(f"| {name} | {error:.4f} ± {bar:.4f} |")
     return "\n".join(lines)
 
 
@@ -102,7 +101,11 @@ def unseen_graphs(
         jobs: trainings side by side, one thread each.
         runs: where to keep the runs.
         out: where to write the JSON; the table goes beside it.
+
+    Raises:
+        ValueError: when a number is below 1.
     """
+    check_sizes(seeds=(seeds, 1), jobs=(jobs, 1))
     torch.set_num_threads(1)
     with ThreadPoolExecutor(jobs) as pool:
         checkpoints = list(pool.map(lambda seed: train(seed, Path(runs)), range(seeds)))
@@ -116,4 +119,4 @@ def unseen_graphs(
 
 
 if __name__ == "__main__":
-    auto_cli(unseen_graphs)
+    program(unseen_graphs)

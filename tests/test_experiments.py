@@ -15,16 +15,18 @@ from command_line import call
 
 from badger_graph import GuessingGame, load_agent, load_authors, load_learner, plots, unroll
 from badger_graph.baselines import AlwaysZero, error_after_queries
+from badger_graph.cli import program
 from badger_graph.evaluation import evaluate
 from badger_graph.experiments import measurements
 from badger_graph.experiments.error_against_experts import error_against_experts, tasks_for
 from badger_graph.experiments.error_against_outputs import error_against_outputs, markdown
 from badger_graph.experiments.error_bars import curves, largest_rise, mean_and_bar
 from badger_graph.experiments.limits import exact_error, limits
-from badger_graph.experiments.measurements import Row, expert_rule, shipped_groups
+from badger_graph.experiments.measurements import Row, expert_rule, hears_top_k, shipped_groups
 from badger_graph.experiments.published import AGAINST_EXPERTS, AGAINST_OUTPUTS
-from badger_graph.experiments.relative_error import ExpertRule, can_live, relative_error
+from badger_graph.experiments.relative_error import ExpertRule, Measured, can_live, relative_error
 from badger_graph.shipping import read_policy, write_policy
+from topologies import AttentionTopology
 
 FEW = {"num_steps": 5, "num_tasks": 6}
 
@@ -157,9 +159,11 @@ def test_published_curves_are_those_of_the_figure() -> None:
 
 
 def test_bar_of_several_policies_is_over_policies_and_of_one_over_tasks() -> None:
+    assert mean_and_bar([0.1, 0.2, 0.3]) == pytest.approx((0.2, 0.1 / math.sqrt(3)))
+    assert mean_and_bar([0.1]) == (0.1, 0)
+    with pytest.raises(ValueError, match="at least one value, got none"):
+        mean_and_bar([])
     several = [row("a", 6, 0.1), row("b", 6, 0.2), row("c", 6, 0.3)]
-    assert mean_and_bar(several) == pytest.approx((0.2, 0.1 / math.sqrt(3)))
-    assert mean_and_bar([row("a", 6, 0.1, bar=0.02)]) == (0.1, 0.02)
     curve = curves([*several, row("a", 8, 0.5, bar=0.25)], "num_experts")["g"]
     assert curve["x"] == [6, 8]
     assert curve["error"] == pytest.approx([0.2, 0.5])
@@ -236,7 +240,7 @@ def test_what_was_measured_is_not_measured_again(
 
     def pretend(agent: object, sizes: Row) -> Any:
         measured.append(sizes)
-        return mean_and_bar([{"error": 9.0, "standard_error": 1.0}])
+        return Measured(9.0, 1.0)
 
     monkeypatch.setattr(measurements, "_measure", pretend)
     assert against_outputs(groups, file) == first
@@ -287,14 +291,34 @@ def test_figures_draw_what_the_json_says(groups: dict[str, list[str]], tmp_path:
             assert set(saved["limits"]) <= lines.keys()
 
 
+def test_attention_is_measured_with_the_best_alone_too(tmp_path: Path) -> None:
+    agent = load_agent("recurrent-0")
+    found = error_against_experts(
+        {"r": ["recurrent-0"]}, [8, 9], top_k=8, out=str(tmp_path / "n.json"), **FEW
+    )
+    assert found["curves"].keys() == found["largest_rise"].keys() == {"r", "r, top 8"}
+    (all_8, all_9), (top_8, top_9) = (curve["error"] for curve in found["curves"].values())
+    assert top_8 == pytest.approx(all_8, rel=1e-4)  # all of them are the best eight
+    assert abs(top_9 - all_9) > 1e-4 * all_9
+    assert isinstance(agent.topology, AttentionTopology)
+    task = GuessingGame().sample(4, 3, torch.Generator().manual_seed(0))
+    fewer = hears_top_k(agent, 2)
+    graph = unroll(fewer, task, 5, 2, torch.Generator().manual_seed(0)).graph
+    assert graph.edge_index.shape == (2, 4 * 5 * 2)
+
+
 def test_from_the_command_line(groups: dict[str, list[str]], tmp_path: Path) -> None:
     def main(arguments: list[str]) -> None:
-        from jsonargparse import auto_cli
-
-        auto_cli(error_against_experts, args=arguments)
+        program(error_against_experts, arguments)
 
     given = [f"--groups={json.dumps(groups)}", "--experts=[6, 9]", "--num_tasks=4", "--num_steps=3"]
     result = call(main, *given, cwd=tmp_path)
     assert result.code == 0, result.err
     saved = json.loads((tmp_path / "results/error_against_experts.json").read_text())
     assert len(saved["rows"]) == 6
+    wrong = call(main, "--groups={a: [b]}", cwd=tmp_path)
+    assert wrong.code == 2
+    assert wrong.err.startswith("error: a trained agent must be a checkpoint file or one of the")
+    wrong = call(main, "--number=3", cwd=tmp_path)
+    assert wrong.code == 2
+    assert wrong.err.endswith("-h shows the flags\n")

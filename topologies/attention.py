@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from abc import ABC
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from jaxtyping import Float, Int
@@ -122,6 +122,13 @@ class TopKTopology(ScoredTopology):
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
         self.k = k
+
+    @classmethod
+    def of(cls, topology: AttentionTopology, k: int) -> Self:
+        """The same queries and keys, where only the k best are heard."""
+        found = cls(k, topology.hidden_size, topology.key_size, topology.beta)
+        found.load_state_dict(topology.state_dict())
+        return found.to(topology.query.weight)
 
     def forward(
         self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None

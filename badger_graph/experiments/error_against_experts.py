@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from badger_graph.experiments.measurements import (
 )
 from badger_graph.experiments.published import AGAINST_EXPERTS
 from badger_graph.experiments.relative_error import can_live
+from topologies import AttentionTopology
 
 EXPERTS = [1, 2, 4, 6, 8, 11, 16, 26, 41, 76, 128, 256, 512, 1000]
 """The authors' numbers among them."""
@@ -35,6 +37,7 @@ def error_against_experts(
     num_steps: int = 20,
     num_tasks: int = 1000,
     seed: int = 2,
+    top_k: int | None = 8,
     workers: int = 2,
     out: str = "results/error_against_experts.json",
 ) -> dict[str, Any]:
@@ -50,6 +53,8 @@ def error_against_experts(
         num_steps: inner steps T.
         num_tasks: tasks for each policy and N up to 100; for larger N as many fewer.
         seed: seed of the tasks; the k-th policy of a group gets tasks of its own, ``seed + k``.
+        top_k: measure policies with the topology ``attention`` once more where each expert hears
+            only the k that suit it best; none: not.
         workers: policies side by side, one thread each.
         out: where to keep the measurements; table and figure go beside it.
 
@@ -60,13 +65,14 @@ def error_against_experts(
     jobs = []
     groups = groups or shipped_groups()
     for group, policies in groups.items():
-        for k, policy in enumerate(policies):
-            agent = load_policy(policy)
-            jobs += [
-                Job(group, policy, num_outputs, n, num_steps, tasks_for(n, num_tasks), seed + k)
-                for n in experts
-                if can_live(agent, n, num_outputs)
-            ]
+        agents = [load_policy(policy) for policy in policies]
+        variants: dict[str, int | None] = {group: None}
+        if top_k is not None and isinstance(agents[0].topology, AttentionTopology):
+            variants[f"{group}, top {top_k}"] = top_k
+        for (name, k), (number, agent), n in product(variants.items(), enumerate(agents), experts):
+            if can_live(agent, n, num_outputs):
+                sizes = (num_outputs, n, num_steps, tasks_for(n, num_tasks))
+                jobs.append(Job(name, policies[number], *sizes, seed + number, k))
     file = Path(out)
     rows = measure(jobs, file, workers)
     places = sorted({row["num_experts"] for row in rows})
@@ -78,7 +84,7 @@ def error_against_experts(
         "curves": curves(rows, "num_experts"),
         "largest_rise": {
             group: largest_rise([row for row in rows if row["group"] == group], "num_experts")
-            for group in groups
+            for group in dict.fromkeys(row["group"] for row in rows)
         },
         "published": AGAINST_EXPERTS if num_outputs == 6 else {},
         "limits": along(places, [limits(num_outputs, num_steps, num_tasks, seed)] * len(places)),

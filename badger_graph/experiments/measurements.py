@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from badger_graph.experiments.relative_error import ExpertRule, Measured, relati
 from badger_graph.outer.checkpoint import load_agent, load_learner, read_trained
 from badger_graph.shipping import find_policy, read_card, shipped_policies
 from badger_graph.tasks import GuessingGame
+from topologies import TopKTopology
 
 Row = dict[str, Any]
 """A job as a dict with its ``error`` and ``standard_error``, and a hash of the ``weights``."""
@@ -40,6 +42,8 @@ class Job(NamedTuple):
     num_steps: int
     num_tasks: int
     seed: int
+    top_k: int | None = None
+    """Experts heard by each, in place of all whom its topology of attention lets it hear."""
 
 
 def shipped_groups() -> Groups:
@@ -63,6 +67,13 @@ def shipped_groups() -> Groups:
 def load_policy(policy: str) -> BadgerAgent:
     """The agent of a shipped policy, a checkpoint, or a ``.pth`` file of the authors' code."""
     return load_authors(policy) if _is_authors(policy) else load_agent(policy)
+
+
+def hears_top_k(agent: BadgerAgent, k: int) -> BadgerAgent:
+    """A copy of an agent with the topology ``attention`` that has ``top_k`` of the same weights."""
+    agent = copy.deepcopy(agent)
+    agent.topology = TopKTopology.of(agent.topology, k)  # type: ignore[arg-type]
+    return agent
 
 
 def expert_rule(policy: str, told: ExpertRule) -> ExpertRule:
@@ -148,9 +159,12 @@ def _is_authors(policy: str) -> bool:
 
 def _measure(agent: BadgerAgent, row: Row) -> Measured:
     sizes = ("num_experts", "num_outputs", "num_steps", "num_tasks", "seed")
+    if row["top_k"] is not None:
+        agent = hears_top_k(agent, row["top_k"])
     return relative_error(agent, GuessingGame(), **{name: row[name] for name in sizes})
 
 
 def _key(row: Row) -> tuple[Any, ...]:
     """What a measurement depends on."""
-    return (row["weights"], *(row[name] for name in Job._fields if name not in ("group", "policy")))
+    names = (name for name in Job._fields if name not in ("group", "policy"))
+    return (row["weights"], *(row.get(name) for name in names))
