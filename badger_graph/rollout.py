@@ -39,11 +39,13 @@ class Rollout(NamedTuple):
     Shapes:
         - **loss:** ``[T, B]``, the error of each step's action
         - **action:** ``[T, B, d]``
+        - **target:** ``[B, d]``, the actions that would have made no error
     """
 
     loss: Float[Tensor, "T B"]
     action: Float[Tensor, "T B d"]
     graph: Batch
+    target: Float[Tensor, "B d"]
 
 
 def live(
@@ -119,7 +121,8 @@ def unroll(
             now, loss, action = checkpoint(segment, use_reentrant=False, preserve_rng_state=False)
         losses += loss
         actions += action
-    return Rollout(torch.stack(losses), torch.stack(actions), continued(graph, now.life))
+    lived = continued(graph, now.life)
+    return Rollout(torch.stack(losses), torch.stack(actions), lived, task.target)
 
 
 class _Now(NamedTuple):

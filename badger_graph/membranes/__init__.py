@@ -4,11 +4,20 @@ from badger_graph.membranes.addressed import AddressedMembrane
 from badger_graph.membranes.attention import AttentionMembrane
 from badger_graph.membranes.base import Membrane
 from badger_graph.membranes.hardwired import HardwiredMembrane
+from badger_graph.membranes.own_readout import OwnReadoutMembrane
 
 MEMBRANES: dict[str, type[Membrane]] = {
     "hardwired": HardwiredMembrane,
     "addressed": AddressedMembrane,
     "attention": AttentionMembrane,
+    "own_readout": OwnReadoutMembrane,
 }
 
-__all__ = ["MEMBRANES", "AddressedMembrane", "AttentionMembrane", "HardwiredMembrane", "Membrane"]
+__all__ = [
+    "MEMBRANES",
+    "AddressedMembrane",
+    "AttentionMembrane",
+    "HardwiredMembrane",
+    "Membrane",
+    "OwnReadoutMembrane",
+]

@@ -14,13 +14,14 @@ from badger_graph.agent import BadgerAgent
 from badger_graph.membranes import Membrane
 from badger_graph.outer.curriculum import Curriculum, Stage
 from badger_graph.outer.losses import MetaLoss
+from badger_graph.outer.regularisers import Regulariser
 from badger_graph.policies import ExpertPolicy
 from badger_graph.tasks import TaskFamily
 from topologies import Topology
 
 COMPONENTS = (
     *(BadgerAgent, ExpertPolicy, Topology, Membrane),
-    *(TaskFamily, MetaLoss, Curriculum, Stage),
+    *(TaskFamily, MetaLoss, Regulariser, Curriculum, Stage),
 )
 
 Config = dict[str, Any]

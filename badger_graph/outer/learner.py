@@ -6,20 +6,23 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from lightning import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor
+from torch import Tensor, nn
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.outer.captured import CapturedStep, check_run, check_topology
 from badger_graph.outer.config import to_config
 from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.finite import FiniteWatch
+from badger_graph.outer.jacobian import jacobian, set_gradient
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
 from badger_graph.outer.rate import cosine_decay, set_learning_rate
+from badger_graph.outer.regularisers import Regulariser
 from badger_graph.outer.stream import TaskStream, validation_seeds
 from badger_graph.rollout import Rollout, unroll
-from badger_graph.tasks import TaskFamily
+from badger_graph.tasks import SeparableFamily, TaskFamily
 
 CONFIG_KEY = "badger_graph"
 """Where a checkpoint keeps the plain description of what was trained."""
@@ -40,6 +43,10 @@ class MetaLearner(LightningModule):
         agent: the agent whose policy is trained.
         task: the task family.
         meta_loss: what is minimised.
+        regulariser: what is added to it; nothing by default.
+        aggregator: makes one gradient of those of the single outputs' meta-losses, ``[d, P]`` to
+            ``[P]``, such as those of TorchJD; by default the gradient of the meta-loss is taken.
+            A backward pass for each output; for one process.
         curriculum: what every outer step is like; the same by default. Validation does not
             follow it: its sizes are always the following two.
         num_experts: experts N of an agent.
@@ -81,6 +88,8 @@ class MetaLearner(LightningModule):
         optimizer: OptimizerCallable | None = None,
         decay_from: float | None = None,
         cuda_graph: bool = False,
+        regulariser: Regulariser | None = None,
+        aggregator: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.agent = agent
@@ -98,6 +107,9 @@ class MetaLearner(LightningModule):
         self.optimizer = optimizer or default_optimizer
         self.decay_from = decay_from
         self.cuda_graph = cuda_graph
+        self.regulariser = regulariser
+        self.aggregator = aggregator
+        self._of_outputs: Tensor | None = None  # their meta-losses, for the aggregator
         self.lesson = Lesson(num_outputs, num_experts)
         self._errors: list[Tensor] = []  # of the rollouts of this outer step, if they count
         self._watch = FiniteWatch()
@@ -111,26 +123,32 @@ class MetaLearner(LightningModule):
             raise ValueError(f"decay_from must be in [0, 1), or none, got {decay_from}")
         if cuda_graph:
             check_topology(agent.topology)
-            if curriculum is not None:
-                raise ValueError(
-                    "a CUDA graph repeats one kind of outer step, so curriculum must be none, got "
-                    f"{type(curriculum).__name__}"
-                )
+            for name in ("curriculum", "regulariser", "aggregator"):
+                if (given := getattr(self, name)) is not None:
+                    raise ValueError(
+                        f"a CUDA graph repeats one kind of outer step, so {name} must be none, got "
+                        f"{type(given).__name__}"
+                    )
             if checkpoint_every is not None:
                 raise ValueError(
                     "a CUDA graph keeps every step, so checkpoint_every must be none, got "
                     f"{checkpoint_every}"
                 )
+        if aggregator is not None and regulariser is not None:
+            raise ValueError(
+                "an aggregator knows of the outputs' meta-losses alone, so regulariser must be "
+                f"none, got {type(regulariser).__name__}"
+            )
         # One step in the life of one agent finds whatever does not fit together, with gradients,
         # so that an executor sees which weights of edges are to be learned; not compiled.
         eager = torch.compiler.set_stance("force_eager") if agent.compiled else nullcontext()
         with eager:
             generator = torch.Generator(agent.device).manual_seed(seed)
             trial = task.sample(1, num_outputs, generator)
-            born = unroll(
-                agent, trial, num_experts, 1, generator, detach_every, checkpoint_every
-            ).graph
-        self.executor: str = born.wiring.executor
+            lived = unroll(agent, trial, num_experts, 1, generator, detach_every, checkpoint_every)
+            if aggregator is not None:
+                self.output_losses(lived)
+        self.executor: str = lived.graph.wiring.executor
         if curriculum is not None:
             curriculum.check(agent)
 
@@ -160,6 +178,12 @@ class MetaLearner(LightningModule):
                 "decay_from is a part of max_steps, which must be at least 1, got "
                 f"{self.trainer.max_steps}"
             )
+        if self.aggregator is not None and self.trainer.accumulate_grad_batches > 1:
+            raise ValueError(
+                "an aggregator makes the whole gradient of an outer step, so "
+                "accumulate_grad_batches must be 1, "
+                f"got {self.trainer.accumulate_grad_batches}"
+            )
         if self.cuda_graph:
             check_run(self.trainer.strategy.root_device, self.trainer.precision)
             self._captured = None  # weights may lie elsewhere than in the last fit
@@ -175,8 +199,13 @@ class MetaLearner(LightningModule):
         else:
             if self.curriculum is not None:
                 self.lesson = self.curriculum.lesson(self.seed, self.global_step)
-            loss = self.rollout(seed, self.lesson).loss
+            rollout = self.rollout(seed, self.lesson)
+            loss = rollout.loss
             meta_loss = self.meta_loss(loss)
+            if self.aggregator is not None:
+                self._of_outputs = self.output_losses(rollout)
+            if self.regulariser is not None:
+                meta_loss = meta_loss + self.regulariser(rollout)
         self._watch.see("meta-loss", meta_loss, self.global_step)
         if self.curriculum is not None and self.curriculum.judges(self.lesson):
             self._errors.append(loss[-1].mean().detach())
@@ -189,6 +218,31 @@ class MetaLearner(LightningModule):
                 self.log("train/num_outputs", float(self.lesson.num_outputs))
                 self.log("train/num_experts", float(self.lesson.num_experts))
         return meta_loss
+
+    def output_losses(self, rollout: Rollout) -> Float[Tensor, " d"]:
+        """The meta-loss of each output's own errors.
+
+        Raises:
+            ValueError: for a task whose error is not the mean over outputs.
+        """
+        if not isinstance(self.task, SeparableFamily):
+            raise ValueError(
+                "only a SeparableFamily has errors of single outputs, "
+                f"got a {type(self.task).__name__}"
+            )
+        errors = self.task.output_errors(rollout.action, rollout.target)  # [T, B, d]
+        return torch.stack([self.meta_loss(of_one) for of_one in errors.unbind(dim=-1)])
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Lightning's own, or one gradient made of those of the outputs."""
+        if self.aggregator is None:
+            super().backward(loss, *args, **kwargs)
+        else:
+            parameters = [p for p in self.parameters() if p.requires_grad]
+            assert self._of_outputs is not None
+            rows = jacobian(self._of_outputs, parameters)
+            set_gradient(parameters, self.aggregator(rows))
+            self._of_outputs = None
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         # The optimiser takes a step at the rate of its lesson; a checkpoint that is saved after
@@ -253,8 +307,11 @@ class MetaLearner(LightningModule):
         """Refuse to deal out the validation batches unevenly: Lightning would drop some.
 
         Raises:
-            ValueError: when ``val_batches`` is no multiple of the number of processes.
+            ValueError: when ``val_batches`` is no multiple of the number of processes, or several
+                are to share an aggregator, whose gradients are not averaged.
         """
+        if self.aggregator is not None and num_processes > 1:
+            raise ValueError(f"an aggregator needs one process, got {num_processes}")
         if self.val_batches % num_processes:
             raise ValueError(
                 "val_batches must be a multiple of the number of processes, "
@@ -277,6 +334,7 @@ class MetaLearner(LightningModule):
             "batch_size": self.batch_size,
             "detach_every": self.detach_every,
             "checkpoint_every": self.checkpoint_every,
+            "regulariser": None if self.regulariser is None else to_config(self.regulariser),
             "seed": self.seed,
         }
 

@@ -1,4 +1,4 @@
-"""How weights came about: commands, machines and wall time, kept in the checkpoint."""
+"""How weights came about: commands, machines and time, kept in the checkpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 Piece = dict[str, Any]
-"""One start of a training: ``command``, ``machine``, ``from_step`` and wall ``seconds``."""
+"""One start of a training: ``command``, ``machine``, ``from_step``, wall ``seconds`` and
+``cpu_seconds`` of its first process, which neighbours on the machine do not change."""
 
 
 class TrainingRecord(Callback):
@@ -27,10 +28,10 @@ class TrainingRecord(Callback):
     def __init__(self) -> None:
         self._before: list[Piece] = []
         self._now: Piece | None = None
-        self._started = 0.0
+        self._started = (0.0, 0.0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._started = time.monotonic()
+        self._started = (time.monotonic(), time.process_time())
         self._now = {
             # sys.argv may be rewritten by now; this is what was typed.
             "command": shlex.join(["python", *sys.orig_argv[1:]]),
@@ -41,8 +42,12 @@ class TrainingRecord(Callback):
     def state_dict(self) -> dict[str, Any]:
         if self._now is None:
             return {"pieces": self._before}
-        now = {**self._now, "seconds": round(time.monotonic() - self._started, 1)}
-        return {"pieces": [*self._before, now]}
+        wall, cpu = self._started
+        spent = {
+            "seconds": round(time.monotonic() - wall, 1),
+            "cpu_seconds": round(time.process_time() - cpu, 1),
+        }
+        return {"pieces": [*self._before, {**self._now, **spent}]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._before = list(state_dict["pieces"])

@@ -2,9 +2,24 @@
 
 from badger_graph.policies.attention import AttentionPolicy
 from badger_graph.policies.base import ExpertPolicy
+from badger_graph.policies.chaotic import ChaoticPolicy
+from badger_graph.policies.exponential import ExponentialPolicy
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.policies.message import MessagePolicy
 
-POLICIES: dict[str, type[ExpertPolicy]] = {"attention": AttentionPolicy, "gru": GRUPolicy}
+POLICIES: dict[str, type[ExpertPolicy]] = {
+    "attention": AttentionPolicy,
+    "chaotic": ChaoticPolicy,
+    "exponential": ExponentialPolicy,
+    "gru": GRUPolicy,
+}
 
-__all__ = ["POLICIES", "AttentionPolicy", "ExpertPolicy", "GRUPolicy", "MessagePolicy"]
+__all__ = [
+    "POLICIES",
+    "AttentionPolicy",
+    "ChaoticPolicy",
+    "ExpertPolicy",
+    "ExponentialPolicy",
+    "GRUPolicy",
+    "MessagePolicy",
+]

@@ -60,3 +60,13 @@ class TaskFamily(ABC):
         generator: torch.Generator | None = None,
     ) -> Task:
         """Sample a batch of tasks, on the device of the generator (without one: the CPU)."""
+
+
+class SeparableFamily(TaskFamily, ABC):
+    """Tasks whose error is the mean of the errors of their outputs."""
+
+    @abstractmethod
+    def output_errors(
+        self, action: Float[Tensor, "*any d"], target: Float[Tensor, "*any d"]
+    ) -> Float[Tensor, "*any d"]:
+        """The error of each output; its mean over outputs is the error of the action."""

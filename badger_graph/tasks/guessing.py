@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from badger_graph.tasks.base import Task, TaskFamily
+from badger_graph.tasks.base import SeparableFamily, Task
 from badger_graph.typing import Observation
 
 
-class GuessingGame(TaskFamily):
+class GuessingGame(SeparableFamily):
     r"""Guess d numbers from a scalar that says how wrong the last guess was.
 
     Targets are uniform in :math:`[-1, 1]^d`. The error of a guess :math:`x` is
@@ -65,7 +65,6 @@ class GuessingGame(TaskFamily):
     def output_errors(
         self, action: Float[Tensor, "*any d"], target: Float[Tensor, "*any d"]
     ) -> Float[Tensor, "*any d"]:
-        """The error of each output; its mean over outputs is the error of the guess."""
         difference = action - target
         return difference.square() if self.error == "mse" else difference.abs()
 

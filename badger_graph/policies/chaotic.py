@@ -1,0 +1,81 @@
+"""A gated recurrent policy that begins chaotic."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from badger_graph.policies.gru import GRUPolicy
+from badger_graph.policies.message import MessagePolicy
+
+
+class ChaoticPolicy(MessagePolicy):
+    r"""The Micro-Badger policy with a negative feedback of each state on itself, to be annealed.
+
+    .. math::
+        h_i' = \mathrm{GRU}([\bar m_i, p_i], h_i) - z \, (\sigma(h_i / \epsilon) - I_0)
+
+    With :math:`z = 0` it is the Micro-Badger policy. The buffer ``chaos`` holds :math:`z`;
+    :class:`badger_graph.outer.anneal.Anneal` lets it fall in the course of training.
+
+    Source: Chen and Aihara 1995, the transiently chaotic neuron, :math:`y' = k y + \alpha(\ldots)
+    - z (\sigma(y / \epsilon) - I_0)` with :math:`z' = (1 - \beta) z`, where the GRU takes the place
+    of the damped sum; Šimánek (blog), "Transiently chaotic NN".
+
+    Args:
+        percept_size: channels that the membrane gives an expert.
+        identifier_size: channels that tell experts apart; 0 for none.
+        hidden_size: size H of an expert's state.
+        message_size: size M of a message.
+        gain: factor of all weights at the start.
+        initial_chaos: :math:`z` at the start.
+        steepness: :math:`\epsilon` of the logistic function.
+        offset: :math:`I_0`.
+
+    Raises:
+        ValueError: when a size is too small, ``gain`` or ``steepness`` not positive, or
+            ``initial_chaos`` negative.
+    """
+
+    chaos: Tensor
+
+    def __init__(
+        self,
+        percept_size: int = 4,
+        identifier_size: int = 12,
+        hidden_size: int = 32,
+        message_size: int = 16,
+        gain: float = 1.0,
+        initial_chaos: float = 1.0,
+        steepness: float = 0.1,
+        offset: float = 0.5,
+    ) -> None:
+        super().__init__(percept_size, identifier_size, hidden_size, message_size)
+        if not 0 <= initial_chaos < math.inf:
+            raise ValueError(f"initial_chaos must not be negative, got {initial_chaos}")
+        if not steepness > 0:
+            raise ValueError(f"steepness must be positive, got {steepness}")
+        self.gru = GRUPolicy(percept_size, identifier_size, hidden_size, message_size, gain)
+        self.gain = gain
+        self.initial_chaos = initial_chaos
+        self.steepness = steepness
+        self.offset = offset
+        self.register_buffer("chaos", torch.tensor(float(initial_chaos)))
+
+    def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
+        return self.gru.emit(hidden)
+
+    def next_hidden(
+        self,
+        hidden: Float[Tensor, "V H"],
+        received: Float[Tensor, "V M"],
+        percept: Float[Tensor, "V PI"],
+    ) -> Float[Tensor, "V H"]:
+        against = torch.sigmoid(hidden / self.steepness) - self.offset
+        return self.gru.next_hidden(hidden, received, percept) - self.chaos * against
+
+    def speak(self, hidden: Float[Tensor, "*nodes H"]) -> Float[Tensor, "*nodes 1"]:
+        return self.gru.speak(hidden)

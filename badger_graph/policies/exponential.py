@@ -1,0 +1,67 @@
+"""A gated recurrent policy whose states may grow."""
+
+from __future__ import annotations
+
+import math
+
+from jaxtyping import Float
+from torch import Tensor
+
+from badger_graph.policies.gru import GRUPolicy
+from badger_graph.policies.message import MessagePolicy
+
+
+class ExponentialPolicy(MessagePolicy):
+    r"""The Micro-Badger policy with a state that keeps a part of itself and adds the new one.
+
+    .. math::
+        h_i' = \mathrm{keep} \cdot h_i + \mathrm{add} \cdot \mathrm{GRU}([\bar m_i, p_i], h_i)
+
+    Source: Šimánek (blog), "Mutual Information": ``hid = 0.5*hid0 + 0.7*(...)``, an update that
+    adds up to more than one and removes the first plateau.
+
+    Args:
+        percept_size: channels that the membrane gives an expert.
+        identifier_size: channels that tell experts apart; 0 for none.
+        hidden_size: size H of an expert's state.
+        message_size: size M of a message.
+        gain: factor of all weights at the start.
+        keep: part of the old state that stays.
+        add: factor of the new state.
+
+    Raises:
+        ValueError: when a size is too small, ``gain`` not positive, or a factor not finite.
+    """
+
+    def __init__(
+        self,
+        percept_size: int = 4,
+        identifier_size: int = 12,
+        hidden_size: int = 32,
+        message_size: int = 16,
+        gain: float = 1.0,
+        keep: float = 0.5,
+        add: float = 0.7,
+    ) -> None:
+        super().__init__(percept_size, identifier_size, hidden_size, message_size)
+        for name, factor in (("keep", keep), ("add", add)):
+            if not math.isfinite(factor):
+                raise ValueError(f"{name} must be finite, got {factor}")
+        self.gru = GRUPolicy(percept_size, identifier_size, hidden_size, message_size, gain)
+        self.gain = gain
+        self.keep = keep
+        self.add = add
+
+    def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
+        return self.gru.emit(hidden)
+
+    def next_hidden(
+        self,
+        hidden: Float[Tensor, "V H"],
+        received: Float[Tensor, "V M"],
+        percept: Float[Tensor, "V PI"],
+    ) -> Float[Tensor, "V H"]:
+        return self.keep * hidden + self.add * self.gru.next_hidden(hidden, received, percept)
+
+    def speak(self, hidden: Float[Tensor, "*nodes H"]) -> Float[Tensor, "*nodes 1"]:
+        return self.gru.speak(hidden)

@@ -1,0 +1,48 @@
+"""The membrane that reads every output with its own weights."""
+
+from __future__ import annotations
+
+import torch
+from properties import assert_refused, some_life, uniform
+
+from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, unroll
+from badger_graph.membranes import HardwiredMembrane, OwnReadoutMembrane
+from topologies import CompleteTopology
+
+
+def test_every_output_by_hand() -> None:
+    membrane = OwnReadoutMembrane(hidden_size=6, max_outputs=3)
+    life = some_life(membrane, 2, 4, 2, hidden_size=6)
+    said = uniform(5, 8).to(life.hidden)
+    acted = membrane.act(life, said)
+    for agent in range(2):
+        for output in range(2):
+            hidden = life.hidden[4 * agent + output]
+            expected = said[4 * agent + output] + hidden @ membrane.weight[output]
+            torch.testing.assert_close(acted[agent, output], expected)
+
+
+def test_without_weights_it_is_the_hardwired_membrane() -> None:
+    membrane = OwnReadoutMembrane(hidden_size=32)
+    torch.nn.init.zeros_(membrane.weight)
+    policy = GRUPolicy()
+    actions = [
+        unroll(
+            BadgerAgent(policy, CompleteTopology(), own),
+            GuessingGame().sample(2, 3, torch.Generator().manual_seed(0)),
+            5,
+            4,
+        ).action
+        for own in (membrane, HardwiredMembrane())
+    ]
+    torch.testing.assert_close(*actions)
+
+
+def test_more_outputs_than_weights_are_refused() -> None:
+    membrane = OwnReadoutMembrane(max_outputs=3)
+    membrane.check(8, 3)
+    assert_refused(
+        "every output must have weights of its own, got num_outputs=4 and max_outputs=3",
+        lambda: membrane.check(8, 4),
+    )
+    assert_refused("max_outputs must be at least 1, got 0", lambda: OwnReadoutMembrane(32, 0))

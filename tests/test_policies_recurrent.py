@@ -1,0 +1,47 @@
+"""Variants of the Micro-Badger policy, by their formulas."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from properties import assert_refused, uniform
+
+from badger_graph.policies import ChaoticPolicy, ExponentialPolicy, MessagePolicy
+
+SIZES = {"percept_size": 4, "identifier_size": 3, "hidden_size": 6, "message_size": 5}
+
+
+def next_hidden(policy: MessagePolicy) -> torch.Tensor:
+    return policy.next_hidden(uniform(0, 2, 6), uniform(1, 2, 5), uniform(2, 2, 7))
+
+
+def test_exponential_update_by_its_formula() -> None:
+    policy = ExponentialPolicy(**SIZES).double()
+    new = policy.gru.next_hidden(uniform(0, 2, 6), uniform(1, 2, 5), uniform(2, 2, 7))
+    torch.testing.assert_close(next_hidden(policy), 0.5 * uniform(0, 2, 6) + 0.7 * new)
+    policy.keep, policy.add = 0.0, 1.0
+    assert torch.equal(next_hidden(policy), new)
+
+
+def test_chaos_by_its_formula_and_none_without_it() -> None:
+    policy = ChaoticPolicy(**SIZES, initial_chaos=0.3).double()
+    hidden = uniform(0, 2, 6)
+    new = policy.gru.next_hidden(hidden, uniform(1, 2, 5), uniform(2, 2, 7))
+    against = 1 / (1 + torch.exp(-hidden / 0.1)) - 0.5
+    torch.testing.assert_close(next_hidden(policy), new - policy.chaos * against)
+    assert policy.chaos.item() == pytest.approx(0.3)
+    policy.chaos.zero_()
+    assert torch.equal(next_hidden(policy), new)
+
+
+@pytest.mark.parametrize(
+    ("policy", "told", "message"),
+    [
+        (ExponentialPolicy, {"keep": float("nan")}, "keep must be finite, got nan"),
+        (ExponentialPolicy, {"add": float("inf")}, "add must be finite, got inf"),
+        (ChaoticPolicy, {"initial_chaos": -1.0}, "initial_chaos must not be negative, got -1.0"),
+        (ChaoticPolicy, {"steepness": 0.0}, "steepness must be positive, got 0.0"),
+    ],
+)
+def test_bad_arguments(policy: type, told: dict[str, float], message: str) -> None:
+    assert_refused(message, lambda: policy(**told))
