@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from abc import ABC
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -124,7 +124,7 @@ class TopKTopology(ScoredTopology):
         self.k = k
 
     @classmethod
-    def of(cls, topology: AttentionTopology, k: int) -> Self:
+    def of(cls, topology: AttentionTopology, k: int) -> TopKTopology:
         """The same queries and keys, where only the k best are heard."""
         found = cls(k, topology.hidden_size, topology.key_size, topology.beta)
         found.load_state_dict(topology.state_dict())

@@ -49,7 +49,7 @@ class ChaoticPolicy(MessagePolicy):
         hidden_size: int = 32,
         message_size: int = 16,
         gain: float = 1.0,
-        initial_chaos: float = 1.0,
+        initial_chaos: float = 3.0,
         steepness: float = 0.1,
         offset: float = 0.5,
     ) -> None:
