@@ -7,13 +7,15 @@ from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
+from lightning_utilities import apply_to_collection
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.utils import _pytree as pytree
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.executors.prepare import DENSE_UP_TO
 from badger_graph.policies import AttentionPolicy
 from badger_graph.tasks import Task
+from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
 
 
@@ -126,39 +128,43 @@ def inner_map(
     Raises:
         ValueError: as in :func:`lyapunov_of_agent`.
     """
-    agent = _differentiable(agent)
+    agent = _differentiable(agent, num_experts)
     life = agent.life(agent.reset(task.batch_size, num_experts, task.num_outputs, generator))
-    remembered, structure = pytree.tree_flatten(task.reset()[0])
-    for value in remembered:
-        if not (isinstance(value, Tensor) and value.is_floating_point()):
-            raise ValueError(f"a task must remember floating-point tensors only, got {value!r}")
-    parts = [life.hidden.unflatten(0, (task.batch_size, -1)), life.action, *remembered]
+    memory, _ = task.reset()
+    parts = [life.hidden.unflatten(0, (task.batch_size, -1)), life.action, *_tensors(memory)]
+    for part in parts:
+        if not part.is_floating_point():
+            raise ValueError(f"a task must remember floating-point numbers, got {part.dtype}")
     shapes = [part.shape[1:] for part in parts]
     sizes = [shape.numel() for shape in shapes]
 
     def step(state: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
-        pieces = [
-            piece.unflatten(1, shape) if len(shape) else piece[:, 0]
-            for piece, shape in zip(state.split(sizes, dim=1), shapes, strict=True)
-        ]
-        hidden, action, *known = pieces
-        known, observation, _ = task.step(pytree.tree_unflatten(known, structure), action)
+        pieces = zip(state.split(sizes, dim=1), shapes, strict=True)
+        hidden, action, *known = (piece.reshape(-1, *shape) for piece, shape in pieces)
+        remembered = apply_to_collection(memory, Tensor, lambda _: known.pop(0))
+        remembered, observation, _ = task.step(remembered, action)
         observation = Observation(*(seen.to(state.dtype) for seen in observation))
         before = life._replace(hidden=hidden.flatten(0, 1), action=action)
         after = agent.step(before, observation, generator)
-        return _flat([after.hidden, after.action, *pytree.tree_leaves(known)], task.batch_size)
+        return _flat([after.hidden, after.action, *_tensors(remembered)], task.batch_size)
 
     return step, _flat(parts, task.batch_size)
+
+
+def _tensors(memory: State) -> list[Tensor]:
+    found: list[Tensor] = []
+    apply_to_collection(memory, Tensor, found.append)
+    return found
 
 
 def _flat(parts: list[Tensor], batch_size: int) -> Float[Tensor, "B n"]:
     return torch.cat([part.reshape(batch_size, -1).double() for part in parts], dim=1)
 
 
-def _differentiable(agent: BadgerAgent) -> BadgerAgent:
+def _differentiable(agent: BadgerAgent, num_experts: int) -> BadgerAgent:
     """A copy in float64, on an executor made of operations with forward-mode derivatives."""
     agent = copy.deepcopy(agent).double()
     agent.compiled = False
     if not isinstance(agent.policy, AttentionPolicy):
-        agent.executor = "dense"
+        agent.executor = "dense" if num_experts <= DENSE_UP_TO else "reference"
     return agent

@@ -120,6 +120,8 @@ def _slope(
 
 
 def _nearest(points: Tensor, piece: Tensor, exclusion: int, candidates: int) -> Tensor:
-    distance = torch.cdist(points[piece], points[:candidates])
+    distance = torch.cdist(
+        points[piece], points[:candidates], compute_mode="donot_use_mm_for_euclid_dist"
+    )
     gap = (piece[:, None] - torch.arange(candidates, device=piece.device)).abs()
     return distance.masked_fill(gap <= exclusion, torch.inf).argmin(dim=1)

@@ -44,11 +44,13 @@ def find_plateaus(
     The logarithm of the error is cut into straight pieces, each with noise of its own,
 
     .. math::
-        \min \sum_{p} \Big( \frac{n_p}{2} \log(\hat\sigma_p^2 + \sigma_0^2) + \frac{k_p}{2} \log n \Big)
+        \min \sum_{p} \Big( \frac{n_p}{2} \log(\hat\sigma_p^2 + \sigma_0^2)
+            + \frac{k_p}{2} \log n \Big)
 
     with :math:`n_p` points in piece p and :math:`\hat\sigma_p^2` their mean squared distance from
     its fit: the Bayesian information criterion for :math:`k_p` numbers a piece, level, noise, edge
-    and, where that costs less, a slope, minimised exactly by dynamic programming. Detail below :math:`\sigma_0`, an eighth of what
+    and, where that costs less, a slope, minimised exactly by dynamic programming. Detail below
+    :math:`\sigma_0`, an eighth of what
     ``share`` is in the logarithm, does not count, so that a smooth fall is no staircase.
     Pieces are one stretch as long as all their fits lie within ``share`` of each other, with gaps
     of fewer than ``least`` points between them, as spikes leave; stretches of at least ``least``
@@ -75,8 +77,8 @@ def find_plateaus(
     blocks = series.double().log().split(width)
     smooth = torch.stack([block.quantile(0.5) for block in blocks])
     found = []
-    for first, last in _stretches(smooth, tolerance, gap=-(-least // width)):
-        start, stop = first * width, min(last * width, len(series))
+    for stretch in _stretches(smooth, tolerance, gap=-(-least // width)):
+        start, stop = stretch.first * width, min(stretch.stop * width, len(series))
         if stop - start < least:
             continue
         escaped = stop < len(series)
@@ -86,31 +88,38 @@ def find_plateaus(
     return found
 
 
-def _stretches(smooth: Float[Tensor, " m"], tolerance: float, gap: int) -> list[list[int]]:
-    """Runs of pieces within which the curve keeps to its level, but for gaps that are short."""
-    stretches: list[list[int]] = []
-    low = high = 0.0  # of the last one
-    for piece in _pieces(smooth, tolerance / 8):
-        if stretches and piece.first - stretches[-1][1] < gap:
-            joined = min(low, piece.low), max(high, piece.high)
-            if joined[1] - joined[0] < tolerance:
-                stretches[-1][1] = piece.stop
-                low, high = joined
-                continue
-        if piece.high - piece.low < tolerance:
-            stretches.append([piece.first, piece.stop])
-            low, high = piece.low, piece.high
-    return stretches
+class _Stretch(NamedTuple):
+    """Points from ``first``, before ``stop``, and between which values their fits lie."""
 
-
-class _Piece(NamedTuple):
     first: int
     stop: int
     low: float
     high: float
 
+    def joined(self, other: _Stretch) -> _Stretch:
+        low, high = min(self.low, other.low), max(self.high, other.high)
+        return _Stretch(self.first, other.stop, low, high)
 
-def _pieces(smooth: Float[Tensor, " m"], resolution: float) -> list[_Piece]:
+    def level(self, tolerance: float) -> bool:
+        return self.high - self.low < tolerance
+
+
+def _stretches(smooth: Float[Tensor, " m"], tolerance: float, gap: int) -> list[_Stretch]:
+    """Runs of pieces within which the curve keeps to its level, but for gaps that are short."""
+    stretches: list[_Stretch] = []
+    for piece in _pieces(smooth, tolerance / 8):
+        for place, before in enumerate(stretches):
+            near = piece.first - before.stop < gap
+            if near and before.joined(piece).level(tolerance):
+                stretches[place:] = [before.joined(piece)]
+                break
+        else:
+            if piece.level(tolerance):
+                stretches.append(piece)
+    return stretches
+
+
+def _pieces(smooth: Float[Tensor, " m"], resolution: float) -> list[_Stretch]:
     """The pieces of least cost, in their order."""
     count = len(smooth)
     cost, one_end, other_end = _fits(smooth.cpu(), resolution)
@@ -126,7 +135,7 @@ def _pieces(smooth: Float[Tensor, " m"], resolution: float) -> list[_Piece]:
     while stop:
         first = start[stop]
         ends = one_end[first, stop].item(), other_end[first, stop].item()
-        pieces.append(_Piece(first, stop, min(ends), max(ends)))
+        pieces.append(_Stretch(first, stop, min(ends), max(ends)))
         stop = first
     return pieces[::-1]
 
