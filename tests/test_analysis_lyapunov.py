@@ -25,6 +25,8 @@ from badger_graph import (
 )
 from badger_graph.analysis import largest_lyapunov, lyapunov_of_agent
 from badger_graph.analysis.lyapunov import inner_map
+from badger_graph.membranes import OwnReadoutMembrane
+from badger_graph.policies import POLICIES
 from badger_graph.tasks import GuessingTask
 from topologies import (
     AttentionTopology,
@@ -50,14 +52,14 @@ def unit(seed: int, *shape: int) -> Tensor:
 
 
 def test_the_logistic_map_doubles() -> None:
-    found = largest_lyapunov(logistic, unit(0, 200, 1), 500, 50, seeded(0))
-    assert found.mean().item() == pytest.approx(math.log(2), abs=1e-3)
-    assert (found - math.log(2)).abs().max() < 0.05
+    found = largest_lyapunov(logistic, unit(0, 400, 1), 200, 50, seeded(0))
+    assert found.mean().item() == pytest.approx(math.log(2), abs=2e-3)
+    assert (found - math.log(2)).abs().max() < 0.1
 
 
 def test_the_henon_map() -> None:
-    """0.419 per step (Wolf et al. 1985 and others), here over 200 x 500 steps."""
-    found = largest_lyapunov(henon, 0.2 * uniform(0, 200, 2), 500, 50, seeded(0))
+    """0.419 per step (Wolf et al. 1985 and others), here over 500 x 200 steps."""
+    found = largest_lyapunov(henon, 0.2 * uniform(0, 500, 2), 200, 50, seeded(0))
     assert found.mean().item() == pytest.approx(0.419, abs=0.003)
 
 
@@ -167,6 +169,9 @@ def agents() -> dict[str, BadgerAgent]:
         "top_k": BadgerAgent(
             GRUPolicy(**gru), TopKTopology(k=2, **small), wired, initial_state="random"
         ),
+        "exponential": BadgerAgent(POLICIES["exponential"](**gru), RingTopology(), wired),
+        "chaotic": BadgerAgent(POLICIES["chaotic"](**gru), RingTopology(), wired),
+        "own_readout": BadgerAgent(GRUPolicy(**gru), RingTopology(), OwnReadoutMembrane(6, 3)),
         "learned_graph": BadgerAgent(GRUPolicy(**gru), LearnedGraphTopology(5), wired),
         "addressed": BadgerAgent(by_address, CompleteTopology(), addressed),
         "attentional": BadgerAgent(AttentionPolicy(), CompleteTopology(), AttentionMembrane()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -65,8 +67,8 @@ def hurst_test(
 def _exponents(rows: Float[Tensor, "S n"]) -> Float[Tensor, " S"]:
     length = rows.size(1)
     profile = (rows - rows.mean(dim=1, keepdim=True)).cumsum(dim=1)
-    ends = torch.tensor([SHORTEST_WINDOW, length // WINDOWS], dtype=rows.dtype).log()
-    scales = torch.linspace(*ends.tolist(), SCALES).exp().round().int().unique().tolist()
+    ends = math.log(SHORTEST_WINDOW), math.log(length // WINDOWS)
+    scales = torch.linspace(ends[0], ends[1], SCALES).exp().round().int().unique().tolist()
     fluctuation = torch.stack([_fluctuation(profile, scale) for scale in scales])
     # Rounding alone leaves about 1e-16 of the values, and the logarithm of nothing is no slope.
     flat = fluctuation <= 1e-12 * rows.abs().amax(dim=1)

@@ -34,7 +34,8 @@ def largest_lyapunov(
         v_{t+1} = \frac{J(x_t) v_t}{|J(x_t) v_t|}
 
     with J the Jacobian of a step, of which only products with v are ever made. Positive: nearby
-    states part; negative: they meet. Rows must not depend on each other.
+    states part; negative: they meet. States that grow without bound part, too, and that is no
+    chaos. Rows must not depend on each other.
 
     Source: Benettin et al. 1980, "Lyapunov characteristic exponents for smooth dynamical systems",
     for the largest exponent alone.

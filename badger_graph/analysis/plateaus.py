@@ -50,11 +50,13 @@ def find_plateaus(
     with :math:`n_p` points in piece p and :math:`\hat\sigma_p^2` their mean squared distance from
     its fit: the Bayesian information criterion for :math:`k_p` numbers a piece, level, noise, edge
     and, where that costs less, a slope, minimised exactly by dynamic programming. Detail below
-    :math:`\sigma_0`, an eighth of what
-    ``share`` is in the logarithm, does not count, so that a smooth fall is no staircase.
+    :math:`\sigma_0`, an eighth of what ``share`` is in the logarithm, does not count, so that a
+    smooth fall is no staircase.
+
     Pieces are one stretch as long as all their fits lie within ``share`` of each other, with gaps
-    of fewer than ``least`` points between them, as spikes leave; stretches of at least ``least``
-    points are plateaus. So levels must differ by more than ``share`` to be two.
+    of fewer than ``least`` values between them, as spikes leave; stretches of at least ``least``
+    values are plateaus. So levels must differ by more than ``share`` to be two. The steps at which
+    plateaus are escaped are ``[p.stop for p in plateaus if p.escaped]``.
 
     Source: Schwarz 1978 (the criterion); Jackson et al. 2005, "An algorithm for optimal
     partitioning of data on an interval".
@@ -187,7 +189,14 @@ def _check(series: Tensor, steps: Tensor | None, least: int, share: float) -> No
         raise ValueError(
             f"errors must be finite and positive, got {series[first].item()} at {first}"
         )
-    if steps is not None and (steps.shape != series.shape or (steps.diff() <= 0).any()):
+    if steps is None:
+        return
+    if steps.shape != series.shape:
         raise ValueError(
-            f"steps must rise, one for each of the {len(series)} values, got {steps.tolist()}"
+            f"steps must be one for each of the {len(series)} values, got {list(steps.shape)}"
+        )
+    if (steps.diff() <= 0).any():
+        before = int((steps.diff() <= 0).nonzero()[0])
+        raise ValueError(
+            f"steps must rise, got {int(steps[before + 1])} after {int(steps[before])}"
         )
