@@ -1,0 +1,93 @@
+"""What a measure of a series gives when the order of the series means nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+COVERED = 0.95
+"""Share of the surrogates between the two ends of an interval."""
+
+
+class Tested(NamedTuple):
+    """A measure of a series beside the same of its surrogates.
+
+    Args:
+        value: of the series.
+        low: below it lie 2.5% of the surrogates.
+        high: above it lie 2.5% of the surrogates.
+        p_value: probability that surrogates give a value as far out as this one, two-sided.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+
+
+def against_shuffled(
+    measure: Callable[[Float[Tensor, "S n"]], Float[Tensor, " S"]],
+    series: Float[Tensor, " n"],
+    generator: torch.Generator,
+    num_surrogates: int = 199,
+) -> Tested:
+    r"""Measure a series and shuffled copies of it: the same values in a random order.
+
+    .. math::
+        p = \min\Big(1,\; 2\, \frac{1 + \min(\#\{s \le v\},\, \#\{s \ge v\})}{S + 1}\Big)
+
+    with :math:`v` the value of the series and :math:`s` those of the S surrogates. A small p says
+    that the order matters, and nothing of how: trends and slow noise have an order, too.
+
+    Source: Theiler et al. 1992, "Testing for nonlinearity in time series: the method of surrogate
+    data", algorithm 0; the p-value of a Monte Carlo test as in Davison and Hinkley 1997.
+
+    Args:
+        measure: gives the value of each row.
+        series: what to measure.
+        generator: source of the orders, on the device of ``series``.
+        num_surrogates: S; the least p-value is ``2 / (S + 1)``.
+
+    Raises:
+        ValueError: when there are fewer than 39 surrogates, too few for p = 0.05, or from
+            ``measure``.
+    """
+    if num_surrogates < 39:
+        raise ValueError(
+            f"num_surrogates must be at least 39, for p-values down to 0.05, got {num_surrogates}"
+        )
+    series = series.double()
+    value = measure(series[None])[0]
+    keys = torch.rand(
+        num_surrogates, len(series), generator=generator, device=series.device, dtype=series.dtype
+    )
+    found = measure(series[keys.argsort(dim=1)])
+    low, high = found.quantile((1 - COVERED) / 2), found.quantile((1 + COVERED) / 2)
+    beyond = min(int((found <= value).sum()), int((found >= value).sum()))
+    p_value = min(1.0, 2 * (1 + beyond) / (num_surrogates + 1))
+    return Tested(value.item(), low.item(), high.item(), p_value)
+
+
+def check_series(series: Float[Tensor, " n"], least: int) -> None:
+    """Refuse a series of which nothing can be measured.
+
+    Args:
+        series: one number after the other.
+        least: so many are needed.
+
+    Raises:
+        ValueError: when it is not one series, too short, not finite or constant.
+    """
+    if series.dim() != 1:
+        raise ValueError(f"a series must have one dimension, got {list(series.shape)}")
+    if len(series) < least:
+        raise ValueError(f"the series must have at least {least} values, got {len(series)}")
+    if not series.isfinite().all():
+        first = int((~series.isfinite()).nonzero()[0])
+        raise ValueError(f"the series must be finite, got {series[first].item()} at {first}")
+    if (series == series[0]).all():
+        raise ValueError(f"the series must not be constant, got {series[0].item():g} throughout")
