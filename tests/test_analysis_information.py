@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 from properties import assert_deterministic_by_seed, assert_refused, seeded, uniform
-from test_analysis_entropy import drawn, measures, some_covariance
+from test_analysis_gaussian_entropy import drawn, measures, some_covariance
 from torch import Tensor
 
 from badger_graph.analysis import (

@@ -1,6 +1,8 @@
 """Measures of how agents learn and live: plain functions of plain tensors, one concept a file."""
 
-from badger_graph.analysis.entropy import DiscreteEntropy, GaussianEntropy, JointEntropy
+from badger_graph.analysis.discrete_entropy import DiscreteEntropy
+from badger_graph.analysis.entropy import JointEntropy
+from badger_graph.analysis.gaussian_entropy import GaussianEntropy
 from badger_graph.analysis.information import (
     BindingCurve,
     binding_curve,

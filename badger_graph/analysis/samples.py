@@ -115,9 +115,9 @@ def above_shuffled(
 
     .. math:: m(x) - \frac{1}{K} \sum_{k=1}^K m(\mathrm{shuffled}_k(x))
 
-    For symbols this removes what is known as the bias of plug-in entropies, nearly. Of Gaussian
-    states it is removed anyway (:class:`badger_graph.analysis.entropy.GaussianEntropy`); there the
-    deviation says from where on a measure is more than chance.
+    For symbols this takes away the bias of plug-in entropies, nearly. Of Gaussian states
+    :class:`badger_graph.analysis.gaussian_entropy.GaussianEntropy` has none; there the deviation
+    says from where on a measure is more than chance.
 
     Args:
         measure: of samples, for example

@@ -1,8 +1,7 @@
-"""Joint entropies of Gaussian vectors and of symbols against what is known of them."""
+"""Joint entropies of Gaussian vectors against what is known of them."""
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import pytest
@@ -11,8 +10,8 @@ from properties import assert_refused, seeded, uniform
 from torch import Tensor
 
 from badger_graph.analysis import (
-    DiscreteEntropy,
     GaussianEntropy,
+    JointEntropy,
     binding_information,
     mutual_information,
     residual_entropy,
@@ -37,7 +36,7 @@ def drawn(covariance: Tensor, num_samples: int, seed: int) -> Tensor:
     return (noise @ root.mT).view(num_samples, num_experts, num_features)
 
 
-def measures(entropy: GaussianEntropy | DiscreteEntropy) -> Tensor:
+def measures(entropy: JointEntropy) -> Tensor:
     """All that say how much experts depend on each other, in one vector."""
     pairs = mutual_information(entropy).flatten()
     total, binding = total_correlation(entropy), binding_information(entropy)
@@ -54,28 +53,6 @@ def test_gaussian_entropies_are_those_of_torch() -> None:
             block = covariance[order[:n]][:, :, order[:n]].flatten(2).flatten(0, 1)
             known = torch.distributions.MultivariateNormal(torch.zeros(3 * n).double(), block)
             torch.testing.assert_close(along[n - 1], known.entropy(), rtol=1e-12, atol=0)
-
-
-def test_the_entropy_of_symbols_is_that_of_their_table() -> None:
-    """To a relative error of 1e-12; outcomes may be given in parts, symbols be any integers."""
-    table = uniform(0, 3, 2, 4).abs()
-    table = table / table.sum()
-    outcomes = torch.cartesian_prod(*(torch.arange(n) for n in table.shape))
-    labels = torch.tensor([-7, 0, 1000, 3])[outcomes]
-    entropy = DiscreteEntropy(labels.repeat(2, 1), table.flatten().repeat(2) / 2)
-    for order in itertools.permutations(range(3)):
-        along = entropy(torch.tensor([order]))[0]
-        for n in range(1, 4):
-            others = [axis for axis in range(3) if axis not in order[:n]]
-            marginal = table.sum(dim=others) if others else table
-            expected = -(marginal * marginal.log()).sum()
-            torch.testing.assert_close(along[n - 1], expected, rtol=1e-12, atol=0)
-
-
-def test_the_entropy_of_samples_is_that_of_their_frequencies() -> None:
-    symbols = torch.tensor([[0, 0], [0, 1], [1, 1], [1, 1]])
-    expected = torch.tensor([[math.log(2), 1.5 * math.log(2)]], dtype=torch.float64)
-    torch.testing.assert_close(DiscreteEntropy(symbols)(torch.tensor([[0, 1]])), expected)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.6])
@@ -214,14 +191,3 @@ def test_bad_covariances() -> None:
     assert_refused("symmetric, got an asymmetry of 1.0e", lambda: GaussianEntropy(skew))
     assert_refused("6 samples of 6", lambda: GaussianEntropy(covariance, num_samples=6))
     assert_refused("finite, got 36 of 36", lambda: GaussianEntropy(covariance * math.nan))
-
-
-def test_bad_symbols() -> None:
-    symbols = torch.zeros(4, 2, dtype=torch.int64)
-    quarter = torch.full((4,), 0.25)
-    assert_refused("two experts, got 1", lambda: DiscreteEntropy(symbols[:, :1]))
-    assert_refused("at least one outcome", lambda: DiscreteEntropy(symbols[:0]))
-    assert_refused("4 outcomes .* shape .3,", lambda: DiscreteEntropy(symbols, quarter[:3]))
-    assert_refused("a sum of 2", lambda: DiscreteEntropy(symbols, 2 * quarter))
-    assert_refused("smallest one of -0.25", lambda: DiscreteEntropy(symbols, -quarter))
-    assert_refused("a sum of nan", lambda: DiscreteEntropy(symbols, quarter * math.nan))
