@@ -123,12 +123,13 @@ class GaussianEntropy(JointEntropy):
         if self.num_samples is None:
             return torch.zeros_like(place[1:])
         half = math.log((self.num_samples - 1) / 2)
-        step = half - torch.digamma((self.num_samples - place[1:]) / 2)
+        bias = (half - torch.digamma((self.num_samples - place) / 2)).cumsum(dim=0)
+        bias = bias - bias[0]  # of 0, 1, 2, ... features
         # The inverse of the first rows is that of the factor's, squared: its trace adds up.
         inverse = torch.linalg.solve_triangular(factor, torch.eye(size).to(factor), upper=False)
         effective = place[1:] - self.ridge * inverse.square().sum(dim=2).cumsum(dim=1)
-        within = (effective[:, :, None] - place[:-1]).clamp(0, 1)  # 1 for each whole feature
-        return within @ step
+        whole = effective.long().clamp(0, size - 1)
+        return bias[whole] + (effective - whole) * (bias[whole + 1] - bias[whole])
 
 
 def _check_enough(num_samples: int, dimensions: int) -> None:

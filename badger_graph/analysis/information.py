@@ -47,7 +47,7 @@ def mutual_information(entropy: JointEntropy) -> Float[Tensor, "N N"]:
     Symmetric. The diagonal is zero by convention: what a continuous state knows of itself is
     infinite.
     """
-    single = _single(entropy)
+    single = entropy(torch.arange(entropy.num_experts)[:, None])[:, 0]
     pairs = torch.combinations(torch.arange(entropy.num_experts))
     i, j = pairs.to(single.device).unbind(1)
     between = single[i] + single[j] - entropy(pairs)[:, -1]
@@ -63,7 +63,7 @@ def total_correlation(entropy: JointEntropy) -> Float[Tensor, ""]:
     Source: Watanabe, "Information theoretical analysis of multivariate correlation", IBM Journal
     of Research and Development 4(1), 1960.
     """
-    return _single(entropy).sum() - _joint(entropy)
+    return _dependence(entropy)[0]
 
 
 def residual_entropy(entropy: JointEntropy) -> Float[Tensor, ""]:
@@ -85,7 +85,7 @@ def binding_information(entropy: JointEntropy) -> Float[Tensor, ""]:
     Sources: Rosas et al. 2018; Han, "Nonnegative entropy measures of multivariate symmetric
     correlations", Information and Control 36(2), 1978.
     """
-    return _joint(entropy) - residual_entropy(entropy)
+    return _dependence(entropy)[1]
 
 
 def o_information(entropy: JointEntropy) -> Float[Tensor, ""]:
@@ -95,7 +95,8 @@ def o_information(entropy: JointEntropy) -> Float[Tensor, ""]:
 
     Source: Rosas et al. 2019.
     """
-    return total_correlation(entropy) - binding_information(entropy)
+    total, binding = _dependence(entropy)
+    return total - binding
 
 
 def redundancy(entropy: JointEntropy) -> Float[Tensor, ""]:
@@ -107,7 +108,7 @@ def redundancy(entropy: JointEntropy) -> Float[Tensor, ""]:
     independent and give the last one. Independent experts have 0, by convention; for those that
     are nearly so it says nothing, see :func:`badger_graph.analysis.samples.above_shuffled`.
     """
-    return _redundancy(total_correlation(entropy), binding_information(entropy))
+    return _redundancy(*_dependence(entropy))
 
 
 class BindingCurve(NamedTuple):
@@ -165,14 +166,12 @@ def binding_curve(
     return BindingCurve(binding, increment, shared, _redundancy(shared.sum(), binding[-1]))
 
 
-def _single(entropy: JointEntropy) -> Tensor:
-    """The entropy of each expert by itself."""
-    return entropy(torch.arange(entropy.num_experts)[:, None])[:, 0]
-
-
-def _joint(entropy: JointEntropy) -> Tensor:
-    """The entropy of all experts together."""
-    return entropy(torch.arange(entropy.num_experts)[None])[0, -1]
+def _dependence(entropy: JointEntropy) -> tuple[Tensor, Tensor]:
+    """Total correlation and binding information, each expert once first and once last."""
+    along = entropy(_rotations(torch.arange(entropy.num_experts)))
+    joint = along[0, -1]
+    residual = (along[:, -1] - along[:, -2]).sum()
+    return along[:, 0].sum() - joint, joint - residual
 
 
 def _redundancy(total: Tensor, binding: Tensor) -> Tensor:
