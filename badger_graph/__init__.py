@@ -17,7 +17,7 @@ from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOver
 from badger_graph.policies import AttentionPolicy, ExpertPolicy, GRUPolicy, MessagePolicy
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
 from badger_graph.shipping import read_card, shipped_policies
-from badger_graph.tasks import GuessingGame, Task, TaskFamily
+from badger_graph.tasks import GuessingGame, SumOfWaves, Task, TaskFamily
 from badger_graph.typing import Edges, Observation
 
 __version__ = "0.1.0"
@@ -49,6 +49,7 @@ __all__ = [
     "Rollout",
     "Stage",
     "Stages",
+    "SumOfWaves",
     "Task",
     "TaskFamily",
     "add_experts",

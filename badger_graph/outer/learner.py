@@ -150,7 +150,7 @@ class MetaLearner(LightningModule):
                 self.output_losses(lived)
         self.executor: str = lived.graph.wiring.executor
         if curriculum is not None:
-            curriculum.check(agent)
+            curriculum.check(agent, task)
 
     def rollout(self, seed: int, lesson: Lesson | None = None) -> Rollout:
         """The lives of a batch of agents on the tasks that a seed of the stream stands for.
