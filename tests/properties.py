@@ -531,7 +531,9 @@ def assert_percepts_of_agents_independent(
         assert (percept.keys.size(-1), percept.values.size(-1)) == membrane.percept_size
         assert percept.keys.shape[:2] == percept.values.shape[:2]
     else:
-        assert percept.shape == (4 * num_experts, membrane.percept_size)
+        size = membrane.percept_size
+        channels = size if isinstance(size, int) else sum(size)
+        assert percept.shape == (4 * num_experts, channels)
         percept = (percept.unflatten(0, (4, num_experts)),)
     for b in range(4):
         told = Observation(*(field[b : b + 1] for field in observation))
