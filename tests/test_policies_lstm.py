@@ -75,6 +75,16 @@ def test_sizes_that_are_too_small(size: str) -> None:
     assert_refused(f"{size} must be at least 1, got 0", lambda: LSTMPolicy(**{size: 0}))
 
 
+def test_the_gain_scales_the_weights_at_the_start() -> None:
+    plain, scaled = [], []
+    for gain, weights in ((1.0, plain), (2.0, scaled)):
+        torch.manual_seed(0)
+        weights += LSTMPolicy(D, CELL, gain).parameters()
+    for one, other in zip(plain, scaled, strict=True):
+        assert torch.equal(2 * one, other)
+    assert_refused("gain must be positive, got 0", lambda: LSTMPolicy(gain=0.0))
+
+
 # ------------------------------------------------------------------------------ the membrane
 
 

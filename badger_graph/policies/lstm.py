@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_graph.executors.base import Wiring
-from badger_graph.policies.base import ExpertPolicy, check_sizes
+from badger_graph.policies.base import ExpertPolicy, check_sizes, scale_weights
 
 
 class LSTMPolicy(ExpertPolicy):
@@ -28,25 +28,29 @@ class LSTMPolicy(ExpertPolicy):
     Args:
         num_outputs: outputs d of the agent, as in its membrane.
         cell_size: size of h, and of c.
+        gain: factor of all weights at the start, as in :class:`badger_graph.GRUPolicy`: with 1.65
+            the first plateau is shorter.
 
     Shapes:
         - **hidden:** ``[V, H]``, of h and c: H is twice ``cell_size``
         - **percept:** ``[V, 1 + d]``
 
     Raises:
-        ValueError: when a size is below 1.
+        ValueError: when a size is below 1 or ``gain`` not positive.
     """
 
-    def __init__(self, num_outputs: int = 4, cell_size: int = 64) -> None:
+    def __init__(self, num_outputs: int = 4, cell_size: int = 64, gain: float = 1.0) -> None:
         super().__init__()
         check_sizes(num_outputs=(num_outputs, 1), cell_size=(cell_size, 1))
         self.num_outputs = num_outputs
         self.cell_size = cell_size
+        self.gain = gain
         self.percept_size = (1, num_outputs)  # feedback and last actions
         self.identifier_size = 0
         self.hidden_size = 2 * cell_size
         self.cell = nn.LSTMCell(1 + num_outputs, cell_size)
         self.readout = nn.Linear(cell_size, num_outputs)
+        scale_weights(self, gain)
 
     def traits(self, identifier: Float[Tensor, "V 0"]) -> None:
         """None: there is nobody to be told apart from."""
