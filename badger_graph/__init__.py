@@ -9,15 +9,27 @@ from badger_graph.growth import (
     remove_experts,
     rewire,
 )
-from badger_graph.membranes import AddressedMembrane, AttentionMembrane, HardwiredMembrane, Membrane
+from badger_graph.membranes import (
+    AddressedMembrane,
+    AttentionMembrane,
+    HardwiredMembrane,
+    Membrane,
+    WholeMembrane,
+)
 from badger_graph.outer.checkpoint import load_agent, load_learner
 from badger_graph.outer.curriculum import Curriculum, MoreWorlds, OneMoreOutput, Stage, Stages
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
-from badger_graph.policies import AttentionPolicy, ExpertPolicy, GRUPolicy, MessagePolicy
+from badger_graph.policies import (
+    AttentionPolicy,
+    ExpertPolicy,
+    GRUPolicy,
+    LSTMPolicy,
+    MessagePolicy,
+)
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
 from badger_graph.shipping import read_card, shipped_policies
-from badger_graph.tasks import GuessingGame, Task, TaskFamily
+from badger_graph.tasks import GuessingGame, SumOfWaves, Task, TaskFamily
 from badger_graph.typing import Edges, Observation
 
 __version__ = "0.1.0"
@@ -34,6 +46,7 @@ __all__ = [
     "GRUPolicy",
     "GuessingGame",
     "HardwiredMembrane",
+    "LSTMPolicy",
     "LastStep",
     "LogError",
     "MeanOverEnd",
@@ -49,8 +62,10 @@ __all__ = [
     "Rollout",
     "Stage",
     "Stages",
+    "SumOfWaves",
     "Task",
     "TaskFamily",
+    "WholeMembrane",
     "add_experts",
     "change_outputs",
     "clone_experts",

@@ -43,6 +43,7 @@ from badger_graph.outer.checkpoint import (
 )
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
+from badger_graph.outer.measuring import Measurements
 
 __all__ = ["SHORT", "BadgerCLI", "evaluate_main", "expand", "fit_main"]
 
@@ -81,6 +82,7 @@ class BadgerCLI(LightningCLI):
         parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
         parser.add_lightning_class_args(StageCheckpoints, "stage_checkpoints")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.add_lightning_class_args(Measurements, "measurements")
         parser.link_arguments("seed_everything", "model.seed", compute_fn=stream_seed)
         parser.link_arguments("seed_everything", "model.agent.seed", compute_fn=stream_seed)
 

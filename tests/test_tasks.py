@@ -1,7 +1,8 @@
-"""What holds for every task family, then the guessing game by hand."""
+"""What holds for every task family, then the guessing game and the sum of waves by hand."""
 
 from __future__ import annotations
 
+import math
 import typing
 
 import pytest
@@ -22,8 +23,19 @@ from properties import (
 )
 
 import badger_graph.tasks
-from badger_graph import GuessingGame, TaskFamily
+from badger_graph import (
+    BadgerAgent,
+    GRUPolicy,
+    GuessingGame,
+    HardwiredMembrane,
+    MetaLearner,
+    OneMoreOutput,
+    SumOfWaves,
+    TaskFamily,
+)
 from badger_graph.tasks import TASKS, GuessingTask
+from badger_graph.tasks.waves import waves
+from topologies import RingTopology
 
 FAMILIES: dict[str, TaskFamily] = {
     **{name: family() for name, family in TASKS.items()},
@@ -31,9 +43,15 @@ FAMILIES: dict[str, TaskFamily] = {
     "per output": GuessingGame(feedback="per_output"),
     "12 bins": GuessingGame(bins=12),
     "l1 per output in 3 bins": GuessingGame(error="l1", feedback="per_output", bins=3),
+    "waves in 12 bins": SumOfWaves(bins=12),
 }
 
 every_family = pytest.mark.parametrize("name", FAMILIES)
+
+
+def possible(name: str, num_outputs: int) -> int:
+    """Another number of outputs, where a family has none of so many."""
+    return 2 * num_outputs + 1 if isinstance(FAMILIES[name], SumOfWaves) else num_outputs
 
 
 def test_every_task_family_is_in_the_table() -> None:
@@ -46,7 +64,7 @@ def test_every_task_family_is_in_the_table() -> None:
 @every_family
 @pytest.mark.parametrize("num_outputs", [1, 4])
 def test_zero_is_chance(name: str, num_outputs: int) -> None:
-    assert_zero_is_chance(FAMILIES[name], num_outputs)
+    assert_zero_is_chance(FAMILIES[name], possible(name, num_outputs))
 
 
 @every_family
@@ -72,6 +90,7 @@ def test_tasks_of_a_batch_are_independent(name: str) -> None:
 @every_family
 @given(batch_size=st.integers(1, 8), num_outputs=st.integers(1, 8))
 def test_sizes(name: str, batch_size: int, num_outputs: int) -> None:
+    num_outputs = possible(name, num_outputs)
     task = FAMILIES[name].sample(batch_size, num_outputs, seeded(0))
     assert (task.batch_size, task.num_outputs) == (batch_size, num_outputs)
     _, observation = task.reset()
@@ -200,3 +219,60 @@ def test_targets_are_uniform_and_independent() -> None:
 )
 def test_games_that_cannot_be_played(arguments: typing.Any, message: str) -> None:
     assert_refused(message, lambda: GuessingGame(**arguments))
+
+
+# -------------------------------------------------------------------- sum of waves, by hand
+
+
+def test_waves_of_three_samples() -> None:
+    """One frequency: sqrt(2/3) sin(120 degrees i + phase)."""
+    side, half = math.sin(math.pi / 3), 0.5
+    expected = math.sqrt(2 / 3) * torch.tensor([[0, side, -side], [1, -half, -half]])
+    torch.testing.assert_close(waves(torch.tensor([0, math.pi / 2]), 3), expected)
+
+
+@given(num_waves=st.integers(1, 30), phase=st.floats(0, 2 * math.pi))
+def test_waves_are_the_formula_and_all_tasks_are_equally_hard(num_waves: int, phase: float) -> None:
+    """The mean square is 1/3 for every phase, the largest sample the first."""
+    n = 2 * num_waves + 1
+    (target,) = waves(torch.tensor([phase], dtype=torch.float64), n).tolist()
+    scale = math.sqrt(2 / (3 * num_waves))
+    for i, value in enumerate(target):
+        angles = (2 * math.pi * k * i / n + phase for k in range(1, num_waves + 1))
+        assert value == pytest.approx(scale * sum(map(math.sin, angles)), abs=1e-12)
+    assert sum(y * y for y in target) / n == pytest.approx(1 / 3, abs=1e-12)
+    assert max(map(abs, target)) <= math.sqrt(2 * num_waves / 3) + 1e-12
+    assert target[0] == pytest.approx(math.sqrt(2 * num_waves / 3) * math.sin(phase), abs=1e-12)
+
+
+def test_phases_are_uniform() -> None:
+    """Read off the first sample and its quadrature: the mean of exp(i m phase) vanishes."""
+    target = SumOfWaves().sample(40_000, 5, seeded(0)).target.double()
+    first = torch.fft.rfft(target)[:, 1]  # of sin(x + phase): proportional to -i exp(i phase)
+    for m in (1, 2, 3):
+        assert (first / first.abs()).pow(m).mean().abs() < 4 / 200
+
+
+def test_the_waves_are_told_in_bins() -> None:
+    """In 12 bins the first feedback, 1/3, is at the edge of two, so at the middle of either."""
+    task = SumOfWaves(bins=12).sample(4, 5, seeded(0))
+    _, observation, error = task.step(None, torch.zeros(4, 5))
+    torch.testing.assert_close(error, torch.full((4,), 1 / 3))
+    middles = torch.tensor([3.5, 4.5]) / 12
+    assert torch.isin(observation.feedback, middles).all()
+
+
+@pytest.mark.parametrize("num_outputs", [0, 1, 2, 4])
+def test_waves_need_an_odd_number_of_samples(num_outputs: int) -> None:
+    message = f"num_outputs must be odd and at least 3.*, got {num_outputs}"
+    assert_refused(message, lambda: SumOfWaves().sample(1, num_outputs))
+
+
+def test_even_numbers_of_samples_are_refused_before_training() -> None:
+    agent = BadgerAgent(GRUPolicy(), RingTopology(), HardwiredMembrane())
+    assert_refused("odd.*got 4", lambda: MetaLearner(agent, SumOfWaves(), num_outputs=4))
+    curriculum = OneMoreOutput(first=3, last=5)
+    assert_refused(
+        "num_outputs=1 .* in stage 0, but num_outputs must be odd",
+        lambda: MetaLearner(agent, SumOfWaves(), num_outputs=3, curriculum=curriculum),
+    )

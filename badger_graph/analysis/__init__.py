@@ -2,32 +2,60 @@
 
 from badger_graph.analysis.discrete_entropy import DiscreteEntropy
 from badger_graph.analysis.entropy import JointEntropy
+from badger_graph.analysis.frequencies import WaveAmplitudes, wave_amplitudes
 from badger_graph.analysis.gaussian_entropy import GaussianEntropy
+from badger_graph.analysis.gradients import GradientConflict, gradient_conflict, output_gradients
+from badger_graph.analysis.hessian import (
+    ExtremeEigenvalues,
+    extreme_eigenvalues,
+    twice_differentiable,
+)
 from badger_graph.analysis.hurst import hurst_exponent, hurst_test
 from badger_graph.analysis.information import (
+    BindingCurve,
+    binding_curve,
+    binding_information,
+    mutual_information,
+    o_information,
+    redundancy,
+    residual_entropy,
+    total_correlation,
+)
 from badger_graph.analysis.lyapunov import largest_lyapunov, lyapunov_of_agent
 from badger_graph.analysis.lyapunov_series import lyapunov_of_series, lyapunov_test
 from badger_graph.analysis.modes import Modes, dynamic_modes, oscillating_share
 from badger_graph.analysis.plateaus import Plateau, find_plateaus
 from badger_graph.analysis.samples import (
+    Excess,
+    above_shuffled,
+    gaussianised,
+    principal,
+    shuffled,
+    standardised,
+)
 from badger_graph.analysis.surrogates import Tested, against_shuffled
 
 __all__ = [
     "BindingCurve",
     "DiscreteEntropy",
     "Excess",
+    "ExtremeEigenvalues",
     "GaussianEntropy",
+    "GradientConflict",
     "JointEntropy",
     "Modes",
     "Plateau",
     "Tested",
+    "WaveAmplitudes",
     "above_shuffled",
     "against_shuffled",
     "binding_curve",
     "binding_information",
     "dynamic_modes",
+    "extreme_eigenvalues",
     "find_plateaus",
     "gaussianised",
+    "gradient_conflict",
     "hurst_exponent",
     "hurst_test",
     "largest_lyapunov",
@@ -37,10 +65,13 @@ __all__ = [
     "mutual_information",
     "o_information",
     "oscillating_share",
+    "output_gradients",
     "principal",
     "redundancy",
     "residual_entropy",
     "shuffled",
     "standardised",
     "total_correlation",
+    "twice_differentiable",
+    "wave_amplitudes",
 ]

@@ -47,6 +47,12 @@ def mean_and_bar(values: Sequence[float], alone: float = 0.0) -> tuple[float, fl
     return statistics.mean(values), statistics.stdev(values) / math.sqrt(len(values))
 
 
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The mean over seeds and half of its 95% interval, by Student's t; of one seed none, zero."""
+    mean, bar = mean_and_bar(values)
+    return mean, (_quantile(len(values)) * bar if len(values) > 1 else 0.0)
+
+
 def largest_rise(rows: Sequence[Row], against: str) -> dict[str, Any]:
     r"""Does the error of a group rise with a column? Where it does so most, beyond its error bar.
 
@@ -113,10 +119,13 @@ def _rise(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:
         ((first, last),) = pairs
         bar = 1.96 * math.hypot(first["standard_error"], last["standard_error"])
     else:
-        quantile = float(student.ppf(0.975, len(rises) - 1))
-        bar = quantile * statistics.stdev(rises) / math.sqrt(len(rises))
+        bar = interval(rises)[1]
     rise = statistics.mean(rises)
     return {"rise": rise, "bar": bar, "rises": rise > bar}
+
+
+def _quantile(seeds: int) -> float:
+    return float(student.ppf(0.975, seeds - 1))
 
 
 def _by(rows: Sequence[Row], column: str) -> list[tuple[Any, list[Row]]]:

@@ -12,11 +12,11 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.analysis.gradients import jacobian, output_losses
 from badger_graph.outer.captured import CapturedStep, check_run, check_topology
 from badger_graph.outer.config import to_config
 from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.finite import FiniteWatch
-from badger_graph.outer.jacobian import jacobian, set_gradient
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
 from badger_graph.outer.rate import cosine_decay, set_learning_rate
 from badger_graph.outer.regularisers import Regulariser
@@ -150,7 +150,7 @@ class MetaLearner(LightningModule):
                 self.output_losses(lived)
         self.executor: str = lived.graph.wiring.executor
         if curriculum is not None:
-            curriculum.check(agent)
+            curriculum.check(agent, task)
 
     def rollout(self, seed: int, lesson: Lesson | None = None) -> Rollout:
         """The lives of a batch of agents on the tasks that a seed of the stream stands for.
@@ -230,8 +230,7 @@ class MetaLearner(LightningModule):
                 "only a SeparableFamily has errors of single outputs, "
                 f"got a {type(self.task).__name__}"
             )
-        errors = self.task.output_errors(rollout.action, rollout.target)  # [T, B, d]
-        return torch.stack([self.meta_loss(of_one) for of_one in errors.unbind(dim=-1)])
+        return output_losses(rollout, self.task, self.meta_loss)
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Lightning's own, or one gradient made of those of the outputs."""
@@ -240,8 +239,10 @@ class MetaLearner(LightningModule):
         else:
             parameters = [p for p in self.parameters() if p.requires_grad]
             assert self._of_outputs is not None
-            rows = jacobian(self._of_outputs, parameters)
-            set_gradient(parameters, self.aggregator(rows))
+            gradient = self.aggregator(jacobian(self._of_outputs, parameters))
+            parts = gradient.split([parameter.numel() for parameter in parameters])
+            for parameter, part in zip(parameters, parts, strict=True):
+                parameter.grad = part.view_as(parameter)
             self._of_outputs = None
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

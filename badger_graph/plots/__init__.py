@@ -7,6 +7,7 @@ from badger_graph.plots.error_against_experts import error_against_experts
 from badger_graph.plots.error_against_outputs import error_against_outputs
 from badger_graph.plots.growth import growth
 from badger_graph.plots.learning_curve import learning_curve
+from badger_graph.plots.panels import panels
 from badger_graph.plots.rollouts import rollouts
 from badger_graph.plots.saved import read_history, save_all
 from badger_graph.plots.topology import topology
@@ -19,6 +20,7 @@ __all__ = [
     "error_against_outputs",
     "growth",
     "learning_curve",
+    "panels",
     "read_history",
     "rollouts",
     "save_all",

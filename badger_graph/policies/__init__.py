@@ -5,6 +5,7 @@ from badger_graph.policies.base import ExpertPolicy
 from badger_graph.policies.chaotic import ChaoticPolicy
 from badger_graph.policies.exponential import ExponentialPolicy
 from badger_graph.policies.gru import GRUPolicy
+from badger_graph.policies.lstm import LSTMPolicy
 from badger_graph.policies.message import MessagePolicy
 
 POLICIES: dict[str, type[ExpertPolicy]] = {
@@ -12,6 +13,7 @@ POLICIES: dict[str, type[ExpertPolicy]] = {
     "chaotic": ChaoticPolicy,
     "exponential": ExponentialPolicy,
     "gru": GRUPolicy,
+    "lstm": LSTMPolicy,
 }
 
 __all__ = [
@@ -21,5 +23,6 @@ __all__ = [
     "ExpertPolicy",
     "ExponentialPolicy",
     "GRUPolicy",
+    "LSTMPolicy",
     "MessagePolicy",
 ]

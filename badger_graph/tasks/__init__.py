@@ -1,8 +1,19 @@
 """Task families: one a file."""
 
 from badger_graph.tasks.base import SeparableFamily, Task, TaskFamily
-from badger_graph.tasks.guessing import GuessingGame, GuessingTask
+from badger_graph.tasks.guessing import GuessingGame
+from badger_graph.tasks.hidden_target import GuessingTask, HiddenTarget
+from badger_graph.tasks.waves import SumOfWaves
 
-TASKS: dict[str, type[TaskFamily]] = {"guessing": GuessingGame}
+TASKS: dict[str, type[TaskFamily]] = {"guessing": GuessingGame, "waves": SumOfWaves}
 
-__all__ = ["TASKS", "GuessingGame", "GuessingTask", "SeparableFamily", "Task", "TaskFamily"]
+__all__ = [
+    "TASKS",
+    "GuessingGame",
+    "GuessingTask",
+    "HiddenTarget",
+    "SeparableFamily",
+    "SumOfWaves",
+    "Task",
+    "TaskFamily",
+]

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from badger_graph.tasks.base import SeparableFamily, Task
-from badger_graph.typing import Observation
+from badger_graph.tasks.hidden_target import GuessingTask, HiddenTarget
 
 
-class GuessingGame(SeparableFamily):
+class GuessingGame(HiddenTarget):
     r"""Guess d numbers from a scalar that says how wrong the last guess was.
 
     Targets are uniform in :math:`[-1, 1]^d`. The error of a guess :math:`x` is
@@ -41,15 +38,7 @@ class GuessingGame(SeparableFamily):
         feedback: Literal["scalar", "per_output"] = "scalar",
         bins: int | None = None,
     ) -> None:
-        if error not in ("mse", "l1"):
-            raise ValueError(f"error must be 'mse' or 'l1', got {error!r}")
-        if feedback not in ("scalar", "per_output"):
-            raise ValueError(f"feedback must be 'scalar' or 'per_output', got {feedback!r}")
-        if bins is not None and bins < 2:
-            raise ValueError(f"bins must be at least 2, or none for exact feedback, got {bins}")
-        self.error = error
-        self.feedback = feedback
-        self.bins = bins
+        super().__init__(error, feedback, bins)
 
     @property
     def chance(self) -> float:
@@ -61,38 +50,3 @@ class GuessingGame(SeparableFamily):
         device = generator.device if generator is not None else None
         uniform = torch.rand(batch_size, num_outputs, generator=generator, device=device)
         return GuessingTask(2 * uniform - 1, self)
-
-    def output_errors(
-        self, action: Float[Tensor, "*any d"], target: Float[Tensor, "*any d"]
-    ) -> Float[Tensor, "*any d"]:
-        difference = action - target
-        return difference.square() if self.error == "mse" else difference.abs()
-
-    def shown(self, error: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-        """An error as the agent gets to see it: as it is, or in bins."""
-        if self.bins is None:
-            return error
-        return ((error * self.bins).floor().clamp(0, self.bins - 1) + 0.5) / self.bins
-
-
-class GuessingTask(Task):
-    """One batch of numbers to guess; has no state."""
-
-    def __init__(self, target: Float[Tensor, "B d"], family: GuessingGame) -> None:
-        super().__init__(target)
-        self.family = family
-
-    def reset(self) -> tuple[None, Observation]:
-        _, observation, _ = self.step(None, torch.zeros_like(self.target))
-        return None, observation
-
-    def step(
-        self, state: None, action: Float[Tensor, "B d"]
-    ) -> tuple[None, Observation, Float[Tensor, " B"]]:
-        errors = self.family.output_errors(action, self.target)
-        error = errors.mean(dim=1)
-        if self.family.feedback == "scalar":
-            observation = Observation(self.family.shown(error), torch.zeros_like(errors))
-        else:
-            observation = Observation(torch.zeros_like(error), self.family.shown(errors))
-        return None, observation, error

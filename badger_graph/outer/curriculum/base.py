@@ -12,6 +12,7 @@ import torch
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.outer.stream import LESSONS, task_seed
+from badger_graph.tasks import TaskFamily
 from topologies import FixedTopology, GraphTopology
 
 
@@ -112,17 +113,19 @@ class Curriculum(ABC):
             chance: error of an agent that always answers zero.
         """
 
-    def check(self, agent: BadgerAgent) -> None:
-        """Let one agent be born with the smallest and largest sizes of every stage.
+    def check(self, agent: BadgerAgent, task: TaskFamily) -> None:
+        """Let one agent be born to one task with the smallest and largest sizes of every stage.
 
         Raises:
-            ValueError: when it cannot live with them; says which and why.
+            ValueError: when it cannot live with them, or there is no such task; says which and why.
         """
         every = ((stage, *size) for stage in range(self.num_stages) for size in self.sizes(stage))
         for stage, num_outputs, num_experts in every:
             try:
+                generator = torch.Generator(agent.device)
                 with torch.no_grad():
-                    agent.reset(1, num_experts, num_outputs, torch.Generator(agent.device))
+                    agent.reset(1, num_experts, num_outputs, generator)
+                    task.sample(1, num_outputs, generator)
             except ValueError as error:
                 raise ValueError(
                     "the agent must be able to live with all sizes of a curriculum, got "

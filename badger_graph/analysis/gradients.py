@@ -1,0 +1,129 @@
+"""Do the gradients of the single outputs' errors pull the policy in different directions?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from badger_graph.agent import BadgerAgent
+from badger_graph.rollout import Rollout, unroll
+from badger_graph.tasks import GuessingTask, SeparableFamily
+
+
+class GradientConflict(NamedTuple):
+    """How far the gradients of d outputs agree.
+
+    Shapes:
+        - **cosines:** ``[d, d]``, between every two of them
+        - **negative_share:** of the pairs, those whose cosine is negative
+        - **mean_cosine:** over the pairs
+        - **alignment:** ``|sum| / sum |.|``: 1 where all agree, 0 where they cancel
+    """
+
+    cosines: Float[Tensor, "d d"]
+    negative_share: float
+    mean_cosine: float
+    alignment: float
+
+
+def output_gradients(
+    agent: BadgerAgent,
+    task: GuessingTask,
+    meta_loss: Callable[[Float[Tensor, "T B"]], Float[Tensor, ""]],
+    num_experts: int,
+    num_steps: int,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "d P"]:
+    r"""The gradient of the meta-loss of every single output's own error, of one rollout.
+
+    .. math::
+        g_j = \nabla_\theta\, \mathcal{L}\big((e_{j,tb})_{tb}\big), \qquad
+        e_{tb} = \frac{1}{d} \sum_{j=1}^d e_{j,tb}
+
+    The error of a guess is the mean over outputs; so where the meta-loss is linear,
+    :math:`\sum_j g_j = d\, \nabla_\theta \mathcal{L}(e)`. The rollout is run once and its graph
+    is gone through d times.
+
+    Source: Schaul et al. 2019, "Ray interference: a source of plateaus in deep reinforcement
+    learning": objectives that are sums of components.
+
+    Args:
+        agent: whose weights, all P of them that are trained, the gradients are by.
+        task: numbers to guess.
+        meta_loss: one number for the errors of a rollout.
+        generator: source of the agent's random draws, on its device.
+
+    Shapes:
+        - **returns:** ``[d, P]`` in float64
+
+    Raises:
+        ValueError: from :func:`badger_graph.unroll`, or when no weight is trained.
+    """
+    parameters = [weight for weight in agent.parameters() if weight.requires_grad]
+    if not parameters:
+        raise ValueError("gradients need weights that are trained, got an agent with none")
+    with torch.enable_grad():
+        rollout = unroll(agent, task, num_experts, num_steps, generator)
+        return jacobian(output_losses(rollout, task.family, meta_loss), parameters).double()
+
+
+def output_losses(
+    rollout: Rollout,
+    family: SeparableFamily,
+    meta_loss: Callable[[Float[Tensor, "T B"]], Float[Tensor, ""]],
+) -> Float[Tensor, " d"]:
+    """The meta-loss of each output's own errors."""
+    errors = family.output_errors(rollout.action, rollout.target)  # [T, B, d]
+    return torch.stack([meta_loss(of_one) for of_one in errors.unbind(dim=-1)])
+
+
+def jacobian(losses: Float[Tensor, " d"], parameters: Sequence[Tensor]) -> Float[Tensor, "d P"]:
+    """The gradient of every loss, all parameters in one row; zeros where a loss needs one not."""
+    rows = [
+        torch.autograd.grad(
+            loss, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        for loss in losses
+    ]
+    return torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
+
+
+def gradient_conflict(gradients: Float[Tensor, "d P"]) -> GradientConflict:
+    r"""How far gradients agree: the cosines of all pairs, and what is left of their sum.
+
+    .. math::
+        c_{ij} = \frac{g_i \cdot g_j}{|g_i|\,|g_j|}, \qquad
+        \frac{\big|\sum_j g_j\big|}{\sum_j |g_j|}
+
+    Source: the cosines: Yu et al. 2020, "Gradient surgery for multi-task learning"; Schaul et al.
+    2019.
+
+    Raises:
+        ValueError: for fewer than two gradients, or one that is zero or not finite: a zero
+            gradient has no direction.
+    """
+    if len(gradients) < 2:
+        raise ValueError(f"a conflict needs at least two gradients, got {len(gradients)}")
+    gradients = gradients.double()
+    if not gradients.isfinite().all():
+        raise ValueError("gradients must be finite, got some that are not")
+    # In units of the largest number, so that squares of tiny gradients do not vanish.
+    largest = gradients.abs().amax(dim=1, keepdim=True)
+    zero = (largest == 0).flatten().nonzero().flatten().tolist()
+    if zero:
+        raise ValueError(f"a gradient of zero has no direction, got zeros for the outputs {zero}")
+    scaled = gradients / largest
+    length = scaled.norm(dim=1, keepdim=True)
+    direction = scaled / length
+    cosines = (direction @ direction.mT).clamp(-1, 1)
+    first, second = torch.triu_indices(len(cosines), len(cosines), offset=1).unbind()
+    pairs = cosines[first, second]
+    weight = largest * length / (largest * length).max()
+    alignment = (weight * direction).sum(dim=0).norm() / weight.sum()
+    return GradientConflict(
+        cosines, (pairs < 0).double().mean().item(), pairs.mean().item(), alignment.item()
+    )

@@ -1,0 +1,150 @@
+"""Trainings that an experiment is made of: each in a process and a folder of its own, and once."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from badger_graph.experiments.measurements import save_result
+from badger_graph.outer.checkpoint import read_checkpoint
+from badger_graph.outer.measuring import read_measurements
+from badger_graph.outer.record import recorded_pieces
+
+
+class Training(NamedTuple):
+    """One run of ``fit.py``.
+
+    Attributes:
+        name: what the experiment calls it; runs of one name differ in their seed.
+        arguments: of ``fit.py``; ``{seed}`` stands for the seed.
+        seed: of weights, identifiers and tasks.
+        max_steps: outer steps.
+    """
+
+    name: str
+    arguments: str
+    seed: int
+    max_steps: int
+
+    def folder(self, runs: Path) -> Path:
+        """Where among the runs of its experiment it is kept."""
+        slug = re.sub(r"\W+", "-", self.name).strip("-").lower()
+        return runs / f"{slug}-{self.max_steps}-{self.seed}"
+
+    def command(self) -> list[str]:
+        """What is typed, but for the folder."""
+        told = [*shlex.split(self.arguments.format(seed=self.seed)), "--seed", str(self.seed)]
+        return [sys.executable, "-m", "badger_graph", *told, "--max_steps", str(self.max_steps)]
+
+
+class Trained(NamedTuple):
+    """A training that is done."""
+
+    training: Training
+    folder: Path
+    cpu_seconds: float
+
+    @property
+    def checkpoint(self) -> Path:
+        """The agent at the end."""
+        return self.folder / "checkpoints" / "last.ckpt"
+
+    def logged(self, column: str) -> tuple[list[int], list[float]]:
+        """A column of the log of every piece of the training, with the outer steps."""
+        found: dict[int, float] = {}
+        for file in sorted(self.folder.glob("logs/version_*/metrics.csv"), key=_version):
+            with file.open() as lines:
+                rows = [row for row in csv.DictReader(lines) if row.get(column)]
+            # What a piece trained after its last checkpoint, the next one trains again.
+            first = int(rows[0]["step"]) + 1 if rows else 0
+            found = {step: value for step, value in found.items() if step < first}
+            found |= {int(row["step"]) + 1: float(row[column]) for row in rows}
+        return list(found), list(found.values())
+
+    def measured(self) -> list[dict[str, Any]]:
+        """What :class:`badger_graph.outer.measuring.Measurements` wrote."""
+        return read_measurements(self.folder)
+
+
+def train(
+    trainings: Sequence[Training],
+    runs: Path,
+    jobs: int = 2,
+    say: Callable[[str], None] = print,
+) -> list[Trained]:
+    """Train all that are not trained yet, some side by side, one thread each.
+
+    One that was killed goes on from its last checkpoint.
+
+    Raises:
+        ValueError: when a folder holds a training that was told something else.
+        RuntimeError: when a training fails.
+    """
+    lock = threading.Lock()
+
+    def finish(training: Training) -> Trained:
+        folder = training.folder(runs)
+        note = folder / "done.json"
+        _remember(training, folder)
+        if not note.is_file():
+            _fit(training, folder)
+            pieces = recorded_pieces(read_checkpoint(folder / "checkpoints" / "last.ckpt"))
+            save_result(note, {"cpu_seconds": sum(piece["cpu_seconds"] for piece in pieces)})
+            with lock:
+                say(str(folder))
+        return Trained(training, folder, json.loads(note.read_text())["cpu_seconds"])
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(finish, trainings))
+
+
+def first_below(steps: Sequence[int], errors: Sequence[float], level: float) -> int | None:
+    """The first outer step with an error at or below a level; none where there is none."""
+    return next((step for step, error in zip(steps, errors, strict=True) if error <= level), None)
+
+
+def _remember(training: Training, folder: Path) -> None:
+    note = folder / "training.json"
+    told = shlex.join(training.command()[1:])
+    if note.is_file():
+        before = json.loads(note.read_text())["command"]
+        if before != told:
+            raise ValueError(
+                f"a run must be gone on with as it was begun, but {str(folder)!r} was told "
+                f"{before!r} and now {told!r}; remove it, or let --runs name another folder"
+            )
+        return
+    save_result(note, {"command": told})
+
+
+def _fit(training: Training, folder: Path) -> None:
+    command = [*training.command(), "--run_dir", str(folder), "--evaluate", "false"]
+    last = folder / "checkpoints" / "last.ckpt"
+    if last.is_file():
+        command += ["--ckpt_path", str(last)]
+    out = folder / "out.txt"
+    with out.open("a") as printed:
+        done = subprocess.run(
+            command,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        end = "\n".join(out.read_text().splitlines()[-12:])
+        raise RuntimeError(f"{shlex.join(command)} failed; the end of {str(out)!r}:\n{end}")
+
+
+def _version(file: Path) -> int:
+    return int(file.parent.name.removeprefix("version_"))

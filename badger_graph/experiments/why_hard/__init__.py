@@ -1,0 +1,14 @@
+"""Every experiment of "Why is Badger hard to train?" (Šimánek, GoodAI blog), one a file."""
+
+from badger_graph.experiments.why_hard.base import Claim, Experiment, Findings, Scale
+from badger_graph.experiments.why_hard.binding import Binding
+from badger_graph.experiments.why_hard.mutual_information import MutualInformation
+from badger_graph.experiments.why_hard.redundancy import Redundancy
+
+EXPERIMENTS: dict[str, type[Experiment]] = {
+    "mutual_information": MutualInformation,
+    "binding": Binding,
+    "redundancy": Redundancy,
+}
+
+__all__ = ["EXPERIMENTS", "Claim", "Experiment", "Findings", "Scale"]

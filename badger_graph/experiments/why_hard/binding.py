@@ -1,0 +1,135 @@
+"""Do experts organise, during training and during a life?"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from scipy.stats import spearmanr
+
+from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.why_hard.base import (
+    CHANCE,
+    Claim,
+    Experiment,
+    Findings,
+    Panel,
+    Scale,
+    curve,
+    error,
+    measured,
+    positive,
+    shown,
+)
+
+
+class Binding(Experiment):
+    """Binding information of 16 experts with 4 in-links that guess 4 numbers.
+
+    Source: Šimánek (blog), "Organization" and its two figures.
+    """
+
+    title = "Binding information: organisation of the experts"
+    question = (
+        "Binding information is the part of what can be known about all experts' states that two "
+        "or more of them share: how organised they are. Sixteen experts, each of which hears four "
+        "others, learn to guess four numbers. Does it grow in the course of training, and within "
+        "a life, from step to step?"
+    )
+    short = Scale(seeds=2, max_steps=1500)
+    full = Scale(seeds=5, max_steps=5000)
+
+    def trainings(self, seed: int, max_steps: int) -> list[Training]:
+        return [Training("16 experts", "--config binding --topology.seed {seed}", seed, max_steps)]
+
+    def findings(self, trained: Sequence[Trained]) -> Findings:
+        measures = ("binding_information", "total_correlation", "o_information")
+        ends = {name: [_last(one, name) for one in trained] for name in measures}
+        starts = {name: [_first(one, name) for one in trained] for name in measures}
+        lives = [one.measured()[-1]["binding_over_life"] for one in trained]
+        steps = list(range(1, len(lives[0]) + 1))
+        return Findings(
+            claims=[
+                _grows_in_training(starts["binding_information"], ends["binding_information"]),
+                _grows_in_life(lives),
+                _goes_with_error(trained),
+            ],
+            panels=[
+                Panel(
+                    "Binding information in training",
+                    "outer step",
+                    "nats",
+                    {"binding information": _curve(trained, "binding_information")},
+                ),
+                Panel(
+                    "Error",
+                    "outer step",
+                    "MSE at the last step",
+                    {"error": curve(trained, error, 5)},
+                    log=True,
+                    lines={"chance": CHANCE},
+                ),
+                Panel(
+                    "Binding information in a life of the trained agent",
+                    "inner step",
+                    "nats",
+                    {"binding information": {"x": steps, "y": lives}},
+                ),
+                Panel(
+                    "Total correlation and O-information in training",
+                    "outer step",
+                    "nats",
+                    {name.replace("_", " "): _curve(trained, name) for name in measures[1:]},
+                ),
+            ],
+            columns=["measure, nats", "untrained", "trained"],
+            rows=[
+                [name.replace("_", " "), shown(starts[name]), shown(ends[name])]
+                for name in measures
+            ],
+            numbers={"untrained": starts, "trained": ends, "over_life": lives},
+        )
+
+
+def _curve(trained: Sequence[Trained], name: str) -> dict[str, Any]:
+    return curve(trained, measured(lambda row: row[name]))
+
+
+def _first(one: Trained, name: str) -> float:
+    return one.measured()[0][name]
+
+
+def _last(one: Trained, name: str) -> float:
+    """The mean of the last three measurements."""
+    return statistics.mean(row[name] for row in one.measured()[-3:])
+
+
+def _grows_in_training(first: Sequence[float], last: Sequence[float]) -> Claim:
+    growth = [after - before for before, after in zip(first, last, strict=True)]
+    measured = f"from {shown(first)} nats untrained to {shown(last)}: by {shown(growth)}"
+    return Claim("Binding information grows in the course of training", measured, positive(growth))
+
+
+def _grows_in_life(lives: Sequence[Sequence[float]]) -> Claim:
+    growth = [life[-1] - life[0] for life in lives]
+    highest = [1 + max(range(len(life)), key=life.__getitem__) for life in lives]
+    measured = (
+        f"from the first to the last step of a trained agent's life by {shown(growth)} nats; "
+        f"highest at step {statistics.median(highest):.0f} of {len(lives[0])}"
+    )
+    return Claim("Binding information grows within a life", measured, positive(growth))
+
+
+def _goes_with_error(trained: Sequence[Trained]) -> Claim:
+    found = []
+    for one in trained:
+        rows = [row for row in one.measured() if row["step"] > 0]
+        errors = [statistics.mean(row["output_errors"]) for row in rows]
+        binding = [row["binding_information"] for row in rows]
+        found.append(float(spearmanr(binding, errors).statistic))
+    return Claim(
+        "More organisation goes with a lower error",
+        f"rank correlation of binding information with the error during training {shown(found, 2)}",
+        positive([-value for value in found]),
+    )

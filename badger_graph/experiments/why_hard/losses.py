@@ -1,0 +1,101 @@
+"""Does another loss or another optimiser help?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.why_hard import variants
+from badger_graph.experiments.why_hard.base import (
+    Claim,
+    Experiment,
+    Findings,
+    Scale,
+    measured,
+    positive,
+    shown,
+)
+
+PLAIN = "MSE, Adam"
+
+VARIANTS = {
+    PLAIN: "",
+    "L1, Adam": "--task.error l1",
+    "log of the MSE, Adam": "--meta_loss log_error",
+    "PCGrad": "--model.aggregator torchjd.aggregation.PCGrad",
+    "UPGrad": "--model.aggregator torchjd.aggregation.UPGrad",
+    "SOAP": "--optimizer pytorch_optimizer.SOAP --optimizer.weight_decay 0.0 --optimizer.lr 0.003",
+    "transiently chaotic": "--policy chaotic --trainer.callbacks+ badger_graph.outer.anneal.Anneal "
+    "--trainer.callbacks.buffer policy.chaos --trainer.callbacks.factor 0.995",
+}
+
+FIRST, *_, LAST = variants.LEVELS
+
+squared_error = measured(lambda row: row["squared_error"])
+"""Of the same tasks for all variants, whatever they minimise."""
+
+
+class Losses(Experiment):
+    """Losses, gradient surgery between outputs, a second-order optimiser, and transient chaos.
+
+    Source: Šimánek (blog), "Why are the plateaus present?", points 2 to 4, "Transiently chaotic NN"
+    and "Future"; Yu et al. 2020 (PCGrad); Quinton and Rey 2024 (UPGrad); Vyas et al. 2024 (SOAP).
+    """
+
+    title = "Losses and optimisers"
+    question = (
+        "Sixteen experts learn to guess four numbers with another loss, with the gradients of the "
+        "single numbers' errors made to agree, with an optimiser that knows of curvature, or with "
+        "experts that begin chaotic and calm down. Which needs fewer outer steps, and which ends "
+        "lower? All errors are MSE, whatever is minimised, and learning rates are the default's."
+    )
+    short = Scale(seeds=1, max_steps=1200)
+    full = Scale(seeds=3, max_steps=3000)
+
+    def trainings(self, seed: int, max_steps: int) -> list[Training]:
+        return variants.trainings(VARIANTS, "losses", seed, max_steps)
+
+    def findings(self, trained: Sequence[Trained]) -> Findings:
+        compared = variants.compare(trained, squared_error, 1)
+        max_steps = trained[0].training.max_steps
+        columns, rows = variants.table(trained, compared)
+        return Findings(
+            claims=[
+                _not_sooner(compared, max_steps),
+                _sooner(compared, max_steps, "PCGrad", "Gradient surgery (PCGrad) helps"),
+                _sooner(compared, max_steps, "UPGrad", "Gradient surgery (UPGrad) helps"),
+                _sooner(compared, max_steps, "SOAP", "An optimiser that knows of curvature helps"),
+                _chaos(compared),
+            ],
+            panels=[variants.error_panel(trained, "Error in training", squared_error, 1)],
+            columns=columns,
+            rows=rows,
+            numbers=variants.numbers(compared),
+        )
+
+
+def _sooner(compared: variants.Compared, max_steps: int, variant: str, says: str) -> Claim:
+    words, saved = variants.sooner(compared, LAST, variant, PLAIN, max_steps)
+    measured = f"outer steps to '{LAST}': {words}; saved {shown(saved, 0)}"
+    return Claim(says, measured, positive(saved))
+
+
+def _not_sooner(compared: variants.Compared, max_steps: int) -> Claim:
+    words, saved = variants.sooner(compared, LAST, "L1, Adam", PLAIN, max_steps)
+    lower = [
+        plain - other
+        for plain, other in zip(compared.lowest[PLAIN], compared.lowest["L1, Adam"], strict=True)
+    ]
+    helps = "yes" in (positive(saved), positive(lower))
+    measured = f"outer steps to '{LAST}': {words}; lowest MSE less by {shown(lower, 4)}"
+    says = "L1 in the place of MSE converges no faster and to no lower error"
+    return Claim(says, measured, "no" if helps else "yes")
+
+
+def _chaos(compared: variants.Compared) -> Claim:
+    plain, chaotic = (compared.lowest[name] for name in (PLAIN, "transiently chaotic"))
+    worse = [ours - theirs for ours, theirs in zip(chaotic, plain, strict=True)]
+    measured = f"lowest MSE {shown(chaotic, 4)}, plain {shown(plain, 4)}"
+    return Claim(
+        "Transiently chaotic experts are hard to bring to converge", measured, positive(worse)
+    )

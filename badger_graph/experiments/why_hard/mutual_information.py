@@ -1,0 +1,156 @@
+"""Do experts have to become more diverse before anything is learned?"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from scipy.stats import spearmanr
+
+from badger_graph.experiments.error_bars import interval
+from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.why_hard.base import (
+    CHANCE,
+    Claim,
+    Experiment,
+    Findings,
+    Panel,
+    Scale,
+    curve,
+    error,
+    measured,
+    positive,
+    reached,
+    shown,
+    shown_steps,
+)
+
+LEFT = 0.9 * CHANCE
+"""The first plateau is left when the error is below this."""
+
+
+mean_pair = measured(lambda row: statistics.mean(row["mutual_information"]))
+"""In the mean over all pairs of experts."""
+
+
+class MutualInformation(Experiment):
+    """Mutual information between pairs of experts, while 14 of them learn to guess 4 numbers.
+
+    Source: Šimánek (blog), "Mutual Information" and its two figures.
+    """
+
+    title = "Mutual information between experts"
+    question = (
+        "Fourteen experts learn to guess four numbers. At regular intervals the states that each "
+        "pair of them is in at the end of its life are compared over 512 tasks: how much does one "
+        "say about the other? If experts must first become different from each other, this "
+        "falls when the first plateau of the error is left."
+    )
+    short = Scale(seeds=2, max_steps=1500)
+    full = Scale(seeds=5, max_steps=5000)
+
+    def trainings(self, seed: int, max_steps: int) -> list[Training]:
+        return [
+            Training(
+                "14 experts", "--config mutual_information --topology.seed {seed}", seed, max_steps
+            )
+        ]
+
+    def findings(self, trained: Sequence[Trained]) -> Findings:
+        left = reached(trained, LEFT)
+        changes = [_change(one, step) for one, step in zip(trained, left, strict=True)]
+        known = [change for change in changes if change is not None]
+        largest = curve(trained, measured(lambda row: max(row["mutual_information"])))
+        smallest = curve(trained, measured(lambda row: min(row["mutual_information"])))
+        return Findings(
+            claims=[_falls(known), _goes_with_error(trained)],
+            panels=[
+                Panel(
+                    "Mutual information of pairs",
+                    "outer step",
+                    "nats",
+                    {
+                        "mean of all pairs": curve(trained, mean_pair),
+                        "largest": largest,
+                        "smallest": smallest,
+                    },
+                ),
+                Panel(
+                    "Error",
+                    "outer step",
+                    "MSE at the last step",
+                    {"error": curve(trained, error, 5)},
+                    log=True,
+                    lines={"chance": CHANCE},
+                ),
+            ],
+            columns=[
+                "seed",
+                "first plateau left at",
+                "before",
+                "when left",
+                "at the end",
+                "highest",
+            ],
+            rows=[
+                [str(one.training.seed), shown_steps([step]), *_cells(change)]
+                for one, step, change in zip(trained, left, changes, strict=True)
+            ],
+            numbers={"left": left, "changes": changes},
+        )
+
+
+def _change(one: Trained, left: int | None) -> dict[str, float] | None:
+    """Mutual information before the first plateau is left, then, and later; none if it never is."""
+    if left is None:
+        return None
+    steps, values = mean_pair(one)
+    before = [value for step, value in zip(steps, values, strict=True) if 0 < step <= left]
+    after = [value for step, value in zip(steps, values, strict=True) if step >= left]
+    if not before or not after:
+        return None
+    return {
+        "before": statistics.mean(before),
+        "left": after[0],
+        "end": statistics.mean(after[-3:]),
+        "highest": max(values),
+    }
+
+
+def _cells(change: dict[str, float] | None) -> list[str]:
+    if change is None:
+        return ["-"] * 4
+    return [f"{change[name]:.3f}" for name in ("before", "left", "end", "highest")]
+
+
+def _falls(changes: list[dict[str, float]]) -> Claim:
+    says = "Mutual information falls when the first plateau of the error is left"
+    if not changes:
+        return Claim(says, "no run left the first plateau", "undecided")
+    falls = [change["left"] - change["before"] for change in changes]
+    later = [change["end"] - change["left"] for change in changes]
+    (mean, half), (mean_later, half_later) = interval(falls), interval(later)
+    measured = (
+        f"when the plateau is left it changes by {shown(falls)} nats a pair, "
+        f"from then to the end by {shown(later)} (mean of {len(changes)} seeds, 95%)"
+    )
+    if mean + half < 0:
+        return Claim(says, measured, "yes")
+    return Claim(says, measured, "partly" if mean_later + half_later < 0 else "no")
+
+
+def _goes_with_error(trained: Sequence[Trained]) -> Claim:
+    """Rank correlation of the two curves after training has begun, a seed each."""
+    found = [_correlation(one) for one in trained]
+    return Claim(
+        "Less mutual information goes with a lower error",
+        f"rank correlation with the error during training {shown(found, 2)}",
+        positive(found),
+    )
+
+
+def _correlation(one: Trained) -> float:
+    steps, values = mean_pair(one)
+    errors = [statistics.mean(row["output_errors"]) for row in one.measured()]
+    later = [k for k, step in enumerate(steps) if step > 0]
+    return float(spearmanr([values[k] for k in later], [errors[k] for k in later]).statistic)

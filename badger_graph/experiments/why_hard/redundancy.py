@@ -1,0 +1,140 @@
+"""What does a further expert bring?"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from badger_graph.experiments.error_bars import interval, mean_and_bar
+from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.why_hard.base import (
+    Claim,
+    Experiment,
+    Findings,
+    Panel,
+    Scale,
+    Verdict,
+    by_name,
+    positive,
+    reached,
+    shown,
+    shown_steps,
+)
+
+EXPERTS = (4, 6, 8, 12, 16, 24, 32)
+
+SOLVED = 0.01
+
+
+class Redundancy(Experiment):
+    """Agents of more and more experts that guess 4 numbers, and what each expert shares.
+
+    Source: Šimánek (blog), "Organization": redundancy-dominated, so that more than some number of
+    experts do not help and slow training down; Rosas et al. 2018 and 2019.
+    """
+
+    title = "Redundancy or synergy: what a further expert brings"
+    question = (
+        "Agents of 4 to 32 experts learn to guess four numbers. In those of 16, how much does each "
+        "further expert share with those before it? Where the first few tell nearly all, experts "
+        "are redundant; where nothing can be told until nearly all are known, synergistic. And "
+        "from how many experts on does nothing get better?"
+    )
+    short = Scale(seeds=1, max_steps=1500)
+    full = Scale(seeds=3, max_steps=3000)
+
+    def trainings(self, seed: int, max_steps: int) -> list[Training]:
+        told = "--config redundancy --num_experts {} --topology.k {} --topology.seed {{seed}}"
+        return [
+            Training(f"{n} experts", told.format(n, min(4, n - 1)), seed, max_steps)
+            for n in EXPERTS
+        ]
+
+    def findings(self, trained: Sequence[Trained]) -> Findings:
+        groups = by_name(trained)
+        curves = [one.measured()[-1]["binding_curve"] for one in groups["16 experts"]]
+        places = list(range(1, len(curves[0]["shared"]) + 1))
+        errors = {n: [_final_error(one) for one in groups[f"{n} experts"]] for n in EXPERTS}
+        steps = {n: reached(groups[f"{n} experts"], SOLVED) for n in EXPERTS}
+        seconds = {
+            n: statistics.mean(one.cpu_seconds for one in groups[f"{n} experts"]) for n in EXPERTS
+        }
+        redundancy = [curve["redundancy"] for curve in curves]
+        return Findings(
+            claims=[_redundant(redundancy), _saturates(errors, steps)],
+            panels=[
+                Panel(
+                    "What the n-th of 16 experts shares with those before it",
+                    "n",
+                    "nats",
+                    {"shared": {"x": places, "y": [curve["shared"] for curve in curves]}},
+                ),
+                Panel(
+                    "Binding information of n experts",
+                    "n",
+                    "nats",
+                    {"binding": {"x": places, "y": [curve["binding"] for curve in curves]}},
+                ),
+                Panel(
+                    "Error after training",
+                    "experts N",
+                    "MSE at the last step",
+                    {"error": {"x": list(EXPERTS), "y": _by_seed(list(errors.values()))}},
+                    log=True,
+                ),
+                Panel(
+                    f"Outer steps until MSE {SOLVED}",
+                    "experts N",
+                    "outer steps",
+                    {"steps": {"x": list(EXPERTS), "y": _by_seed(list(steps.values()))}},
+                ),
+            ],
+            columns=["experts", f"outer steps to MSE {SOLVED}", "MSE at the end", "CPU seconds"],
+            rows=[
+                [str(n), shown_steps(steps[n]), shown(errors[n], 4), f"{seconds[n]:.0f}"]
+                for n in EXPERTS
+            ],
+            numbers={
+                "redundancy": redundancy,
+                "errors": {str(n): found for n, found in errors.items()},
+                "steps": {str(n): found for n, found in steps.items()},
+            },
+        )
+
+
+def _final_error(one: Trained) -> float:
+    """The mean over the last tenth of training."""
+    _, errors = one.logged("train/error")
+    return statistics.mean(errors[-max(1, len(errors) // 10) :])
+
+
+def _by_seed(columns: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _redundant(redundancy: Sequence[float]) -> Claim:
+    return Claim(
+        "The experts are redundancy-dominated: each new one brings less",
+        "(TC - B) / (TC + B) of 16 trained experts, from -1 for synergy to 1 for redundancy: "
+        + shown(redundancy, 2),
+        positive(redundancy),
+    )
+
+
+def _saturates(errors: dict[int, list[float]], steps: dict[int, list[int | None]]) -> Claim:
+    """The smallest N whose error is within the interval of the best."""
+    best = min(errors, key=lambda n: statistics.mean(errors[n]))
+    limit = sum(interval(errors[best]))
+    enough = next(n for n in EXPERTS if statistics.mean(errors[n]) <= limit)
+    most = mean_and_bar([step for step in steps[EXPERTS[-1]] if step] or [0])[0]
+    few = mean_and_bar([step for step in steps[enough] if step] or [0])[0]
+    measured = (
+        f"the lowest error is that of {best} experts; from {enough} on none is lower by more than "
+        f"its interval; {EXPERTS[-1]} experts need {most:.0f} outer steps, {enough} need {few:.0f}"
+    )
+    verdict: Verdict = "yes" if most >= few else "partly"
+    return Claim(
+        "From some number of experts on, more do not help, they only slow training down",
+        measured,
+        verdict if enough < EXPERTS[-1] else "no",
+    )

@@ -1,0 +1,77 @@
+"""An experiment from its trainings to its JSON, table and figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from badger_graph import plots
+from badger_graph.experiments.measurements import save_result
+from badger_graph.experiments.trainings import train
+from badger_graph.experiments.why_hard.base import Experiment
+from badger_graph.outer.record import machine
+from badger_graph.policies.base import check_sizes
+
+
+def run(
+    experiment: Experiment,
+    name: str,
+    seeds: int,
+    max_steps: int,
+    jobs: int,
+    runs: str,
+    out: str,
+    command: str,
+) -> dict[str, Any]:
+    """Train what is not trained yet, and write ``<name>.json``, ``.md`` and ``.png`` into ``out``.
+
+    Args:
+        experiment: what to do.
+        name: what it is called.
+        seeds: seeds of each training.
+        max_steps: outer steps of each at most.
+        jobs: trainings side by side, one thread each.
+        runs: where the trainings are kept.
+        out: where the results go.
+        command: what makes them again.
+
+    Raises:
+        ValueError: when a number is below 1.
+    """
+    check_sizes(seeds=(seeds, 1), max_steps=(max_steps, 1), jobs=(jobs, 1))
+    torch.set_num_threads(1)
+    wanted = [one for seed in range(seeds) for one in experiment.trainings(seed, max_steps)]
+    trained = train(wanted, Path(runs) / name, jobs)
+    findings = experiment.findings(trained)
+    result: dict[str, Any] = {
+        "title": experiment.title,
+        "question": experiment.question,
+        "command": command,
+        "seeds": seeds,
+        "max_steps": max_steps,
+        "trainings": len(trained),
+        "cpu_seconds": round(sum(one.cpu_seconds for one in trained)),
+        "machine": machine(torch.device("cpu")),
+        "claims": [claim._asdict() for claim in findings.claims],
+        "columns": findings.columns,
+        "rows": findings.rows,
+        "numbers": findings.numbers,
+        "panels": [panel._asdict() for panel in findings.panels],
+    }
+    file = Path(out) / f"{name}.json"
+    save_result(file, result)
+    plots.panels(result["panels"]).savefig(file.with_suffix(".png"))
+    file.with_suffix(".md").write_text(markdown(result) + "\n")
+    return result
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The verdicts, then the table."""
+    lines = ["| claim | measured | holds |", "|---|---|---|"]
+    lines += [f"| {c['says']} | {c['measured']} | **{c['holds']}** |" for c in result["claims"]]
+    if result["columns"]:
+        lines += ["", f"| {' | '.join(result['columns'])} |", "|---" * len(result["columns"]) + "|"]
+        lines += [f"| {' | '.join(row)} |" for row in result["rows"]]
+    return "\n".join(lines)

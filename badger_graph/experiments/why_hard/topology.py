@@ -1,0 +1,201 @@
+"""Does the graph of the experts decide how soon they learn?"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+import networkx as nx
+from scipy.stats import spearmanr
+
+from badger_graph.experiments.error_bars import mean_and_bar
+from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.why_hard.base import (
+    Claim,
+    Experiment,
+    Findings,
+    Panel,
+    Scale,
+    Verdict,
+    by_name,
+    reached,
+    shown,
+    shown_steps,
+)
+from badger_graph.outer.checkpoint import load_agent
+from topologies import GraphTopology
+
+EXPERTS = 16
+
+NETWORKX = "--topology networkx --topology.seed {seed} --topology.generator "
+
+FAMILIES = {
+    "no communication": "--topology isolated",
+    "directed ring": NETWORKX + "cycle_graph --topology.kwargs.create_using DiGraph",
+    "ring": "--topology ring",
+    "grid": "--topology grid",
+    "star": "--topology star",
+    "random, 1 in-link": "--topology.k 1 --topology.seed {seed}",
+    "random, 2 in-links": "--topology.k 2 --topology.seed {seed}",
+    "random, 4 in-links": "--topology.k 4 --topology.seed {seed}",
+    "random, 8 in-links": "--topology.k 8 --topology.seed {seed}",
+    "small-world": NETWORKX + "watts_strogatz_graph --topology.kwargs.k 4 --topology.kwargs.p 0.1",
+    "scale-free": NETWORKX + "barabasi_albert_graph --topology.kwargs.m 2",
+    "4-regular": NETWORKX + "random_regular_graph --topology.kwargs.d 4",
+    "complete": "--topology complete",
+}
+
+SOLVED = 0.01
+
+CONNECTIVITY, LINKS, DISTANCE = "algebraic connectivity", "in-links", "steps from the one told"
+PROPERTIES = (CONNECTIVITY, LINKS, DISTANCE)
+
+
+class TopologyExperiment(Experiment):
+    """Graphs of sixteen experts, one of which is told the error of the guess at four numbers.
+
+    Source: Šimánek (blog), "Topology": strongly connected graphs, and the eigenvalues of the
+    Laplacian, decide how soon experts agree.
+    """
+
+    title = "Topology: connectivity against speed of learning"
+    question = (
+        "Only one expert of sixteen is told the error, so that what it hears must travel. On which "
+        "graphs is the game of four numbers solved soonest, and does the speed go with the "
+        "algebraic connectivity, the number of links, or the distance from the expert told?"
+    )
+    short = Scale(seeds=1, max_steps=1000)
+    full = Scale(seeds=5, max_steps=3000)
+
+    def trainings(self, seed: int, max_steps: int) -> list[Training]:
+        runs = [
+            Training(name, f"--config told_one {told}", seed, max_steps)
+            for name, told in FAMILIES.items()
+        ]
+        alone = "--early_stopping.stopping_threshold 0.005 --topology isolated"
+        return [*runs, Training("no communication, all told", alone, seed, max_steps)]
+
+    def findings(self, trained: Sequence[Trained]) -> Findings:
+        groups = by_name(trained)
+        steps = {name: reached(group, SOLVED) for name, group in groups.items()}
+        lowest = {
+            name: [min(one.logged("val/error")[1]) for one in group]
+            for name, group in groups.items()
+        }
+        graphs = {name: [_properties(one) for one in groups[name]] for name in FAMILIES}
+        told = [(name, k) for name in FAMILIES for k in range(len(groups[name]))]
+        needed = [steps[name][k] or trained[0].training.max_steps for name, k in told]
+        panels = [
+            Panel(
+                f"Outer steps to MSE {SOLVED}",
+                label,
+                "outer steps",
+                _points(groups, graphs, steps, label),
+            )
+            for label in PROPERTIES
+        ]
+        return Findings(
+            claims=[
+                _without(steps, lowest),
+                _strong(graphs, steps),
+                *(
+                    _goes_with(label, [graphs[n][k][label] for n, k in told], needed)
+                    for label in PROPERTIES
+                ),
+            ],
+            panels=panels,
+            columns=["graph", *PROPERTIES, f"outer steps to MSE {SOLVED}", "lowest MSE"],
+            rows=[
+                [
+                    name,
+                    *(_average(graphs.get(name), label) for label in PROPERTIES),
+                    shown_steps(steps[name]),
+                    shown(lowest[name], 4),
+                ]
+                for name in groups
+            ],
+            numbers={"steps": steps, "lowest": lowest, "graphs": graphs},
+        )
+
+
+def _properties(one: Trained) -> dict[str, float | None]:
+    """Of the graph of a run: those of PROPERTIES, and whether every expert reaches every other."""
+    topology = load_agent(one.checkpoint).topology
+    assert isinstance(topology, GraphTopology)
+    summary = topology.summary(EXPERTS)
+    graph = topology.graph(EXPERTS)
+    distance = nx.single_source_shortest_path_length(graph, 0)  # expert 0 is told
+    return {
+        CONNECTIVITY: summary.algebraic_connectivity,
+        LINKS: summary.num_edges / EXPERTS,
+        DISTANCE: max(distance.values()) if len(distance) == EXPERTS else None,
+        "strongly connected": float(summary.strongly_connected),
+    }
+
+
+def _average(graphs: Sequence[Mapping[str, float | None]] | None, label: str) -> str:
+    values = [graph[label] for graph in graphs or [] if graph[label] is not None]
+    return f"{statistics.mean(values):.2f}" if values else "-"  # type: ignore[type-var]
+
+
+def _points(
+    groups: Mapping[str, Sequence[Trained]],
+    graphs: Mapping[str, Sequence[Mapping[str, float | None]]],
+    steps: Mapping[str, Sequence[int | None]],
+    label: str,
+) -> dict[str, dict[str, object]]:
+    """A point for each family: the mean over the seeds that solved it."""
+    points = {}
+    for name in graphs:
+        solved = [step for step in steps[name] if step is not None]
+        places = [graph[label] for graph in graphs[name] if graph[label] is not None]
+        if solved and places:
+            x = statistics.mean(places)  # type: ignore[type-var]
+            points[name] = {"x": [x], "y": [[mean_and_bar(solved)[0]]]}
+    return points
+
+
+def _without(
+    steps: Mapping[str, Sequence[int | None]], lowest: Mapping[str, Sequence[float]]
+) -> Claim:
+    alone, all_told = steps["no communication"], steps["no communication, all told"]
+    solved = all(step is not None for step in all_told)
+    measured = (
+        f"without links and all told, solved after {shown_steps(all_told)}; with one told "
+        f"{shown_steps(alone)}, lowest MSE {shown(lowest['no communication'], 3)}"
+    )
+    return Claim(
+        "The game can be solved without any communication", measured, "yes" if solved else "no"
+    )
+
+
+def _strong(
+    graphs: Mapping[str, Sequence[Mapping[str, float | None]]],
+    steps: Mapping[str, Sequence[int | None]],
+) -> Claim:
+    pairs = [
+        (graph["strongly connected"], step is not None)
+        for name in graphs
+        for graph, step in zip(graphs[name], steps[name], strict=True)
+    ]
+    strong = [solved for connected, solved in pairs if connected]
+    weak = [solved for connected, solved in pairs if not connected]
+    share, other = statistics.mean(strong), statistics.mean(weak)
+    return Claim(
+        "Strongly connected graphs are needed",
+        f"solved: {sum(strong)} of {len(strong)} on strongly connected graphs, "
+        f"{sum(weak)} of {len(weak)} on others",
+        "yes" if share > 0.8 > 0.2 > other else "partly" if share > other else "no",
+    )
+
+
+def _goes_with(label: str, values: Sequence[float | None], steps: Sequence[int]) -> Claim:
+    known = [(value, step) for value, step in zip(values, steps, strict=True) if value is not None]
+    found = spearmanr(*zip(*known, strict=True))
+    verdict: Verdict = "undecided" if not found.pvalue < 0.05 else "yes"
+    return Claim(
+        f"The speed of learning goes with the graph's {label}",
+        f"rank correlation with the outer steps needed {found.statistic:.2f} "
+        f"(p = {found.pvalue:.2g}, {len(known)} runs)",
+        verdict,
+    )

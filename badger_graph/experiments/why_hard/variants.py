@@ -1,0 +1,108 @@
+"""Variants of one training beside each other: how soon each leaves the plateaus."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.why_hard.base import (
+    CHANCE,
+    Panel,
+    Series,
+    by_name,
+    curve,
+    error,
+    reached,
+    shown,
+    shown_steps,
+)
+
+LEVELS = {"first plateau left (MSE < 0.30)": 0.9 * CHANCE, "MSE 0.10": 0.1, "MSE 0.01": 0.01}
+"""Errors whose first outer step is told."""
+
+
+class Compared(NamedTuple):
+    """What variants did.
+
+    Attributes:
+        steps: by level, then by variant, the outer step of each seed; none if it never got there.
+        lowest: by variant, the lowest error of each seed, in means over some rows.
+    """
+
+    steps: dict[str, dict[str, list[int | None]]]
+    lowest: dict[str, list[float]]
+
+
+def trainings(
+    variants: Mapping[str, str], config: str, seed: int, max_steps: int
+) -> list[Training]:
+    """One training a variant; its arguments come after those of the config."""
+    return [
+        Training(
+            name, f"--config {config} --topology.seed {{seed}} {told}".strip(), seed, max_steps
+        )
+        for name, told in variants.items()
+    ]
+
+
+def compare(
+    trained: Sequence[Trained], read: Callable[[Trained], Series] = error, window: int = 5
+) -> Compared:
+    """Steps to each level and the lowest error of every variant."""
+    groups = by_name(trained)
+    return Compared(
+        steps={
+            label: {name: reached(group, level, read, window) for name, group in groups.items()}
+            for label, level in LEVELS.items()
+        },
+        lowest={
+            name: [min(_smooth(read(one)[1], window)) for one in group]
+            for name, group in groups.items()
+        },
+    )
+
+
+def table(trained: Sequence[Trained], compared: Compared) -> tuple[list[str], list[list[str]]]:
+    """One row a variant."""
+    rows = []
+    for name, group in by_name(trained).items():
+        cells = [shown_steps(steps[name]) for steps in compared.steps.values()]
+        seconds = statistics.mean(one.cpu_seconds for one in group)
+        rows.append([name, *cells, shown(compared.lowest[name], 4), f"{seconds:.0f}"])
+    return ["variant", *LEVELS, "lowest MSE", "CPU seconds a run"], rows
+
+
+def error_panel(
+    trained: Sequence[Trained],
+    title: str,
+    read: Callable[[Trained], Series] = error,
+    window: int = 5,
+) -> Panel:
+    """The errors of all variants."""
+    curves = {name: curve(group, read, window) for name, group in by_name(trained).items()}
+    lines = {"chance": CHANCE}
+    return Panel(title, "outer step", "MSE at the last step", curves, log=True, lines=lines)
+
+
+def sooner(
+    compared: Compared, level: str, variant: str, plain: str, max_steps: int
+) -> tuple[str, list[float]]:
+    """How many times sooner than the plain one a variant gets to a level: words, and each seed's
+    difference in outer steps. One that never gets there counts as if it did at the end.
+    """
+    ours, theirs = (compared.steps[level][name] for name in (variant, plain))
+    pairs = [(a or max_steps, b or max_steps) for a, b in zip(ours, theirs, strict=True)]
+    saved = [float(b - a) for a, b in pairs]
+    return f"{variant}: {shown_steps(ours)}, plain: {shown_steps(theirs)}", saved
+
+
+def numbers(compared: Compared) -> dict[str, Any]:
+    """The comparison as plain data."""
+    return compared._asdict()
+
+
+def _smooth(values: Sequence[float], window: int) -> list[float]:
+    whole = [values[k : k + window] for k in range(max(1, len(values) - window + 1))]
+    return [statistics.mean(part) for part in whole]

@@ -1,0 +1,100 @@
+"""Measures of :mod:`badger_graph.analysis`, taken while an agent is trained."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from badger_graph.analysis.measures import check_measures, take
+from badger_graph.analysis.subject import Subject
+from badger_graph.outer.learner import MetaLearner
+
+FILE = "measurements.jsonl"
+
+
+class Measurements(Callback):
+    """Measures the agent on fixed tasks every so many outer steps, the first before training.
+
+    The rows go to ``measurements.jsonl`` in the folder of the run, one a line: ``step``, the outer
+    steps done, and each measure. A resumed run goes on where its checkpoint was.
+
+    Args:
+        measures: names, see :data:`badger_graph.analysis.measures.MEASURES`; none, no file.
+        every: outer steps from one measurement to the next.
+        num_tasks: tasks that are lived through each time.
+        seed: seed of the tasks, which training never sees, and of what measures draw.
+
+    Raises:
+        ValueError: for an unknown measure, a number below 1, or sizes that a measure cannot work
+            with; before training.
+    """
+
+    def __init__(
+        self,
+        measures: list[str] | None = None,
+        every: int = 100,
+        num_tasks: int = 512,
+        seed: int = 1_000_000,
+    ) -> None:
+        measures = measures or []
+        check_measures(measures)
+        for name, number in (("every", every), ("num_tasks", num_tasks)):
+            if number < 1:
+                raise ValueError(f"{name} must be at least 1, got {number}")
+        self.measures = measures
+        self.every = every
+        self.num_tasks = num_tasks
+        self.seed = seed
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._measured = -1
+        if not self._works(trainer):
+            return
+        self._file = Path(trainer.default_root_dir) / FILE
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        kept = [
+            row for row in read_measurements(self._file.parent) if row["step"] < trainer.global_step
+        ]
+        _write(self._file, kept)
+        self._measure(trainer, pl_module)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._measure(trainer, pl_module)
+
+    def _measure(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        step = trainer.global_step
+        if not self._works(trainer) or step % self.every or step == self._measured:
+            return
+        self._measured = step  # with accumulated gradients, several batches are one outer step
+        learner = cast(MetaLearner, pl_module)
+        subject = Subject.of(learner, self.num_tasks, self.seed)
+        row = {"step": step, **take(self.measures, subject)}
+        with self._file.open("a") as file:
+            file.write(json.dumps(row, allow_nan=False) + "\n")
+
+    def _works(self, trainer: Trainer) -> bool:
+        dry: int = trainer.fast_dev_run  # type: ignore[attr-defined]
+        return bool(self.measures) and trainer.is_global_zero and not dry
+
+
+def read_measurements(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a run; a line that a kill cut short is left out. None without a file."""
+    file = folder / FILE
+    if not file.is_file():
+        return []
+    lines = file.read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def _write(file: Path, rows: Sequence[dict[str, Any]]) -> None:
+    partial = file.with_name(file.name + ".partial")
+    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    os.replace(partial, file)

@@ -1,0 +1,56 @@
+"""Why is Badger hard to train? python scripts/why_hard.py mutual_information.
+
+Each experiment trains what is not trained yet and writes ``results/why_hard/<name>.json``, its
+table and its figure. Without ``--full`` it takes at most a quarter of an hour on two cores.
+"""
+
+from pathlib import Path
+
+from badger_graph.cli import program
+from badger_graph.experiments.why_hard import EXPERIMENTS
+from badger_graph.experiments.why_hard.page import page
+from badger_graph.experiments.why_hard.run import markdown, run
+
+
+def why_hard(
+    experiment: str,
+    full: bool = False,
+    seeds: int | None = None,
+    max_steps: int | None = None,
+    jobs: int = 2,
+    runs: str = "runs/why_hard",
+    out: str = "results/why_hard",
+) -> None:
+    """Run an experiment, or write the page of all results.
+
+    Args:
+        experiment: its name; ``page`` writes docs/why_hard.md from the results there are.
+        full: as many seeds and outer steps as the committed results have.
+        seeds: other than those.
+        max_steps: outer steps of a training at most, other than those.
+        jobs: trainings side by side, one thread each.
+        runs: where to keep the trainings.
+        out: where to write; table and figure go beside the JSON.
+
+    Raises:
+        ValueError: for an unknown experiment or a number below 1.
+    """
+    if experiment == "page":
+        page(Path(out), Path("docs/why_hard.md"))
+        return
+    if experiment not in EXPERIMENTS:
+        raise ValueError(
+            f"experiment must be one of {', '.join(EXPERIMENTS)}, or page, got {experiment!r}"
+        )
+    chosen = EXPERIMENTS[experiment]()
+    scale = chosen.full if full else chosen.short
+    told = (seeds or scale.seeds, max_steps or scale.max_steps)
+    command = f"python scripts/why_hard.py {experiment}"
+    command += (
+        " --full true" if told == chosen.full else f" --seeds {told[0]} --max_steps {told[1]}"
+    )
+    print(markdown(run(chosen, experiment, *told, jobs, runs, out, command)))
+
+
+if __name__ == "__main__":
+    program(why_hard)

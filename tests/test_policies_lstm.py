@@ -1,0 +1,181 @@
+"""The meta-learner that is an agent of one expert: the policy by hand, its membrane, the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import Trainer
+from properties import (
+    assert_agents_independent,
+    assert_gradients_reach_every_parameter,
+    assert_pure,
+    assert_refused,
+    assert_round_trip,
+    assert_split_lives_alone,
+    double_precision,
+    seeded,
+    some_life,
+    some_observation,
+    uniform,
+)
+from torch import nn
+
+from badger_graph import (
+    BadgerAgent,
+    GRUPolicy,
+    GuessingGame,
+    HardwiredMembrane,
+    LSTMPolicy,
+    MetaLearner,
+    Observation,
+    Recorder,
+    SumOfWaves,
+    WholeMembrane,
+    load_agent,
+    unroll,
+)
+from badger_graph.executors.prepare import prepare
+from badger_graph.typing import Edges
+from topologies import CompleteTopology, IsolatedTopology
+
+D, CELL = 3, 5
+
+
+def make(**arguments: object) -> BadgerAgent:
+    torch.manual_seed(0)
+    return BadgerAgent(LSTMPolicy(D, CELL), IsolatedTopology(), WholeMembrane(D), **arguments)
+
+
+# -------------------------------------------------------------------------------- the policy
+
+
+def test_it_is_an_lstm() -> None:
+    """Three steps are those of nn.LSTM, one layer, with the same weights."""
+    policy = LSTMPolicy(D, CELL).double()
+    lstm = nn.LSTM(1 + D, CELL, dtype=torch.float64)
+    cell = policy.cell.state_dict()
+    lstm.load_state_dict({f"{name}_l0": value for name, value in cell.items()})
+    percepts = uniform(0, 3, 2, 1 + D)
+    nobody = prepare(Edges.unweighted(torch.zeros(2, 0, dtype=torch.int64)), 2, 1)
+    hidden, said = torch.zeros(2, 2 * CELL, dtype=torch.float64), []
+    for percept in percepts:
+        hidden, numbers = policy(hidden, percept, None, nobody)
+        said.append(numbers)
+    output, (last, memory) = lstm(percepts)
+    torch.testing.assert_close(torch.stack(said), policy.readout(output))
+    torch.testing.assert_close(hidden, torch.cat([last[0], memory[0]], dim=-1))
+    torch.testing.assert_close(policy.messages(hidden, None), last[0])
+
+
+@pytest.mark.parametrize("size", ["num_outputs", "cell_size"])
+def test_sizes_that_are_too_small(size: str) -> None:
+    assert_refused(f"{size} must be at least 1, got 0", lambda: LSTMPolicy(**{size: 0}))
+
+
+def test_the_gain_scales_the_weights_at_the_start() -> None:
+    plain, scaled = [], []
+    for gain, weights in ((1.0, plain), (2.0, scaled)):
+        torch.manual_seed(0)
+        weights += LSTMPolicy(D, CELL, gain).parameters()
+    for one, other in zip(plain, scaled, strict=True):
+        assert torch.equal(2 * one, other)
+    assert_refused("gain must be positive, got 0", lambda: LSTMPolicy(gain=0.0))
+
+
+# ------------------------------------------------------------------------------ the membrane
+
+
+def test_it_perceives_all_and_speaks_for_all() -> None:
+    membrane = WholeMembrane(2)
+    action = torch.tensor([[-1.0, 1.0], [-2.0, 2.0]])
+    life = some_life(membrane, 2, 1, 2)._replace(action=action)
+    percept = membrane.perceive(life, Observation(torch.tensor([0.5, 0.25]), torch.ones(2, 2)))
+    assert percept.tolist() == [[0.5, -1.0, 1.0], [0.25, -2.0, 2.0]]
+    assert membrane.act(life, 2 * action).tolist() == [[-2.0, 2.0], [-4.0, 4.0]]
+
+
+def test_what_it_cannot_serve() -> None:
+    assert_refused("num_outputs must be at least 1, got 0", lambda: WholeMembrane(0))
+    assert_refused("num_experts must be 1, got num_experts=2", lambda: WholeMembrane(D).check(2, D))
+    assert_refused("built for, 3, got num_outputs=4", lambda: WholeMembrane(D).check(1, 4))
+
+
+# --------------------------------------------------------------------------------- the agent
+
+
+def test_only_the_two_together() -> None:
+    """Another policy has something else to say, another membrane shows something else."""
+    for policy, membrane in (
+        (LSTMPolicy(3), HardwiredMembrane()),
+        (GRUPolicy(percept_size=4), WholeMembrane(3)),
+        (LSTMPolicy(3), WholeMembrane(4)),
+    ):
+        assert_refused(
+            "the policy must perceive what the membrane shows",
+            lambda p=policy, m=membrane: BadgerAgent(p, IsolatedTopology(), m),
+        )
+
+
+def test_sizes_are_refused_before_training() -> None:
+    for sizes, message in (
+        ({"num_experts": 4, "num_outputs": D}, "num_experts must be 1, got num_experts=4"),
+        ({"num_experts": 1, "num_outputs": 5}, "got num_outputs=5"),
+    ):
+        assert_refused(message, lambda s=sizes: MetaLearner(make(), GuessingGame(), **s))
+
+
+def test_a_life_is_pure_and_its_own() -> None:
+    with double_precision():
+        agent = make()
+        assert_pure(agent, 1, D)
+        assert_agents_independent(make(), 1, D)
+        graph, _ = agent(agent.reset(3, 1, D), some_observation(3, D))
+        assert_split_lives_alone(agent, graph)
+
+
+@pytest.mark.parametrize("executor", ["auto", "reference", "sparse"])
+def test_nobody_is_heard(executor: str) -> None:
+    """Whatever the topology and the executor of the messages that there are not."""
+    task = GuessingGame().sample(2, D, seeded(0))
+    expected = unroll(make(), task, 1, 3).action
+    other = make(executor=executor)
+    other.topology = CompleteTopology()
+    torch.testing.assert_close(unroll(other, task, 1, 3).action, expected)
+
+
+def test_gradients_reach_every_parameter() -> None:
+    agent = make()
+    loss = unroll(agent, GuessingGame().sample(4, D, seeded(0)), 1, 3).loss.mean()
+    assert_gradients_reach_every_parameter(loss, agent)
+
+
+def test_round_trip() -> None:
+    task = GuessingGame().sample(2, D, seeded(0))
+    assert_round_trip(make(), lambda agent: unroll(agent, task, 1, 3).action)
+
+
+def test_what_is_recorded() -> None:
+    agent = make()
+    recorder = Recorder(agent)
+    unroll(agent, GuessingGame().sample(2, D, seeded(0)), 1, 4, probe=recorder)
+    arrays = recorder.arrays()
+    assert arrays["hidden"].shape == (4, 2, 1, 2 * CELL)
+    torch.testing.assert_close(arrays["message"], arrays["hidden"][..., :CELL])
+
+
+def test_it_is_trained_and_a_checkpoint_knows_it(
+    fit: Callable[..., Trainer], tmp_path: Path
+) -> None:
+    """The whole pipeline serves it, on the waves too."""
+    task = SumOfWaves().sample(8, D, seeded(1))
+    agent = make()
+    before = unroll(agent, task, 1, 4).action
+    sizes = {"num_experts": 1, "num_outputs": D, "num_steps": 4, "batch_size": 4}
+    learner = MetaLearner(agent, SumOfWaves(bins=12), **sizes)
+    fit(learner, 3).save_checkpoint(tmp_path / "it.ckpt")
+    after, again = (unroll(a, task, 1, 4).action for a in (agent, load_agent(tmp_path / "it.ckpt")))
+    assert torch.equal(after, again)
+    assert not torch.allclose(after, before)
