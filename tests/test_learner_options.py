@@ -114,7 +114,7 @@ def test_a_buffer_falls_with_every_outer_step(tmp_path: Path) -> None:
     done = call(fit_main, *smoke, "--max_steps", "7", cwd=tmp_path)
     assert done.code == 0, done.err
     saved = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)
-    assert saved["state_dict"]["agent.policy.chaos"].item() == pytest.approx(0.9**7)
+    assert saved["state_dict"]["agent.policy.chaos"].item() == pytest.approx(3 * 0.9**7)
     wrong = call(
         fit_main,
         *smoke[:-4],

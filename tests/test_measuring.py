@@ -1,0 +1,125 @@
+"""Measures by name, and while an agent is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from command_line import call
+from lightning import Trainer
+from properties import assert_refused
+
+from badger_graph import MetaLearner
+from badger_graph.analysis.measures import MEASURES, check_measures, take
+from badger_graph.analysis.subject import Subject
+from badger_graph.cli import fit_main
+from badger_graph.outer.measuring import FILE, Measurements, read_measurements
+from badger_graph.tasks import SumOfWaves
+from topologies import CompleteTopology
+
+Make = Callable[..., MetaLearner]
+Fit = Callable[..., Trainer]
+
+
+def subject(learner: MetaLearner, num_tasks: int = 40) -> Subject:
+    return Subject.of(learner, num_tasks, seed=3)
+
+
+# --------------------------------------------------------------------------------- by name
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_every_measure_is_plain_finite_data_and_changes_nothing(
+    tiny_learner: Make, name: str
+) -> None:
+    learner = tiny_learner()
+    if name == "amplitudes":
+        learner.task, learner.num_outputs = SumOfWaves(), 3
+    before = {key: value.clone() for key, value in learner.state_dict().items()}
+    found = take([name], subject(learner))
+    json.dumps(found, allow_nan=False)
+    assert take([name], subject(learner)) == found  # by the seed alone
+    assert all(torch.equal(value, before[key]) for key, value in learner.state_dict().items())
+    assert all(p.grad is None and p.requires_grad for p in learner.parameters())
+
+
+def test_output_errors_are_those_of_the_rollout(tiny_learner: Make) -> None:
+    learner = tiny_learner()
+    seen = subject(learner)
+    found = take(["output_errors", "squared_error"], seen)
+    errors = (seen.recorded.action[-1] - seen.recorded.target).square()
+    assert found["output_errors"] == pytest.approx(errors.mean(dim=0).tolist())
+    assert found["squared_error"] == pytest.approx(errors.mean().item())
+
+
+def test_information_falls_apart_into_pairs(tiny_learner: Make) -> None:
+    """With two experts all measures of shared information are the mutual information."""
+    learner = tiny_learner()
+    learner.agent.topology, learner.num_experts = CompleteTopology(), 2
+    seen = subject(learner)
+    names = ["mutual_information", "total_correlation", "binding_information", "o_information"]
+    mutual, total, binding, difference = take(names, seen).values()
+    assert [total, binding] == pytest.approx(2 * list(mutual), rel=1e-6)
+    assert difference == pytest.approx(0, abs=1e-9)
+
+
+def test_unknown_measures() -> None:
+    assert_refused(
+        "got 'mutual_informatoin'; did you mean", lambda: check_measures(["mutual_informatoin"])
+    )
+    assert_refused("every must be at least 1, got 0", lambda: Measurements([], every=0))
+    assert_refused("num_tasks must be at least 1, got 0", lambda: Measurements([], num_tasks=0))
+
+
+def test_too_few_tasks_for_a_covariance(tiny_learner: Make) -> None:
+    few = subject(tiny_learner(), num_tasks=15)  # 5 experts x 3 directions
+    assert_refused("more samples than dimensions", lambda: take(["o_information"], few))
+
+
+# ---------------------------------------------------------------------------- in training
+
+
+def test_rows_come_at_their_steps(tiny_learner: Make, fit: Fit, tmp_path: Path) -> None:
+    callback = Measurements(["squared_error"], every=2, num_tasks=8)
+    learner = tiny_learner()
+    first = take(["squared_error"], Subject.of(learner, 8, callback.seed))
+    fit(learner, 5, callback)
+    rows = read_measurements(tmp_path)
+    assert [row["step"] for row in rows] == [0, 2, 4]
+    assert rows[0]["squared_error"] == first["squared_error"]
+
+
+def test_measuring_changes_no_bit_of_the_training(tiny_learner: Make, fit: Fit) -> None:
+    trained = []
+    for measures in ([], ["mutual_information", "gradient_conflict", "lyapunov"]):
+        learner = tiny_learner()
+        fit(learner, 4, Measurements(measures, every=1, num_tasks=20))
+        trained.append(torch.nn.utils.parameters_to_vector(learner.parameters()))
+    assert torch.equal(*trained)
+
+
+def test_a_resumed_run_measures_on(tmp_path: Path) -> None:
+    """Rows after the checkpoint are taken again; a line that a kill cut short is dropped."""
+    told = ["--config", "smoke", "--evaluate", "false", "--run_dir", "run"]
+    told += ["--measurements.measures", "[squared_error]", "--measurements.every", "2"]
+    told += ["--measurements.num_tasks", "8"]
+    assert call(fit_main, *told, "--max_steps", "4", cwd=tmp_path).code == 0
+    file = tmp_path / "run" / FILE
+    whole = read_measurements(file.parent)
+    with file.open("a") as lines:
+        lines.write('{"step": 6, "squared_error": 0.5}\n{"step": 8, "squ')
+    assert len(read_measurements(file.parent)) == 4
+    again = call(fit_main, *told, "--max_steps", "6", "--ckpt_path", "last", cwd=tmp_path)
+    assert again.code == 0, again.err
+    rows = read_measurements(file.parent)
+    assert [row["step"] for row in rows] == [0, 2, 4, 6]
+    assert rows[:3] == whole
+    assert rows[3]["squared_error"] != 0.5
+    wrong = call(
+        fit_main, *told[:5], "other", "--measurements.measures", "[nonsense]", cwd=tmp_path
+    )
+    assert wrong.code == 2
+    assert "a measure must be one of output_errors" in wrong.err

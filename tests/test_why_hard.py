@@ -1,0 +1,154 @@
+"""The experiments of the second seed: trainings once, findings by hand, and a page of them."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import ROOT, call
+from properties import assert_refused
+
+from badger_graph import plots
+from badger_graph.cli import program
+from badger_graph.experiments.error_bars import interval
+from badger_graph.experiments.trainings import Trained, Training, train
+from badger_graph.experiments.why_hard import EXPERIMENTS, Claim, Experiment, Findings, Scale, base
+from badger_graph.experiments.why_hard.page import page
+from badger_graph.experiments.why_hard.run import run
+from badger_graph.outer.measuring import FILE
+
+SMOKE = "--config smoke --topology.seed {seed} --model.batch_size 4"
+
+COMMITTED = sorted((ROOT / "results" / "why_hard").glob("*.json"))
+
+
+def recorded(
+    folder: Path, seed: int, errors: list[float], rows: list[dict[str, Any]] | None = None
+) -> Trained:
+    """A training that is said to have logged these errors, one every ten outer steps."""
+    version = folder / str(seed) / "logs" / "version_0"
+    version.mkdir(parents=True)
+    lines = [f"{10 * k + 9},{error}" for k, error in enumerate(errors)]
+    (version / "metrics.csv").write_text("\n".join(["step,train/error", *lines]) + "\n")
+    (version.parents[1] / FILE).write_text("".join(json.dumps(row) + "\n" for row in rows or []))
+    return Trained(Training("a", "", seed, 100), version.parents[1], cpu_seconds=1.0)
+
+
+# --------------------------------------------------------------------------------- trainings
+
+
+def test_trained_once_and_kept(tmp_path: Path) -> None:
+    training, said = Training("two experts!", SMOKE, seed=3, max_steps=4), []
+    (first,) = train([training], tmp_path, say=said.append)
+    assert first.folder == tmp_path / "two-experts-4-3"
+    assert first.checkpoint.is_file()
+    assert first.cpu_seconds >= 0
+    before = first.checkpoint.stat().st_mtime_ns
+    (again,) = train([training], tmp_path, say=said.append)
+    assert again == first
+    assert first.checkpoint.stat().st_mtime_ns == before
+    assert said == [str(first.folder)]
+    other = training._replace(arguments=SMOKE + " --topology ring")
+    assert_refused("gone on with as it was begun", lambda: train([other], tmp_path))
+
+
+def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
+    wrong = Training("wrong", "--config smoke --topology.k 50", seed=0, max_steps=2)
+    with pytest.raises(RuntimeError, match=r"(?s)failed.*out\.txt.*k must be"):
+        train([wrong], tmp_path)
+
+
+def test_logs_of_a_resumed_run_are_one(tmp_path: Path) -> None:
+    """What a piece trained beyond its last checkpoint gives way to the next piece."""
+    one = recorded(tmp_path, 0, [1.0, 2.0, 3.0])
+    later = one.folder / "logs" / "version_1"
+    later.mkdir()
+    (later / "metrics.csv").write_text("step,train/error\n19,7.0\n29,8.0\n39,9.0\n")
+    assert one.logged("train/error") == ([10, 20, 30, 40], [1.0, 7.0, 8.0, 9.0])
+
+
+# ---------------------------------------------------------------------------------- by hand
+
+
+def test_curves_and_steps_by_hand(tmp_path: Path) -> None:
+    fast = recorded(tmp_path, 0, [0.4, 0.2, 0.2, 0.0, 0.0])
+    slow = recorded(tmp_path, 1, [0.4, 0.4, 0.4])
+    assert base.curve([fast, slow], base.error, window=2) == {
+        "x": [20, 40],
+        "y": [[pytest.approx(0.3), pytest.approx(0.1)], [pytest.approx(0.4), None]],
+    }
+    assert base.reached([fast, slow], 0.2, window=2) == [30, None]
+    assert base.reached([fast], 0.1, window=1) == [40]
+    assert base.shown_steps([30, None, 10]) == "20 (10-30), 2 of 3"
+    assert base.shown_steps([None]) == "0 of 1"
+
+
+def test_interval_and_sign_by_hand() -> None:
+    """Student's t of two degrees of freedom: 4.303 standard errors."""
+    mean, half = interval([1.0, 2.0, 3.0])
+    assert (mean, half) == (2.0, pytest.approx(4.303 / 3**0.5, rel=1e-3))
+    assert interval([5.0]) == (5.0, 0.0)
+    assert base.positive([1.0, 1.1, 1.2]) == "yes"
+    assert base.positive([-1.0, -1.1, -1.2]) == "no"
+    assert base.positive([1.0, 2.0, 3.0]) == "undecided"
+
+
+# ------------------------------------------------------------------------------ experiments
+
+
+class Tiny(Experiment):
+    title = "A tiny one"
+    question = "Does it run?"
+    short = full = Scale(1, 4)
+
+    def trainings(self, seed: int, max_steps: int) -> list[Training]:
+        return [Training("tiny", SMOKE, seed, max_steps)]
+
+    def findings(self, trained: Any) -> Findings:
+        panel = base.Panel("error", "outer step", "MSE", {"a": {"x": [1, 2], "y": [[1.0, None]]}})
+        claims = [Claim("It runs", f"{len(trained)} trainings", "yes")]
+        return Findings(claims, [panel], ["a"], [["1"]], {"b": 2})
+
+
+def test_from_trainings_to_a_page(tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    result = run(Tiny(), "tiny", 2, 4, 2, str(tmp_path / "runs"), str(out), "python tiny.py")
+    assert json.loads((out / "tiny.json").read_text()) == result
+    assert result["trainings"] == 2
+    assert (out / "tiny.png").stat().st_size > 0
+    page(out, tmp_path / "docs" / "page.md")
+    written = (tmp_path / "docs" / "page.md").read_text()
+    assert "| It runs | 2 trainings | **yes** |" in written
+    assert "(../results/tiny.png)" in written
+    assert "python tiny.py" in written
+    assert_refused("needs results, got none", lambda: page(tmp_path, tmp_path / "p.md"))
+    assert_refused("a figure needs at least one panel", lambda: plots.panels([]))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_says_what_it_asks(name: str) -> None:
+    experiment = EXPERIMENTS[name]()
+    assert experiment.short.seeds <= experiment.full.seeds
+    assert experiment.full.seeds >= 3
+    wanted = experiment.trainings(1, 10)
+    folders = {one.folder(Path("runs")) for one in wanted}
+    assert len(folders) == len(wanted)
+    assert len(experiment.question.split()) > 20
+
+
+@pytest.mark.parametrize("file", COMMITTED, ids=lambda file: file.stem)
+def test_committed_figures_can_be_drawn_again(file: Path) -> None:
+    result = json.loads(file.read_text())
+    figure = plots.panels(result["panels"])
+    assert len(figure.axes) == len(result["panels"])
+    assert f"why_hard.py {file.stem}" in result["command"]
+
+
+def test_wrong_names(tmp_path: Path) -> None:
+    why_hard = runpy.run_path(str(ROOT / "scripts" / "why_hard.py"))["why_hard"]
+    wrong = call(lambda arguments: program(why_hard, arguments), "nonsense", cwd=tmp_path)
+    assert wrong.code == 2
+    assert wrong.err.startswith("error: experiment must be one of mutual_information")
