@@ -77,7 +77,8 @@ def output_losses(
     meta_loss: Callable[[Float[Tensor, "T B"]], Float[Tensor, ""]],
 ) -> Float[Tensor, " d"]:
     """The meta-loss of each output's own errors."""
-    errors = family.output_errors(rollout.action, rollout.target)  # [T, B, d]
+    target = rollout.target.expand_as(rollout.action)
+    errors = family.output_errors(rollout.action, target)  # [T, B, d]
     return torch.stack([meta_loss(of_one) for of_one in errors.unbind(dim=-1)])
 
 
