@@ -13,13 +13,14 @@ class OneMoreOutput(Curriculum):
     r"""One more output whenever the agent masters those it has.
 
     In stage s the largest number of outputs is :math:`d = \mathrm{first} + s`. A part of the
-    outer steps is spent there, the others at a number uniform in 1..d. The stage is over when
+    outer steps is spent there, the others at the smaller of two numbers uniform in 1..d: few
+    outputs cost less time, and more can be known of them. The stage is over when
 
     .. math::
         \frac{\bar e}{e_\mathrm{chance}} < \mathrm{threshold} \cdot d
 
     with :math:`\bar e` the mean error at the last inner step over the last ``window`` outer steps
-    at d. The last stage has no end, and all numbers of outputs are alike in it.
+    at d. The last stage has no end, and none of its steps are set apart for the largest d.
 
     Args:
         first: d to begin with.
@@ -77,7 +78,8 @@ class OneMoreOutput(Curriculum):
 
     def draw(self, random: Random, seed: int, step: int) -> Lesson:
         at_frontier = self.frontier < self.last and random.random() < self.frontier_share
-        num_outputs = self.frontier if at_frontier else random.randint(1, self.frontier)
+        smaller = min(random.randint(1, self.frontier) for _ in range(2))
+        num_outputs = self.frontier if at_frontier else smaller
         return Lesson(
             num_outputs, draw_experts(random, num_outputs, self.num_experts, self.spare_experts)
         )
