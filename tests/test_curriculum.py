@@ -129,7 +129,8 @@ def test_lessons_are_functions_of_seed_and_step() -> None:
 def test_half_of_the_lessons_are_at_the_frontier() -> None:
     drawn = [lesson.num_outputs for lesson in lessons(at(OneMoreOutput(first=2), 3), 4000)]
     counts = [drawn.count(d) / 4000 for d in range(1, 6)]
-    assert counts == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.6], abs=0.03)
+    # The smaller of two draws: 9, 7, 5, 3 and 1 of 25, in the other half.
+    assert counts == pytest.approx([0.18, 0.14, 0.1, 0.06, 0.52], abs=0.03)
     assert {lesson.num_experts - lesson.num_outputs for lesson in lessons(OneMoreOutput())} == {6}
     everywhere = lessons(at(OneMoreOutput(frontier_share=1.0, num_experts=25), 7))
     assert {lesson[:2] for lesson in everywhere} == {(8, 25)}
