@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from command_line import call
+from command_line import ROOT, call
 from lightning import Trainer
 from properties import assert_refused
 
-from badger_graph import MetaLearner
+from badger_graph import MetaLearner, load_learner
 from badger_graph.analysis.measures import MEASURES, check_measures, take
 from badger_graph.analysis.subject import Subject
 from badger_graph.cli import fit_main
@@ -72,6 +73,17 @@ def test_unknown_measures() -> None:
     )
     assert_refused("every must be at least 1, got 0", lambda: Measurements([], every=0))
     assert_refused("num_tasks must be at least 1, got 0", lambda: Measurements([], num_tasks=0))
+
+
+def test_a_trained_agent_from_the_command_line(tmp_path: Path) -> None:
+    main = runpy.run_path(str(ROOT / "scripts" / "measure.py"))["main"]
+    told = ["micro_badger", "--measures", "squared_error", "--num_tasks", "50"]
+    result = call(main, *told, cwd=tmp_path)
+    row = json.loads(result.out)
+    seen = Subject.of(load_learner("micro_badger"), 50, 1_000_000)
+    assert row["squared_error"] == take(["squared_error"], seen)["squared_error"]
+    wrong = call(main, "nothing.ckpt", cwd=tmp_path)
+    assert (wrong.code, wrong.err.count("\n")) == (2, 1)
 
 
 def test_too_few_tasks_for_a_covariance(tiny_learner: Make) -> None:

@@ -94,6 +94,24 @@ def test_interval_and_sign_by_hand() -> None:
     assert base.positive([1.0, 1.1, 1.2]) == "yes"
     assert base.positive([-1.0, -1.1, -1.2]) == "no"
     assert base.positive([1.0, 2.0, 3.0]) == "undecided"
+    assert base.positive([1.0]) == "undecided"
+
+
+def test_correlations_that_say_nothing() -> None:
+    rising = [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert base.rank_correlation(rising, [x**2 for x in rising]).rho == pytest.approx(1)
+    assert base.rank_correlation(rising, [1.0] * 5) is None
+    assert base.rank_correlation(rising[:4], rising[:4]) is None
+    assert base.sign_claim("a", "b {}", []) == Claim("a", "too short to tell", "undecided")
+
+
+def test_correlation_with_the_error_is_a_seed_each(tmp_path: Path) -> None:
+    """The row before training does not count, and constant measures say nothing."""
+    rows = [{"step": k, "a": -k, "b": 7, "output_errors": [k + 1, k]} for k in range(6)]
+    rows[0]["a"] = 100
+    seeds = [recorded(tmp_path, seed, [0.1], rows) for seed in range(2)]
+    assert base.with_error(seeds, base.measured(lambda row: row["a"])) == [-1.0, -1.0]
+    assert base.with_error(seeds, base.measured(lambda row: row["b"])) == []
 
 
 # ------------------------------------------------------------------------------ experiments

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
+from scipy.stats import spearmanr
+
 from badger_graph.experiments.error_bars import interval
 from badger_graph.experiments.trainings import Trained, Training
 
@@ -144,8 +146,58 @@ def reached(
     return found
 
 
+def lowest(
+    trained: Sequence[Trained], read: Callable[[Trained], Series] = error, window: int = 5
+) -> list[float]:
+    """The lowest mean over ``window`` rows, or over all where there are fewer; a seed each."""
+    found = []
+    for one in trained:
+        _, values = read(one)
+        starts = range(max(1, len(values) - window + 1))
+        found.append(min(statistics.mean(values[k : k + window]) for k in starts))
+    return found
+
+
+class Correlation(NamedTuple):
+    """Spearman's rank correlation, and how probable one as far from zero is by chance."""
+
+    rho: float
+    p_value: float
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> Correlation | None:
+    """None where it says nothing: for fewer than five pairs, or when one of the two is constant."""
+    if len(first) < 5 or min(len(set(first)), len(set(second))) < 2:
+        return None
+    found = spearmanr(first, second)
+    return Correlation(float(found.statistic), float(found.pvalue))
+
+
+def with_error(trained: Sequence[Trained], read: Callable[[Trained], Series]) -> list[float]:
+    """The rank correlation of a measure with the error on the same tasks during training, of each
+    seed for which there is one; before training does not count.
+    """
+    found = []
+    for one in trained:
+        of_step = dict(zip(*read(one), strict=True))
+        errors = {row["step"]: statistics.mean(row["output_errors"]) for row in one.measured()}
+        steps = [step for step in of_step if step > 0]
+        pair = rank_correlation([of_step[s] for s in steps], [errors[s] for s in steps])
+        found += [] if pair is None else [pair.rho]
+    return found
+
+
+def sign_claim(says: str, measured: str, values: Sequence[float]) -> Claim:
+    """A claim that numbers are above zero; undecided where there are none."""
+    if not values:
+        return Claim(says, "too short to tell", "undecided")
+    return Claim(says, measured.format(shown(values, 2)), positive(values))
+
+
 def positive(values: Sequence[float]) -> Verdict:
-    """Whether a number is above zero: by its 95% interval over seeds."""
+    """Whether a number is above zero: by its 95% interval over seeds; one seed decides nothing."""
+    if len(values) < 2:
+        return "undecided"
     mean, half = interval(values)
     if mean - half > 0:
         return "yes"

@@ -6,8 +6,6 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from scipy.stats import spearmanr
-
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
@@ -21,6 +19,8 @@ from badger_graph.experiments.why_hard.base import (
     measured,
     positive,
     shown,
+    sign_claim,
+    with_error,
 )
 
 
@@ -122,14 +122,9 @@ def _grows_in_life(lives: Sequence[Sequence[float]]) -> Claim:
 
 
 def _goes_with_error(trained: Sequence[Trained]) -> Claim:
-    found = []
-    for one in trained:
-        rows = [row for row in one.measured() if row["step"] > 0]
-        errors = [statistics.mean(row["output_errors"]) for row in rows]
-        binding = [row["binding_information"] for row in rows]
-        found.append(float(spearmanr(binding, errors).statistic))
-    return Claim(
+    binding = measured(lambda row: row["binding_information"])
+    return sign_claim(
         "More organisation goes with a lower error",
-        f"rank correlation of binding information with the error during training {shown(found, 2)}",
-        positive([-value for value in found]),
+        "rank correlation of binding information with minus the error during training {}",
+        [-rho for rho in with_error(trained, binding)],
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from scipy.stats import spearmanr
-
 from badger_graph.experiments.error_bars import interval
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
@@ -19,10 +17,11 @@ from badger_graph.experiments.why_hard.base import (
     curve,
     error,
     measured,
-    positive,
     reached,
     shown,
     shown_steps,
+    sign_claim,
+    with_error,
 )
 
 LEFT = 0.9 * CHANCE
@@ -140,17 +139,8 @@ def _falls(changes: list[dict[str, float]]) -> Claim:
 
 
 def _goes_with_error(trained: Sequence[Trained]) -> Claim:
-    """Rank correlation of the two curves after training has begun, a seed each."""
-    found = [_correlation(one) for one in trained]
-    return Claim(
+    return sign_claim(
         "Less mutual information goes with a lower error",
-        f"rank correlation with the error during training {shown(found, 2)}",
-        positive(found),
+        "rank correlation with the error during training {}",
+        with_error(trained, mean_pair),
     )
-
-
-def _correlation(one: Trained) -> float:
-    steps, values = mean_pair(one)
-    errors = [statistics.mean(row["output_errors"]) for row in one.measured()]
-    later = [k for k, step in enumerate(steps) if step > 0]
-    return float(spearmanr([values[k] for k in later], [errors[k] for k in later]).statistic)

@@ -6,7 +6,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 import networkx as nx
-from scipy.stats import spearmanr
 
 from badger_graph.experiments.error_bars import mean_and_bar
 from badger_graph.experiments.trainings import Trained, Training
@@ -16,8 +15,9 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Panel,
     Scale,
-    Verdict,
     by_name,
+    lowest,
+    rank_correlation,
     reached,
     shown,
     shown_steps,
@@ -31,7 +31,6 @@ NETWORKX = "--topology networkx --topology.seed {seed} --topology.generator "
 
 FAMILIES = {
     "no communication": "--topology isolated",
-    "directed ring": NETWORKX + "cycle_graph --topology.kwargs.create_using DiGraph",
     "ring": "--topology ring",
     "grid": "--topology grid",
     "star": "--topology star",
@@ -78,10 +77,7 @@ class TopologyExperiment(Experiment):
     def findings(self, trained: Sequence[Trained]) -> Findings:
         groups = by_name(trained)
         steps = {name: reached(group, SOLVED) for name, group in groups.items()}
-        lowest = {
-            name: [min(one.logged("val/error")[1]) for one in group]
-            for name, group in groups.items()
-        }
+        errors = {name: lowest(group) for name, group in groups.items()}
         graphs = {name: [_properties(one) for one in groups[name]] for name in FAMILIES}
         told = [(name, k) for name in FAMILIES for k in range(len(groups[name]))]
         needed = [steps[name][k] or trained[0].training.max_steps for name, k in told]
@@ -96,7 +92,7 @@ class TopologyExperiment(Experiment):
         ]
         return Findings(
             claims=[
-                _without(steps, lowest),
+                _without(steps, errors),
                 _strong(graphs, steps),
                 *(
                     _goes_with(label, [graphs[n][k][label] for n, k in told], needed)
@@ -110,11 +106,11 @@ class TopologyExperiment(Experiment):
                     name,
                     *(_average(graphs.get(name), label) for label in PROPERTIES),
                     shown_steps(steps[name]),
-                    shown(lowest[name], 4),
+                    shown(errors[name], 4),
                 ]
                 for name in groups
             ],
-            numbers={"steps": steps, "lowest": lowest, "graphs": graphs},
+            numbers={"steps": steps, "lowest": errors, "graphs": graphs},
         )
 
 
@@ -156,13 +152,13 @@ def _points(
 
 
 def _without(
-    steps: Mapping[str, Sequence[int | None]], lowest: Mapping[str, Sequence[float]]
+    steps: Mapping[str, Sequence[int | None]], errors: Mapping[str, Sequence[float]]
 ) -> Claim:
     alone, all_told = steps["no communication"], steps["no communication, all told"]
     solved = all(step is not None for step in all_told)
     measured = (
         f"without links and all told, solved after {shown_steps(all_told)}; with one told "
-        f"{shown_steps(alone)}, lowest MSE {shown(lowest['no communication'], 3)}"
+        f"{shown_steps(alone)}, lowest MSE {shown(errors['no communication'], 3)}"
     )
     return Claim(
         "The game can be solved without any communication", measured, "yes" if solved else "no"
@@ -190,12 +186,13 @@ def _strong(
 
 
 def _goes_with(label: str, values: Sequence[float | None], steps: Sequence[int]) -> Claim:
+    says = f"The speed of learning goes with the graph's {label}"
     known = [(value, step) for value, step in zip(values, steps, strict=True) if value is not None]
-    found = spearmanr(*zip(*known, strict=True))
-    verdict: Verdict = "undecided" if not found.pvalue < 0.05 else "yes"
-    return Claim(
-        f"The speed of learning goes with the graph's {label}",
-        f"rank correlation with the outer steps needed {found.statistic:.2f} "
-        f"(p = {found.pvalue:.2g}, {len(known)} runs)",
-        verdict,
+    found = rank_correlation([value for value, _ in known], [step for _, step in known])
+    if found is None:
+        return Claim(says, "all runs needed equally long", "undecided")
+    measured = (
+        f"rank correlation with the outer steps needed {found.rho:.2f} "
+        f"(p = {found.p_value:.2g}, {len(known)} runs)"
     )
+    return Claim(says, measured, "yes" if found.p_value < 0.05 else "undecided")

@@ -14,6 +14,7 @@ from badger_graph.experiments.why_hard.base import (
     by_name,
     curve,
     error,
+    lowest,
     reached,
     shown,
     shown_steps,
@@ -57,10 +58,7 @@ def compare(
             label: {name: reached(group, level, read, window) for name, group in groups.items()}
             for label, level in LEVELS.items()
         },
-        lowest={
-            name: [min(_smooth(read(one)[1], window)) for one in group]
-            for name, group in groups.items()
-        },
+        lowest={name: lowest(group, read, window) for name, group in groups.items()},
     )
 
 
@@ -101,8 +99,3 @@ def sooner(
 def numbers(compared: Compared) -> dict[str, Any]:
     """The comparison as plain data."""
     return compared._asdict()
-
-
-def _smooth(values: Sequence[float], window: int) -> list[float]:
-    whole = [values[k : k + window] for k in range(max(1, len(values) - window + 1))]
-    return [statistics.mean(part) for part in whole]

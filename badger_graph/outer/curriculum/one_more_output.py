@@ -20,7 +20,7 @@ class OneMoreOutput(Curriculum):
         \frac{\bar e}{e_\mathrm{chance}} < \mathrm{threshold} \cdot d
 
     with :math:`\bar e` the mean error at the last inner step over the last ``window`` outer steps
-    at d. The last stage has no end, and none of its steps are set apart for the largest d.
+    at d. The last stage has no end.
 
     Args:
         first: d to begin with.
@@ -28,6 +28,8 @@ class OneMoreOutput(Curriculum):
         num_experts: experts N, a number or a range ``[low, high]``.
         spare_experts: instead of ``num_experts``: N = d + spare, alike; 6 where neither is given.
         frontier_share: the part of the outer steps at the largest d.
+        last_share: that part in the last stage: 0 for a policy of any number of outputs, 1 for one
+            of the largest number alone.
         threshold: how small an error is good enough, for each output.
         window: how many outer steps at d decide.
 
@@ -43,6 +45,7 @@ class OneMoreOutput(Curriculum):
         num_experts: Range | None = None,
         spare_experts: Range | None = None,
         frontier_share: float = 0.5,
+        last_share: float = 0.0,
         threshold: float = 0.08,
         window: int = 30,
     ) -> None:
@@ -54,6 +57,8 @@ class OneMoreOutput(Curriculum):
             raise ValueError(f"1 <= first <= last must hold, got first={first} and last={last}")
         if not 0 < frontier_share <= 1:
             raise ValueError(f"frontier_share must be in (0, 1], got {frontier_share}")
+        if not 0 <= last_share <= 1:
+            raise ValueError(f"last_share must be in [0, 1], got {last_share}")
         if not threshold > 0:
             raise ValueError(f"threshold must be positive, got {threshold}")
         check_sizes(window=(window, 1))
@@ -62,6 +67,7 @@ class OneMoreOutput(Curriculum):
         self.num_experts = num_experts
         self.spare_experts = spare_experts
         self.frontier_share = frontier_share
+        self.last_share = last_share
         self.threshold = threshold
 
     @property
@@ -77,7 +83,8 @@ class OneMoreOutput(Curriculum):
         return corners([1, self.first + stage], self.num_experts, self.spare_experts)
 
     def draw(self, random: Random, seed: int, step: int) -> Lesson:
-        at_frontier = self.frontier < self.last and random.random() < self.frontier_share
+        share = self.frontier_share if self.frontier < self.last else self.last_share
+        at_frontier = random.random() < share
         smaller = min(random.randint(1, self.frontier) for _ in range(2))
         num_outputs = self.frontier if at_frontier else smaller
         return Lesson(
