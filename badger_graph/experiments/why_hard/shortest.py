@@ -1,0 +1,106 @@
+"""What shortens the first plateau most?"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.why_hard import variants
+from badger_graph.experiments.why_hard.base import (
+    Claim,
+    Experiment,
+    Findings,
+    Scale,
+    measured,
+    positive,
+    shown,
+    shown_steps,
+)
+
+PLAIN = "Adam, MSE over the last half"
+
+SOAP = "--optimizer pytorch_optimizer.SOAP --optimizer.weight_decay 0.0"
+
+VARIANTS = {
+    PLAIN: "",
+    "larger first weights": "--policy.gain 1.65",
+    "log of the error": "--meta_loss log_error",
+    "last step alone": "--meta_loss last_step",
+    "curriculum in d": "--curriculum one_more_output --curriculum.num_experts 24 "
+    "--curriculum.last_share 1.0",
+    "SOAP": SOAP,
+    "all but the curriculum": "--config twenty_fast",
+    "all": "--config twenty_fast --curriculum one_more_output --curriculum.num_experts 24 "
+    "--curriculum.last_share 1.0",
+}
+
+FIRST, *_, LAST = variants.LEVELS
+
+ASKED = 3000
+"""Outer steps in which the game of twenty numbers is to be solved."""
+
+squared_error = measured(lambda row: row["squared_error"])
+
+
+class Shortest(Experiment):
+    """The game of twenty numbers with one thing changed, and with all.
+
+    Source: Šimánek (blog), "Plateaus in training" and "Conclusion": ways out.
+    """
+
+    title = "What shortens the first plateau most"
+    question = (
+        "Twenty-four experts guess twenty numbers in thirty steps. Trained plainly, they guess "
+        "zeros for more than a thousand outer steps. How soon is that plateau left, and the game "
+        "solved to an MSE of 0.01, when one thing is changed, and when all are?"
+    )
+    short = Scale(seeds=1, max_steps=1000)
+    full = Scale(seeds=3, max_steps=3000)
+
+    def trainings(self, seed: int, max_steps: int) -> list[Training]:
+        return variants.trainings(VARIANTS, "twenty --config shortest", seed, max_steps)
+
+    def findings(self, trained: Sequence[Trained]) -> Findings:
+        compared = variants.compare(trained, squared_error, 1)
+        columns, rows = variants.table(trained, compared)
+        max_steps = trained[0].training.max_steps
+        return Findings(
+            claims=[_most(compared, max_steps), _solved(compared), _curriculum(compared, max_steps)],
+            panels=[variants.error_panel(trained, "Error in training", squared_error, 1)],
+            columns=columns,
+            rows=rows,
+            numbers=variants.numbers(compared),
+        )
+
+
+def _most(compared: variants.Compared, max_steps: int) -> Claim:
+    steps = compared.steps[FIRST]
+    single = [name for name in VARIANTS if not name.startswith(("all", PLAIN))]
+    best = min(single, key=lambda name: statistics.mean(step or max_steps for step in steps[name]))
+    words, saved = variants.sooner(compared, FIRST, best, PLAIN, max_steps)
+    return Claim(
+        f"Of single changes, '{best}' shortens the first plateau most",
+        f"outer steps until it is left: {words}; saved {shown(saved, 0)}",
+        positive(saved),
+    )
+
+
+def _solved(compared: variants.Compared) -> Claim:
+    name = "all but the curriculum"
+    steps = compared.steps[LAST][name]
+    within = all(step is not None and step < ASKED for step in steps)
+    return Claim(
+        f"Twenty numbers can be solved to MSE 0.01 in fewer than {ASKED:,} outer steps",
+        f"{name}: {shown_steps(steps)}; plain: {shown_steps(compared.steps[LAST][PLAIN])}",
+        "yes" if within else "no",
+    )
+
+
+def _curriculum(compared: variants.Compared, max_steps: int) -> Claim:
+    words, saved = variants.sooner(compared, LAST, "curriculum in d", PLAIN, max_steps)
+    return Claim(
+        "A curriculum in d by error reached solves twenty numbers sooner",
+        f"outer steps to '{LAST}': {words}; saved {shown(saved, 0)}",
+        positive(saved),
+    )
