@@ -83,6 +83,8 @@ def test_interval_and_sign_by_hand() -> None:
     assert base.positive([-1.0, -1.1, -1.2]) == "no"
     assert base.positive([1.0, 2.0, 3.0]) == "undecided"
     assert base.positive([1.0]) == "undecided"
+    verdicts = [base.in_all(count, 2) for count in (2, 1, 0)]
+    assert [*verdicts, base.in_all(0, 0)] == ["yes", "partly", "no", "undecided"]
 
 
 def test_correlations_that_say_nothing() -> None:

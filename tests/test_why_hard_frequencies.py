@@ -10,13 +10,13 @@ import pytest
 from recorded import recorded
 
 from badger_graph.experiments.trainings import Trained
+from badger_graph.experiments.why_hard.amplitudes import Course
 from badger_graph.experiments.why_hard.base import Claim
 from badger_graph.experiments.why_hard.frequencies import (
     BADGER_11,
     BADGER_41,
     BINS,
     LSTM,
-    Course,
     Frequencies,
 )
 
@@ -35,7 +35,7 @@ def rows(known_from: Sequence[int | None], moves: float) -> list[dict[str, Any]]
                 "in_phase": [0.95 if k is not None and step >= k else 0.1 for k in known_from]
             },
             "last_moves": moves * (2 - step / 120),
-            "squared_error": 0.3 - step / 1000,
+            "squared_error": 0.3 - step / 600,
         }
         for step in range(0, 121, 20)
     ]
@@ -87,6 +87,17 @@ def test_of_known_orders(tmp_path: Path) -> None:
     assert "0, 3 of 6 (Micro-Badger, n=41); 6, 6 of 6" in impossible.measured
     assert all(len(cells) == len(findings.columns) for cells in findings.rows)
     assert len(findings.rows) == 5
+
+
+def test_who_has_not_learned_is_not_said_to_be_at_rest(tmp_path: Path) -> None:
+    """The same guess whatever is asked moves as little as that of a life that came to rest."""
+    stuck = [{**row, "squared_error": 1 / 3} for row in rows((None,) * FREQUENCIES, 0.0)]
+    names = (LSTM, BINS, BADGER_11, BADGER_41)
+    claims = (
+        Frequencies().findings([recorded(tmp_path, 0, [0.3], stuck, name=n) for n in names]).claims
+    )
+    assert [claim.holds for claim in claims[:-1]] == ["undecided"] * (len(claims) - 1)
+    assert claims[-1].holds == "yes"
 
 
 def test_a_badger_that_learns_all_frequencies_refutes_that_it_cannot(tmp_path: Path) -> None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
-
-from scipy.stats import spearmanr
+from typing import Any
 
 from badger_graph.experiments.supervised import train_supervised
 from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, correlation, course_of
 from badger_graph.experiments.why_hard.base import (
+    CHANCE,
     Claim,
     Experiment,
     Findings,
     Panel,
     Scale,
-    Verdict,
     by_name,
     curve,
+    in_all,
     measured,
     positive,
     shown,
@@ -39,45 +39,13 @@ LEARNERS = {
 RECORD_EVERY = 20
 """Outer steps between two measurements, of the supervised learner, too."""
 
-KNOWN = 0.1
-"""A frequency is known when its amplitude, in phase, is as near as this to 1."""
-
 AT_REST = 0.1
 """A life has come to rest when its last guesses move by less than this part of their size."""
 
+NOT_LEARNED = "no run got below half of chance"
+
+squared_error = measured(lambda row: row["squared_error"])
 last_moves = measured(lambda row: row["last_moves"])
-
-
-class Course(NamedTuple):
-    """How well one learner knew every frequency in the course of its training.
-
-    Attributes:
-        steps: outer steps of R records.
-        amplitudes: ``[R][K]``, in phase with the target; 1 is right.
-    """
-
-    steps: list[int]
-    amplitudes: list[list[float]]
-
-    @property
-    def known_from(self) -> list[int | None]:
-        """Of each frequency the step from which on it is known; none if it is not at the end."""
-        return [_from_then_on(self.steps, one) for one in zip(*self.amplitudes, strict=True)]
-
-    @property
-    def known(self) -> int:
-        """How many frequencies are known at the end."""
-        return sum(step is not None for step in self.known_from)
-
-    @property
-    def left(self) -> list[float]:
-        """How far each amplitude is from 1 at the end."""
-        return [abs(1 - amplitude) for amplitude in self.amplitudes[-1]]
-
-    @property
-    def order(self) -> list[float]:
-        """When each frequency is known, those that never are after all others."""
-        return [float("inf") if step is None else step for step in self.known_from]
 
 
 class Frequencies(Experiment):
@@ -107,7 +75,7 @@ class Frequencies(Experiment):
     def findings(self, trained: Sequence[Trained]) -> Findings:
         groups = by_name(trained)
         courses = {SUPERVISED: [_supervised(one.training) for one in groups[LSTM]]}
-        courses |= {name: [_course(one) for one in group] for name, group in groups.items()}
+        courses |= {name: [course_of(one) for one in group] for name, group in groups.items()}
         return Findings(
             claims=[
                 _low_first(courses[SUPERVISED], f"Low frequencies first: {SUPERVISED}", True),
@@ -115,11 +83,13 @@ class Frequencies(Experiment):
                     _low_first(courses[name], f"Not low frequencies first: {name}", False)
                     for name in LEARNERS
                 ),
-                _low_better(courses[LSTM]),
-                _comes_to_rest(groups[BINS], "With the error in bins a life comes to rest", True),
-                _rests_when_learned(groups[BINS]),
-                _comes_to_rest(groups[LSTM], "With the exact error it does not", False),
-                _even_better(courses[BINS]),
+                _low_better(_learned(groups[LSTM])),
+                _comes_to_rest(
+                    _learned(groups[BINS]), "With the error in bins a life comes to rest", True
+                ),
+                _rests_when_learned(_learned(groups[BINS])),
+                _comes_to_rest(_learned(groups[LSTM]), "With the exact error it does not", False),
+                _even_better(_learned(groups[BINS])),
                 _differs(courses[BADGER_11]),
                 _impossible(courses),
             ],
@@ -149,28 +119,14 @@ def _supervised(training: Training) -> Course:
     return Course(learned.step.tolist(), learned.amplitude.tolist())
 
 
-def _course(one: Trained) -> Course:
-    rows = one.measured()
-    return Course([row["step"] for row in rows], [row["amplitudes"]["in_phase"] for row in rows])
-
-
-def _from_then_on(steps: Sequence[int], amplitudes: Sequence[float]) -> int | None:
-    far = [k for k, amplitude in enumerate(amplitudes) if abs(1 - amplitude) > KNOWN]
-    first = far[-1] + 1 if far else 0
-    return steps[first] if first < len(steps) else None
-
-
-def _correlation(one: Sequence[float], other: Sequence[float]) -> tuple[float, float] | None:
-    """Spearman's, and its p-value; none where one does not vary."""
-    if len(set(one)) < 2 or len(set(other)) < 2:
-        return None
-    found = spearmanr(one, other)
-    return float(found.statistic), float(found.pvalue)
+def _learned(trained: Sequence[Trained]) -> list[Trained]:
+    """Those below half of chance at the end: who guesses nothing is at rest from the start."""
+    return [one for one in trained if squared_error(one)[1][-1] < CHANCE / 2]
 
 
 def _orders(courses: Sequence[Course]) -> list[tuple[float, float]]:
     """Of each seed, the correlation of frequency and step, where any frequency is known."""
-    found = (_correlation(range(len(one.order)), one.order) for one in courses)
+    found = (correlation(range(len(one.order)), one.order) for one in courses)
     return [pair for pair in found if pair is not None]
 
 
@@ -186,54 +142,65 @@ def _low_first(courses: Sequence[Course], says: str, claimed: bool) -> Claim:
         f"rank correlation {shown([value for value, _ in found], 2)}; low frequencies first "
         f"(p < 0.05) in {low} of {len(found)} seeds"
     )
-    return Claim(says, measured, _in_all(low if claimed else len(found) - low, len(found)))
+    return Claim(says, measured, in_all(low if claimed else len(found) - low, len(found)))
 
 
-def _low_better(courses: Sequence[Course]) -> Claim:
+def _low_better(learned: Sequence[Trained]) -> Claim:
+    left = [course_of(one).left for one in learned]
     return _goes_with(
         f"{LSTM}: low frequencies end slightly nearer to 1",
         "rank correlation of frequency and distance from 1 at the end",
-        [_correlation(range(len(one.left)), one.left) for one in courses],
+        [correlation(range(len(of_one)), of_one) for of_one in left],
     )
 
 
-def _even_better(courses: Sequence[Course]) -> Claim:
+def _even_better(learned: Sequence[Trained]) -> Claim:
     """Frequencies are counted from 1."""
-    even = [statistics.mean(one.left[1::2]) for one in courses]
-    odd = [statistics.mean(one.left[::2]) for one in courses]
+    says = f"{BINS}: even frequencies come nearer to 1"
+    if not learned:
+        return Claim(says, NOT_LEARNED, "undecided")
+    left = [course_of(one).left for one in learned]
+    even = [statistics.mean(of_one[1::2]) for of_one in left]
+    odd = [statistics.mean(of_one[::2]) for of_one in left]
     more = [b - a for a, b in zip(even, odd, strict=True)]
     measured = f"distance from 1 at the end: even {shown(even)}, odd {shown(odd)}"
-    return Claim(f"{BINS}: even frequencies come nearer to 1", measured, positive(more))
+    return Claim(says, measured, positive(more))
 
 
-def _comes_to_rest(trained: Sequence[Trained], says: str, claimed: bool) -> Claim:
-    moves = [last_moves(one)[1][-1] for one in trained]
+def _comes_to_rest(learned: Sequence[Trained], says: str, claimed: bool) -> Claim:
+    moves = [last_moves(one)[1][-1] for one in learned]
+    if not moves:
+        return Claim(says, NOT_LEARNED, "undecided")
     rest = sum(move < AT_REST for move in moves)
     measured = f"the last 5 steps move guesses by {shown(moves)} of their size"
-    return Claim(says, measured, _in_all(rest if claimed else len(moves) - rest, len(moves)))
+    return Claim(says, measured, in_all(rest if claimed else len(moves) - rest, len(moves)))
 
 
-def _rests_when_learned(trained: Sequence[Trained]) -> Claim:
+def _rests_when_learned(learned: Sequence[Trained]) -> Claim:
+    """From where the error is below half of chance."""
+    pairs = []
+    for one in learned:
+        errors = squared_error(one)[1]
+        later = [k for k, error in enumerate(errors) if error < CHANCE / 2]
+        moves = last_moves(one)[1]
+        pairs.append(correlation([moves[k] for k in later], [errors[k] for k in later]))
     return _goes_with(
         "... and the more so, the lower its error in training",
         "rank correlation of moves and error",
-        [
-            _correlation(last_moves(one)[1], [row["squared_error"] for row in one.measured()])
-            for one in trained
-        ],
+        pairs,
     )
 
 
 def _goes_with(says: str, what: str, pairs: Sequence[tuple[float, float] | None]) -> Claim:
     found = [pair[0] for pair in pairs if pair is not None]
     if not found:
-        return Claim(says, "nothing that varies", "undecided")
+        return Claim(says, NOT_LEARNED, "undecided")
     return Claim(says, f"{what} {shown(found, 2)}", positive(found))
 
 
 def _differs(courses: Sequence[Course]) -> Claim:
     says = f"{BADGER_11}: some frequencies are known earlier than others, in a random order"
-    pairs = (_correlation(a.order, b.order) for a, b in itertools.combinations(courses, 2))
+    pairs = (correlation(a.order, b.order) for a, b in itertools.combinations(courses, 2))
     found = [pair[0] for pair in pairs if pair is not None]
     if not found:
         return Claim(says, "needs two seeds with an order", "undecided")
@@ -251,11 +218,7 @@ def _impossible(courses: Mapping[str, Sequence[Course]]) -> Claim:
     solved = sum(one.known == len(one.left) for one in many)
     measured = f"amplitudes within {KNOWN:.0%} of 1 at the end, by seed: {'; '.join(words)}"
     says = "Micro-Badger cannot be trained for as many as 41 samples"
-    return Claim(says, measured, _in_all(len(many) - solved, len(many)))
-
-
-def _in_all(count: int, total: int) -> Verdict:
-    return "yes" if count == total else "partly" if count else "no"
+    return Claim(says, measured, in_all(len(many) - solved, len(many)))
 
 
 # ----------------------------------------------------------------------------- table, figure
@@ -265,7 +228,7 @@ def _row(name: str, courses: Sequence[Course], trained: Sequence[Trained] | None
     known = [[s for s in one.known_from if s is not None] for one in courses]
     orders = [value for value, _ in _orders(courses)]
     moves = [last_moves(one)[1][-1] for one in trained or []]
-    errors = [min(row["squared_error"] for row in one.measured()) for one in trained or []]
+    errors = [min(squared_error(one)[1]) for one in trained or []]
     return [
         name,
         ", ".join(f"{one.known} of {len(one.left)}" for one in courses),

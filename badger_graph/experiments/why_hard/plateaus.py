@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
-
-from badger_graph.analysis import Plateau, Tested, find_plateaus, hurst_test, lyapunov_test
+from badger_graph.analysis import Plateau, Tested
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
@@ -21,52 +19,20 @@ from badger_graph.experiments.why_hard.base import (
     Verdict,
     curve,
     error,
+    in_all,
     logged,
     measured,
     positive,
     shown,
     shown_steps,
 )
-
-LEAST = 64
-"""Outer steps of the shortest plateau: fewer have no Hurst exponent."""
-
-SHARE = 0.04
-"""Below this share two levels are one: of twenty numbers a single one is a twentieth."""
+from badger_graph.experiments.why_hard.standstill import LEAST, SHARE, Course, course_of, holds
 
 WINDOW = 20
 """Outer steps that curves are drawn in means of."""
 
 gradient_norm = logged("train/gradient_norm")
 """Before clipping, of every outer step."""
-
-
-class Course(NamedTuple):
-    """One training and where it stood still.
-
-    Attributes:
-        one: the training.
-        plateaus: of its error.
-        hurst: exponents of the error on each of them, beside those of shuffled copies.
-        chaos: the Lyapunov exponent of the last quarter of the error, likewise; none if too short.
-        learned: of each output the first measured outer step at which its error is below half of
-            chance.
-    """
-
-    one: Trained
-    plateaus: list[Plateau]
-    hurst: list[Tested]
-    chaos: Tested | None
-    learned: list[int | None]
-
-    def contrast(self, series: Series) -> tuple[float, float] | None:
-        """The means of a number on the plateaus and between them; none if one of them is empty."""
-        on: list[float] = []
-        between: list[float] = []
-        for step, value in zip(*series, strict=True):
-            if step > 0:
-                (on if any(_holds(p, step) for p in self.plateaus) else between).append(value)
-        return (statistics.mean(on), statistics.mean(between)) if on and between else None
 
 
 class Plateaus(Experiment):
@@ -93,7 +59,7 @@ class Plateaus(Experiment):
         return [Training("20 numbers", told, seed, max_steps)]
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
-        courses = [_course(one) for one in trained]
+        courses = [course_of(one) for one in trained]
         return Findings(
             claims=[
                 _several(courses),
@@ -129,35 +95,6 @@ class Plateaus(Experiment):
         )
 
 
-def _course(one: Trained) -> Course:
-    steps, errors = error(one)
-    series = torch.tensor(errors, dtype=torch.float64)
-    plateaus = []
-    if len(steps) >= LEAST:
-        plateaus = find_plateaus(series, torch.tensor(steps), LEAST, SHARE)
-    generator = torch.Generator().manual_seed(one.training.seed)
-    hurst = [
-        hurst_test(series[[_holds(plateau, step) for step in steps]], generator)
-        for plateau in plateaus
-    ]
-    last = series[-(len(series) // 4) :]
-    chaos = lyapunov_test(last, generator) if len(last) >= LEAST else None
-    return Course(one, plateaus, hurst, chaos, _learned(one))
-
-
-def _holds(plateau: Plateau, step: int) -> bool:
-    return plateau.start <= step < plateau.stop + (not plateau.escaped)
-
-
-def _learned(one: Trained) -> list[int | None]:
-    rows = one.measured()
-    of_each = zip(*(row["output_errors"] for row in rows), strict=True)
-    return [
-        next((row["step"] for row, e in zip(rows, errors, strict=True) if e < CHANCE / 2), None)
-        for errors in of_each
-    ]
-
-
 def _conflicting(name: str) -> Callable[[Trained], Series]:
     return measured(lambda row: row["gradient_conflict"][name])
 
@@ -181,7 +118,7 @@ def _several(courses: Sequence[Course]) -> Claim:
     if first:
         measured += f" and left after {shown_steps(left)} outer steps"
     several = sum(count > 1 for count in counts)
-    verdict = _share(several + at_chance, 2 * len(courses))
+    verdict = in_all(several + at_chance, 2 * len(courses))
     return Claim("There are several plateaus, the first of them at chance", measured, verdict)
 
 
@@ -199,7 +136,7 @@ def _noise(courses: Sequence[Course]) -> Claim:
         "plateaus"
     )
     return Claim(
-        says, measured, "yes" if inside >= 0.9 * len(tests) else _share(inside, len(tests))
+        says, measured, "yes" if inside >= 0.9 * len(tests) else in_all(inside, len(tests))
     )
 
 
@@ -229,7 +166,7 @@ def _alike_first(courses: Sequence[Course]) -> Claim:
         "largest share of the guesses that is one number for all, before the first output is "
         f"learned: {shown(common, 2)}"
     )
-    verdict = _share(sum(share > 0.9 for share in common), len(common))
+    verdict = in_all(sum(share > 0.9 for share in common), len(common))
     return Claim("First all outputs guess the same number, which is not zero", measured, verdict)
 
 
@@ -267,7 +204,7 @@ def _chaos(courses: Sequence[Course]) -> Claim:
     positive_ones = sum(test.value > 0 for test in tests)
     if positive_ones == len(tests) and not above:
         return Claim(says, measured, "partly")
-    return Claim(says, measured, _share(min(positive_ones, above), len(tests)))
+    return Claim(says, measured, in_all(min(positive_ones, above), len(tests)))
 
 
 def _conflict(courses: Sequence[Course]) -> Claim:
@@ -291,7 +228,7 @@ def _saddles(courses: Sequence[Course]) -> Claim:
         row["hessian"]
         for course in courses
         for row in course.one.measured()
-        if any(_holds(plateau, row["step"]) for plateau in course.plateaus)
+        if any(holds(plateau, row["step"]) for plateau in course.plateaus)
     ]
     if not found:
         return Claim(says, "nothing was measured on a plateau", "undecided")
@@ -301,7 +238,7 @@ def _saddles(courses: Sequence[Course]) -> Claim:
         f"the smallest eigenvalue of the Hessian is negative beyond its error in {negative} of "
         f"{len(found)} measurements on plateaus; in the median {against:.3f} of the largest"
     )
-    return Claim(says, measured, _share(negative, len(found)))
+    return Claim(says, measured, in_all(negative, len(found)))
 
 
 def _differs(
@@ -317,16 +254,12 @@ def _differs(
     return Claim(says, measured, positive(more))
 
 
-def _share(count: int, total: int) -> Verdict:
-    return "undecided" if not total else "yes" if count == total else "partly" if count else "no"
-
-
 # ----------------------------------------------------------------------------- table, figure
 
 
 def _row(course: Course, plateau: Plateau, hurst: Tested) -> list[str]:
     def mean(series: Series, digits: int) -> str:
-        values = [v for step, v in zip(*series, strict=True) if _holds(plateau, step)]
+        values = [v for step, v in zip(*series, strict=True) if holds(plateau, step)]
         return f"{statistics.mean(values):.{digits}f}" if values else "-"
 
     one = course.one
