@@ -35,7 +35,7 @@ def rows(known_from: Sequence[int | None], moves: float) -> list[dict[str, Any]]
                 "in_phase": [0.95 if k is not None and step >= k else 0.1 for k in known_from]
             },
             "last_moves": moves * (2 - step / 120),
-            "squared_error": 0.3 - step / 600,
+            "squared_error": 0.16 - step / 1000,
         }
         for step in range(0, 121, 20)
     ]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scipy.stats import spearmanr
-
 from badger_graph.experiments.trainings import Trained
 
 KNOWN = 0.1
@@ -49,14 +47,6 @@ def course_of(one: Trained) -> Course:
     """What was measured in a training."""
     rows = one.measured()
     return Course([row["step"] for row in rows], [row["amplitudes"]["in_phase"] for row in rows])
-
-
-def correlation(one: Sequence[float], other: Sequence[float]) -> tuple[float, float] | None:
-    """Spearman's, and its p-value; none where one does not vary."""
-    if len(set(one)) < 2 or len(set(other)) < 2:
-        return None
-    found = spearmanr(one, other)
-    return float(found.statistic), float(found.pvalue)
 
 
 def _from_then_on(steps: Sequence[int], amplitudes: Sequence[float]) -> int | None:

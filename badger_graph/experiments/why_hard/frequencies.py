@@ -9,10 +9,11 @@ from typing import Any
 
 from badger_graph.experiments.supervised import train_supervised
 from badger_graph.experiments.trainings import Trained, Training
-from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, correlation, course_of
+from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, course_of
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     Claim,
+    Correlation,
     Experiment,
     Findings,
     Panel,
@@ -22,8 +23,10 @@ from badger_graph.experiments.why_hard.base import (
     in_all,
     measured,
     positive,
+    rank_correlation,
     shown,
     shown_steps,
+    sign_claim,
 )
 
 SUPERVISED, LSTM, BINS = "supervised LSTM", "LSTM meta-learner", "LSTM meta-learner, 12 bins"
@@ -124,9 +127,9 @@ def _learned(trained: Sequence[Trained]) -> list[Trained]:
     return [one for one in trained if squared_error(one)[1][-1] < CHANCE / 2]
 
 
-def _orders(courses: Sequence[Course]) -> list[tuple[float, float]]:
+def _orders(courses: Sequence[Course]) -> list[Correlation]:
     """Of each seed, the correlation of frequency and step, where any frequency is known."""
-    found = (correlation(range(len(one.order)), one.order) for one in courses)
+    found = (rank_correlation(range(len(one.order)), one.order) for one in courses)
     return [pair for pair in found if pair is not None]
 
 
@@ -150,7 +153,7 @@ def _low_better(learned: Sequence[Trained]) -> Claim:
     return _goes_with(
         f"{LSTM}: low frequencies end slightly nearer to 1",
         "rank correlation of frequency and distance from 1 at the end",
-        [correlation(range(len(of_one)), of_one) for of_one in left],
+        [rank_correlation(range(len(of_one)), of_one) for of_one in left],
     )
 
 
@@ -183,7 +186,7 @@ def _rests_when_learned(learned: Sequence[Trained]) -> Claim:
         errors = squared_error(one)[1]
         later = [k for k, error in enumerate(errors) if error < CHANCE / 2]
         moves = last_moves(one)[1]
-        pairs.append(correlation([moves[k] for k in later], [errors[k] for k in later]))
+        pairs.append(rank_correlation([moves[k] for k in later], [errors[k] for k in later]))
     return _goes_with(
         "... and the more so, the lower its error in training",
         "rank correlation of moves and error",
@@ -191,17 +194,14 @@ def _rests_when_learned(learned: Sequence[Trained]) -> Claim:
     )
 
 
-def _goes_with(says: str, what: str, pairs: Sequence[tuple[float, float] | None]) -> Claim:
-    found = [pair[0] for pair in pairs if pair is not None]
-    if not found:
-        return Claim(says, NOT_LEARNED, "undecided")
-    return Claim(says, f"{what} {shown(found, 2)}", positive(found))
+def _goes_with(says: str, what: str, pairs: Sequence[Correlation | None]) -> Claim:
+    return sign_claim(says, what + " {}", [pair.rho for pair in pairs if pair is not None])
 
 
 def _differs(courses: Sequence[Course]) -> Claim:
     says = f"{BADGER_11}: some frequencies are known earlier than others, in a random order"
-    pairs = (correlation(a.order, b.order) for a, b in itertools.combinations(courses, 2))
-    found = [pair[0] for pair in pairs if pair is not None]
+    pairs = (rank_correlation(a.order, b.order) for a, b in itertools.combinations(courses, 2))
+    found = [pair.rho for pair in pairs if pair is not None]
     if not found:
         return Claim(says, "needs two seeds with an order", "undecided")
     mean = statistics.mean(found)
