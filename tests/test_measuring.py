@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +13,15 @@ import torch
 from command_line import ROOT, call
 from lightning import Trainer
 from properties import assert_refused
+from torch import Tensor
 
 from badger_graph import MetaLearner, load_learner
 from badger_graph.analysis.measures import MEASURES, check_measures, take
-from badger_graph.analysis.subject import Subject
+from badger_graph.analysis.subject import Recorded, Subject
 from badger_graph.cli import fit_main
 from badger_graph.outer.measuring import FILE, Measurements, read_measurements
 from badger_graph.tasks import SumOfWaves
+from badger_graph.tasks.waves import waves
 from topologies import CompleteTopology
 
 Make = Callable[..., MetaLearner]
@@ -54,6 +57,44 @@ def test_output_errors_are_those_of_the_rollout(tiny_learner: Make) -> None:
     errors = (seen.recorded.action[-1] - seen.recorded.target).square()
     assert found["output_errors"] == pytest.approx(errors.mean(dim=0).tolist())
     assert found["squared_error"] == pytest.approx(errors.mean().item())
+
+
+def acted(action: Tensor, target: Tensor | None = None) -> Subject:
+    """A subject that is said to have done this."""
+    seen = Subject.__new__(Subject)
+    target = action[-1] if target is None else target
+    seen.__dict__["recorded"] = Recorded(torch.empty(0), action, target)
+    return seen
+
+
+def test_amplitudes_in_phase_of_random_guesses_are_nothing() -> None:
+    """Waves of the right amplitude, each in a phase of its own."""
+    phase = 2 * math.pi * torch.arange(64) / 64
+    target, guess = waves(phase, 7), waves(phase.flip(0) + 1, 7)
+    found = MEASURES["amplitudes"](acted(guess[None], target))
+    assert isinstance(found, dict)
+    assert found["amplitude"] == pytest.approx([1] * 3, rel=1e-5)
+    assert found["in_phase"] == pytest.approx([0] * 3, abs=1e-5)
+
+
+def test_last_moves_by_hand() -> None:
+    """Guesses of size 2: the first jump is six steps back, one of the last five is 1."""
+    steps = torch.tensor([0.0, 3.0, 3.0, 3.0, 3.0, 3.0, 2.0])
+    action = steps[:, None, None] * torch.tensor([1.0, -1.0])
+    assert MEASURES["last_moves"](acted(action)) == pytest.approx(1 / 5 / 2)
+    assert MEASURES["last_moves"](acted(action[:1].expand(8, 1, 2) + 1)) == 0
+    assert_refused("got zeros", lambda: MEASURES["last_moves"](acted(torch.zeros(3, 1, 2))))
+    assert_refused("at least 2", lambda: MEASURES["last_moves"](acted(torch.ones(1, 1, 2))))
+
+
+def test_outputs_alike_by_hand() -> None:
+    same = torch.tensor([[1.0, 1.0], [-1.0, -1.0]])
+    opposite = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
+    bias = torch.tensor([5.0, -3.0])  # is said whatever the task is
+    for action, common in ((same, 1), (opposite, 0), (torch.cat([same, opposite]), 0.5)):
+        found = MEASURES["outputs_alike"](acted((action + bias)[None]))
+        assert found == {"size": pytest.approx(1), "common": pytest.approx(common)}
+    assert MEASURES["outputs_alike"](acted(bias.expand(1, 3, 2))) == {"size": 0, "common": 1}
 
 
 def test_information_falls_apart_into_pairs(tiny_learner: Make) -> None:

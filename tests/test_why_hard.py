@@ -10,31 +10,19 @@ from typing import Any
 import pytest
 from command_line import ROOT, call
 from properties import assert_refused
+from recorded import recorded
 
 from badger_graph import plots
 from badger_graph.cli import program
 from badger_graph.experiments.error_bars import interval
-from badger_graph.experiments.trainings import Trained, Training, train
+from badger_graph.experiments.trainings import Training, train
 from badger_graph.experiments.why_hard import EXPERIMENTS, Claim, Experiment, Findings, Scale, base
 from badger_graph.experiments.why_hard.page import page
 from badger_graph.experiments.why_hard.run import run
-from badger_graph.outer.measuring import FILE
 
 SMOKE = "--config smoke --topology.seed {seed} --model.batch_size 4"
 
 COMMITTED = sorted((ROOT / "results" / "why_hard").glob("*.json"))
-
-
-def recorded(
-    folder: Path, seed: int, errors: list[float], rows: list[dict[str, Any]] | None = None
-) -> Trained:
-    """A training that is said to have logged these errors, one every ten outer steps."""
-    version = folder / str(seed) / "logs" / "version_0"
-    version.mkdir(parents=True)
-    lines = [f"{10 * k + 9},{error}" for k, error in enumerate(errors)]
-    (version / "metrics.csv").write_text("\n".join(["step,train/error", *lines]) + "\n")
-    (version.parents[1] / FILE).write_text("".join(json.dumps(row) + "\n" for row in rows or []))
-    return Trained(Training("a", "", seed, 100), version.parents[1], cpu_seconds=1.0)
 
 
 # --------------------------------------------------------------------------------- trainings
@@ -95,6 +83,8 @@ def test_interval_and_sign_by_hand() -> None:
     assert base.positive([-1.0, -1.1, -1.2]) == "no"
     assert base.positive([1.0, 2.0, 3.0]) == "undecided"
     assert base.positive([1.0]) == "undecided"
+    verdicts = [base.in_all(count, 2) for count in (2, 1, 0)]
+    assert [*verdicts, base.in_all(0, 0)] == ["yes", "partly", "no", "undecided"]
 
 
 def test_correlations_that_say_nothing() -> None:
@@ -169,4 +159,4 @@ def test_wrong_names(tmp_path: Path) -> None:
     why_hard = runpy.run_path(str(ROOT / "scripts" / "why_hard.py"))["why_hard"]
     wrong = call(lambda arguments: program(why_hard, arguments), "nonsense", cwd=tmp_path)
     assert wrong.code == 2
-    assert wrong.err.startswith("error: experiment must be one of mutual_information")
+    assert wrong.err.startswith("error: experiment must be one of plateaus")

@@ -30,6 +30,9 @@ Measure = Callable[[Subject], Measured]
 FEW_TASKS = 64
 """Tasks for what needs gradients: as many as a batch of training."""
 
+LAST_STEPS = 5
+"""Inner steps at the end of a life, in which a loop that converges stands still."""
+
 
 def _output_errors(subject: Subject) -> list[float]:
     """The error of every output at the last step: which numbers are solved by now."""
@@ -98,10 +101,51 @@ def _lyapunov(subject: Subject) -> list[float]:
     return lyapunov_of_agent(subject.agent, subject.tasks(16), *sizes, subject.generator()).tolist()
 
 
-def _amplitudes(subject: Subject) -> list[float]:
-    """How much of every frequency of the task of waves is there at the last step."""
+def _amplitudes(subject: Subject) -> dict[str, Any]:
+    """How much of every frequency of the task of waves is there at the last step.
+
+    The part in phase is that of the mean over tasks, which random guesses average to zero.
+    """
     recorded = subject.recorded
-    return wave_amplitudes(recorded.action[-1], recorded.target).amplitude.mean(dim=0).tolist()
+    found = wave_amplitudes(recorded.action[-1], recorded.target)
+    return {
+        "amplitude": found.amplitude.mean(dim=0).tolist(),
+        "in_phase": found.in_phase.mean(dim=0).tolist(),
+    }
+
+
+def _last_moves(subject: Subject) -> float:
+    """How far guesses still move in the last steps of a life, relative to their size.
+
+    The mean of ``|x_t - x_{t-1}|`` over the last 5 steps, in root mean squares over tasks and
+    outputs, and over that of the last guess: 0 where the inner loop has converged.
+    """
+    action = subject.recorded.action.double()
+    if len(action) < 2:
+        raise ValueError(f"last_moves needs at least 2 inner steps, got {len(action)}")
+    size = action[-1].square().mean().sqrt()
+    moves = action[-LAST_STEPS - 1 :].diff(dim=0).square().mean(dim=(1, 2)).sqrt()
+    if size == 0:
+        raise ValueError("last_moves are relative to the last guess, got zeros")
+    return (moves.mean() / size).item()
+
+
+def _outputs_alike(subject: Subject) -> dict[str, Any]:
+    r"""How far all outputs guess one and the same number at the last step.
+
+    .. math::
+        \text{size} = \Big\langle \frac{1}{d} \sum_j x_j^2 \Big\rangle^{1/2}, \qquad
+        \text{common} =
+            \Big\langle \big(\tfrac{1}{d} \sum_j x_j\big)^2 \Big\rangle / \text{size}^2
+
+    with the mean over tasks of every output taken off: what it says whatever the task is, is no
+    guess. Common is 1 where all are the same, and 1/d where they are independent.
+    """
+    action = subject.recorded.action[-1].double()
+    guess = action - action.mean(dim=0)
+    size, common = guess.square().mean(), guess.mean(dim=1).square().mean()
+    share = (common / size).item() if size > 0 else 1.0  # all say nothing
+    return {"size": size.sqrt().item(), "common": share}
 
 
 MEASURES: dict[str, Measure] = {
@@ -118,6 +162,8 @@ MEASURES: dict[str, Measure] = {
     "hessian": _hessian,
     "lyapunov": _lyapunov,
     "amplitudes": _amplitudes,
+    "last_moves": _last_moves,
+    "outputs_alike": _outputs_alike,
 }
 """What can be measured of an agent; information in nats."""
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
+from badger_graph.analysis import find_plateaus
 from badger_graph.plots.style import (
     BLUE,
     ERROR_FLOOR,
@@ -25,14 +27,11 @@ from badger_graph.plots.style import (
     styled,
 )
 
-SHORTEST_PLATEAU = 0.1
-"""As a share of the run."""
+SHORTEST = 0.1
+"""Of the run: shorter plateaus are not shaded."""
 
-FLATNESS = 0.25
-"""How fast a plateau may change, relative to the whole run."""
-
-GRID = 400
-"""Points at which plateaus are looked for."""
+LEAST = 20
+"""Points of a plateau."""
 
 
 @styled
@@ -55,7 +54,7 @@ def learning_curve(
     _check(step, train, val_step, val)
     smoothed = smooth(train, window=max(len(train) // 50, 5))
     figure, axes = new_figure(9.0, 5.0)
-    flat = plateaus(step, smoothed)
+    flat = shaded(step, train)
     for first, last in flat:
         axes.axvspan(first, last, color=ORANGE, alpha=0.13, linewidth=0, gid="plateau")
     axes.plot(step, drawable(train), color=BLUE, alpha=0.35, linewidth=0.9, label="one batch")
@@ -111,39 +110,17 @@ def smooth(error: Float[np.ndarray, " n"], window: int) -> Float[np.ndarray, " n
         return np.power(10.0, total / number)
 
 
-def plateaus(
+def shaded(
     step: Float[np.ndarray, " n"], error: Float[np.ndarray, " n"]
 ) -> list[tuple[float, float]]:
-    """Where a smoothed error changes little for long.
+    """First and last step of each plateau of at least ``SHORTEST`` of the run, in order.
 
-    A straight line is fitted to the logarithm of the error in every window as long as the
-    shortest plateau. A window is flat when the line falls or rises less than ``FLATNESS`` times
-    as fast as the whole run does on average, and in any case when it changes the error by less
-    than a factor of ``10 ** (0.1 * SHORTEST_PLATEAU)``. A plateau is a union of flat windows
-    that touch.
-
-    Args:
-        step: outer steps, increasing.
-        error: smoothed errors at these steps.
-
-    Returns:
-        First and last step of each plateau, in order; none for a curve that falls steadily.
+    What is not finite is left out. A curve too short for a plateau has none.
     """
-    log_error = np.log10(np.maximum(error, ERROR_FLOOR))
-    valid = np.isfinite(log_error)
-    if valid.sum() < 3 or np.ptp(step[valid]) == 0:
+    valid = np.isfinite(error)
+    step, error = step[valid], np.maximum(error[valid], ERROR_FLOOR)
+    least = max(LEAST, round(SHORTEST * len(error)))
+    if len(error) < least:
         return []
-    grid = np.linspace(step[valid][0], step[valid][-1], GRID)
-    curve = np.interp(grid, step[valid], log_error[valid])
-    width = int(SHORTEST_PLATEAU * GRID)
-    flat = np.abs(_slopes(curve, width)) < max(FLATNESS * abs(curve[-1] - curve[0]), 0.1)
-    covered = np.convolve(flat, np.ones(width)) > 0
-    ends = np.flatnonzero(np.diff(covered.astype(int), prepend=0, append=0)).reshape(-1, 2)
-    return [(float(grid[first]), float(grid[last - 1])) for first, last in ends.tolist()]
-
-
-def _slopes(curve: Float[np.ndarray, " n"], width: int) -> Float[np.ndarray, " windows"]:
-    """Least-squares slope of each window, in decades over the whole curve."""
-    ramp = np.linspace(-0.5, 0.5, width)
-    slopes = np.lib.stride_tricks.sliding_window_view(curve, width) @ ramp / (ramp @ ramp)
-    return slopes * (len(curve) - 1) / (width - 1)
+    found = find_plateaus(torch.from_numpy(error), least=least)
+    return [(float(step[plateau.start]), float(step[plateau.stop])) for plateau in found]

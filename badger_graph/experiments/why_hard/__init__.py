@@ -2,13 +2,17 @@
 
 from badger_graph.experiments.why_hard.base import Claim, Experiment, Findings, Scale
 from badger_graph.experiments.why_hard.binding import Binding
+from badger_graph.experiments.why_hard.frequencies import Frequencies
 from badger_graph.experiments.why_hard.losses import Losses
 from badger_graph.experiments.why_hard.mutual_information import MutualInformation
+from badger_graph.experiments.why_hard.plateaus import Plateaus
 from badger_graph.experiments.why_hard.redundancy import Redundancy
 from badger_graph.experiments.why_hard.symmetry import Symmetry
 from badger_graph.experiments.why_hard.topology import TopologyExperiment
 
 EXPERIMENTS: dict[str, type[Experiment]] = {
+    "plateaus": Plateaus,
+    "frequencies": Frequencies,
     "mutual_information": MutualInformation,
     "binding": Binding,
     "redundancy": Redundancy,

@@ -204,6 +204,13 @@ def positive(values: Sequence[float]) -> Verdict:
     return "no" if mean + half < 0 else "undecided"
 
 
+def in_all(count: int, total: int) -> Verdict:
+    """Whether something holds in all of so many cases, in some, or in none."""
+    if not total:
+        return "undecided"
+    return "yes" if count == total else "partly" if count else "no"
+
+
 def shown(values: Sequence[float], digits: int = 3) -> str:
     """The mean over seeds and its 95% interval, in words."""
     mean, half = interval(values)

@@ -1,0 +1,264 @@
+"""Are low frequencies learned first?"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from badger_graph.experiments.supervised import train_supervised
+from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, course_of
+from badger_graph.experiments.why_hard.base import (
+    CHANCE,
+    Claim,
+    Correlation,
+    Experiment,
+    Findings,
+    Panel,
+    Scale,
+    by_name,
+    curve,
+    in_all,
+    measured,
+    positive,
+    rank_correlation,
+    shown,
+    shown_steps,
+    sign_claim,
+)
+
+SUPERVISED, LSTM, BINS = "supervised LSTM", "LSTM meta-learner", "LSTM meta-learner, 12 bins"
+BADGER_11, BADGER_41 = "Micro-Badger, n=11", "Micro-Badger, n=41"
+
+LEARNERS = {
+    LSTM: "--config waves_lstm",
+    BINS: "--config waves_lstm_bins",
+    BADGER_11: "--config waves --topology.seed {seed}",
+    BADGER_41: "--config waves_41 --topology.seed {seed}",
+}
+
+RECORD_EVERY = 20
+"""Outer steps between two measurements, of the supervised learner, too."""
+
+AT_REST = 0.1
+"""A life has come to rest when its last guesses move by less than this part of their size."""
+
+NOT_LEARNED = "no run got below half of chance"
+
+squared_error = measured(lambda row: row["squared_error"])
+last_moves = measured(lambda row: row["last_moves"])
+
+
+class Frequencies(Experiment):
+    """Supervised LSTM, LSTM meta-learner with and without bins, and Badger on sums of waves.
+
+    Source: Šimánek (blog), "F-principle" and "How does the F-principle apply to Badger?";
+    Rabinowitz 2019, "Meta-learners' learning dynamics are unlike learners'".
+    """
+
+    title = "The frequency principle"
+    question = (
+        "All learners guess n samples of a sum of waves that share one random phase: a network "
+        "that is told the phase, and agents that are only told how wrong their last guess was. "
+        "Networks that are told usually learn low frequencies first. From which outer step on is "
+        f"the amplitude of each frequency, in phase with the target, within {KNOWN:.0%} of right? "
+        "A positive rank correlation of frequency and step says: low ones first."
+    )
+    short = Scale(seeds=1, max_steps=2000)
+    full = Scale(seeds=3, max_steps=4000)
+
+    def trainings(self, seed: int, max_steps: int) -> list[Training]:
+        return [
+            Training(name, f"{told} --config frequencies", seed, max_steps)
+            for name, told in LEARNERS.items()
+        ]
+
+    def findings(self, trained: Sequence[Trained]) -> Findings:
+        groups = by_name(trained)
+        courses = {SUPERVISED: [_supervised(one.training) for one in groups[LSTM]]}
+        courses |= {name: [course_of(one) for one in group] for name, group in groups.items()}
+        return Findings(
+            claims=[
+                _low_first(courses[SUPERVISED], f"Low frequencies first: {SUPERVISED}", True),
+                *(
+                    _low_first(courses[name], f"Not low frequencies first: {name}", False)
+                    for name in LEARNERS
+                ),
+                _low_better(_learned(groups[LSTM])),
+                _comes_to_rest(
+                    _learned(groups[BINS]), "With the error in bins a life comes to rest", True
+                ),
+                _rests_when_learned(_learned(groups[BINS])),
+                _comes_to_rest(_learned(groups[LSTM]), "With the exact error it does not", False),
+                _even_better(_learned(groups[BINS])),
+                _differs(courses[BADGER_11]),
+                _impossible(courses),
+            ],
+            panels=[*(_panel(name, of_one) for name, of_one in courses.items()), _moves(groups)],
+            columns=[
+                "learner",
+                f"amplitudes within {KNOWN:.0%} of 1",
+                "first known from",
+                "last known from",
+                "rank correlation",
+                "moves of the last guesses",
+                "lowest MSE",
+            ],
+            rows=[_row(name, of_one, groups.get(name)) for name, of_one in courses.items()],
+            numbers={
+                name: [{"known_from": one.known_from, "left": one.left} for one in of_one]
+                for name, of_one in courses.items()
+            },
+        )
+
+
+def _supervised(training: Training) -> Course:
+    """Trained here and now, for as many steps as the others: 10 ms a step."""
+    learned = train_supervised(
+        training.seed, num_steps=training.max_steps, record_every=RECORD_EVERY
+    )
+    return Course(learned.step.tolist(), learned.amplitude.tolist())
+
+
+def _learned(trained: Sequence[Trained]) -> list[Trained]:
+    """Those below half of chance at the end: who guesses nothing is at rest from the start."""
+    return [one for one in trained if squared_error(one)[1][-1] < CHANCE / 2]
+
+
+def _orders(courses: Sequence[Course]) -> list[Correlation]:
+    """Of each seed, the correlation of frequency and step, where any frequency is known."""
+    found = (rank_correlation(range(len(one.order)), one.order) for one in courses)
+    return [pair for pair in found if pair is not None]
+
+
+# ------------------------------------------------------------------------------------ claims
+
+
+def _low_first(courses: Sequence[Course], says: str, claimed: bool) -> Claim:
+    found = _orders(courses)
+    if not found:
+        return Claim(says, "no frequency was known before another", "undecided")
+    low = sum(value > 0 and p_value < 0.05 for value, p_value in found)
+    measured = (
+        f"rank correlation {shown([value for value, _ in found], 2)}; low frequencies first "
+        f"(p < 0.05) in {low} of {len(found)} seeds"
+    )
+    return Claim(says, measured, in_all(low if claimed else len(found) - low, len(found)))
+
+
+def _low_better(learned: Sequence[Trained]) -> Claim:
+    left = [course_of(one).left for one in learned]
+    return _goes_with(
+        f"{LSTM}: low frequencies end slightly nearer to 1",
+        "rank correlation of frequency and distance from 1 at the end",
+        [rank_correlation(range(len(of_one)), of_one) for of_one in left],
+    )
+
+
+def _even_better(learned: Sequence[Trained]) -> Claim:
+    """Frequencies are counted from 1."""
+    says = f"{BINS}: even frequencies come nearer to 1"
+    if not learned:
+        return Claim(says, NOT_LEARNED, "undecided")
+    left = [course_of(one).left for one in learned]
+    even = [statistics.mean(of_one[1::2]) for of_one in left]
+    odd = [statistics.mean(of_one[::2]) for of_one in left]
+    more = [b - a for a, b in zip(even, odd, strict=True)]
+    measured = f"distance from 1 at the end: even {shown(even)}, odd {shown(odd)}"
+    return Claim(says, measured, positive(more))
+
+
+def _comes_to_rest(learned: Sequence[Trained], says: str, claimed: bool) -> Claim:
+    moves = [last_moves(one)[1][-1] for one in learned]
+    if not moves:
+        return Claim(says, NOT_LEARNED, "undecided")
+    rest = sum(move < AT_REST for move in moves)
+    measured = f"the last 5 steps move guesses by {shown(moves)} of their size"
+    return Claim(says, measured, in_all(rest if claimed else len(moves) - rest, len(moves)))
+
+
+def _rests_when_learned(learned: Sequence[Trained]) -> Claim:
+    """From where the error is below half of chance."""
+    pairs = []
+    for one in learned:
+        errors = squared_error(one)[1]
+        later = [k for k, error in enumerate(errors) if error < CHANCE / 2]
+        moves = last_moves(one)[1]
+        pairs.append(rank_correlation([moves[k] for k in later], [errors[k] for k in later]))
+    return _goes_with(
+        "... and the more so, the lower its error in training",
+        "rank correlation of moves and error",
+        pairs,
+    )
+
+
+def _goes_with(says: str, what: str, pairs: Sequence[Correlation | None]) -> Claim:
+    return sign_claim(says, what + " {}", [pair.rho for pair in pairs if pair is not None])
+
+
+def _differs(courses: Sequence[Course]) -> Claim:
+    says = f"{BADGER_11}: some frequencies are known earlier than others, in a random order"
+    pairs = (rank_correlation(a.order, b.order) for a, b in itertools.combinations(courses, 2))
+    found = [pair.rho for pair in pairs if pair is not None]
+    if not found:
+        return Claim(says, "needs two seeds with an order", "undecided")
+    mean = statistics.mean(found)
+    measured = f"rank correlation of the orders of two seeds {mean:.2f}, in the mean over pairs"
+    return Claim(says, measured, "yes" if mean < 0.5 else "no")
+
+
+def _impossible(courses: Mapping[str, Sequence[Course]]) -> Claim:
+    few, many = courses[BADGER_11], courses[BADGER_41]
+    words = [
+        f"{', '.join(str(one.known) for one in of_one)} of {len(of_one[0].left)} ({name})"
+        for name, of_one in ((BADGER_41, many), (BADGER_11, few))
+    ]
+    solved = sum(one.known == len(one.left) for one in many)
+    measured = f"amplitudes within {KNOWN:.0%} of 1 at the end, by seed: {'; '.join(words)}"
+    says = "Micro-Badger cannot be trained for as many as 41 samples"
+    return Claim(says, measured, in_all(len(many) - solved, len(many)))
+
+
+# ----------------------------------------------------------------------------- table, figure
+
+
+def _row(name: str, courses: Sequence[Course], trained: Sequence[Trained] | None) -> list[str]:
+    known = [[s for s in one.known_from if s is not None] for one in courses]
+    orders = [value for value, _ in _orders(courses)]
+    moves = [last_moves(one)[1][-1] for one in trained or []]
+    errors = [min(squared_error(one)[1]) for one in trained or []]
+    return [
+        name,
+        ", ".join(f"{one.known} of {len(one.left)}" for one in courses),
+        shown_steps([min(steps, default=None) for steps in known]),
+        shown_steps([max(steps, default=None) for steps in known]),
+        shown(orders, 2) if orders else "-",
+        shown(moves) if moves else "-",
+        shown(errors, 4) if errors else "-",
+    ]
+
+
+def _panel(name: str, courses: Sequence[Course]) -> Panel:
+    """Five frequencies, from the lowest to the highest."""
+    highest = len(courses[0].left)
+    chosen = sorted({1 + (highest - 1) * k // 4 for k in range(5)})
+    curves: dict[str, dict[str, Any]] = {
+        f"frequency {k}": {
+            "x": courses[0].steps,
+            "y": [[row[k - 1] for row in one.amplitudes] for one in courses],
+        }
+        for k in chosen
+    }
+    return Panel(name, "outer step", "amplitude in phase", curves, lines={"right": 1.0})
+
+
+def _moves(groups: Mapping[str, Sequence[Trained]]) -> Panel:
+    return Panel(
+        "Moves of the last guesses of a life",
+        "outer step",
+        "part of their size",
+        {name: curve(group, last_moves) for name, group in groups.items()},
+        log=True,
+    )

@@ -1,0 +1,307 @@
+"""What are the plateaus of a game of twenty numbers, and what happens on them?"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from badger_graph.analysis import Plateau, Tested
+from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.why_hard.base import (
+    CHANCE,
+    Claim,
+    Experiment,
+    Findings,
+    Panel,
+    Scale,
+    Series,
+    Verdict,
+    curve,
+    error,
+    in_all,
+    logged,
+    measured,
+    positive,
+    shown,
+    shown_steps,
+)
+from badger_graph.experiments.why_hard.standstill import LEAST, SHARE, Course, course_of, holds
+
+WINDOW = 20
+"""Outer steps that curves are drawn in means of."""
+
+gradient_norm = logged("train/gradient_norm")
+"""Before clipping, of every outer step."""
+
+
+class Plateaus(Experiment):
+    """The game of 20 numbers: error, gradients and curvature on plateaus and between them.
+
+    Source: Šimánek (blog), "Plateaus in training" and "Why are the plateaus present?", points 1
+    to 3, with the figure "The error of the guessing game, N=20".
+    """
+
+    title = "Plateaus of the guessing game of twenty numbers"
+    question = (
+        "Twenty-four experts learn to guess twenty numbers from one error, which stands still for "
+        "long before it falls. How many such plateaus are there? Is the error on them more than "
+        "noise, is the gradient small, do the gradients of the single numbers' errors pull in "
+        "different directions, and is there a direction in which the loss curves downwards, so "
+        "that a plateau is a saddle? In which order are the numbers learned? And does the end of "
+        "the curve look chaotic, more than noise does?"
+    )
+    short = Scale(seeds=2, max_steps=3000)
+    full = Scale(seeds=3, max_steps=4000)
+
+    def trainings(self, seed: int, max_steps: int) -> list[Training]:
+        told = "--config twenty --config plateaus --topology.seed {seed}"
+        return [Training("20 numbers", told, seed, max_steps)]
+
+    def findings(self, trained: Sequence[Trained]) -> Findings:
+        courses = [course_of(one) for one in trained]
+        return Findings(
+            claims=[
+                _several(courses),
+                _noise(courses),
+                _small_gradients(courses),
+                _alike_first(courses),
+                _one_by_one(courses),
+                _chaos(courses),
+                _conflict(courses),
+                _saddles(courses),
+            ],
+            panels=_panels(trained),
+            columns=[
+                "seed",
+                "plateau",
+                "error / chance",
+                "Hurst exponent (shuffled)",
+                "gradient norm",
+                "negative cosines",
+                "smallest curvature",
+            ],
+            rows=[
+                _row(course, plateau, hurst)
+                for course in courses
+                for plateau, hurst in zip(course.plateaus, course.hurst, strict=True)
+            ],
+            numbers={
+                "plateaus": [[p._asdict() for p in course.plateaus] for course in courses],
+                "hurst": [[h._asdict() for h in course.hurst] for course in courses],
+                "lyapunov": [course.chaos and course.chaos._asdict() for course in courses],
+                "learned": [course.learned for course in courses],
+            },
+        )
+
+
+def _conflicting(name: str) -> Callable[[Trained], Series]:
+    return measured(lambda row: row["gradient_conflict"][name])
+
+
+negative_share = _conflicting("negative_share")
+smallest_curvature = measured(lambda row: row["hessian"]["smallest"])
+
+
+# ------------------------------------------------------------------------------------ claims
+
+
+def _several(courses: Sequence[Course]) -> Claim:
+    counts = [len(course.plateaus) for course in courses]
+    first = [course.plateaus[0] for course in courses if course.plateaus]
+    left = [p.stop if p.escaped else None for p in first]
+    at_chance = sum(abs(p.level / CHANCE - 1) < SHARE for p in first)
+    measured = (
+        f"plateaus of at least {LEAST} outer steps in each seed: {', '.join(map(str, counts))}; "
+        f"the first is at chance in {at_chance} of {len(courses)}"
+    )
+    if first:
+        measured += f" and left after {shown_steps(left)} outer steps"
+    several = sum(count > 1 for count in counts)
+    verdict = in_all(several + at_chance, 2 * len(courses))
+    return Claim("There are several plateaus, the first of them at chance", measured, verdict)
+
+
+def _noise(courses: Sequence[Course]) -> Claim:
+    says = "On plateaus the error is noise: its Hurst exponent is very close to 0.5"
+    tests = [hurst for course in courses for hurst in course.hurst]
+    if not tests:
+        return Claim(says, "no plateau", "undecided")
+    inside = sum(test.low <= test.value <= test.high for test in tests)
+    means = [
+        statistics.mean(test.value for test in course.hurst) for course in courses if course.hurst
+    ]
+    measured = (
+        f"mean {shown(means, 2)}; within 95% of shuffled copies on {inside} of {len(tests)} "
+        "plateaus"
+    )
+    return Claim(
+        says, measured, "yes" if inside >= 0.9 * len(tests) else in_all(inside, len(tests))
+    )
+
+
+def _small_gradients(courses: Sequence[Course]) -> Claim:
+    return _differs(
+        "On plateaus the gradient is small",
+        "gradient norm",
+        [course.contrast(gradient_norm(course.one)) for course in courses],
+        lower=True,
+    )
+
+
+def _alike_first(courses: Sequence[Course]) -> Claim:
+    """At their best before the first output is learned, and only where guesses are no rounding."""
+    common = []
+    for course in courses:
+        first = min((step for step in course.learned if step is not None), default=None)
+        rows = course.one.measured()
+        least = (CHANCE / len(rows[0]["output_errors"])) ** 0.5 / 2  # half of the best common guess
+        shares = [
+            row["outputs_alike"]["common"]
+            for row in rows
+            if row["outputs_alike"]["size"] > least and (first is None or row["step"] <= first)
+        ]
+        common.append(max(shares, default=0.0))
+    measured = (
+        "largest share of the guesses that is one number for all, before the first output is "
+        f"learned: {shown(common, 2)}"
+    )
+    verdict = in_all(sum(share > 0.9 for share in common), len(common))
+    return Claim("First all outputs guess the same number, which is not zero", measured, verdict)
+
+
+def _one_by_one(courses: Sequence[Course]) -> Claim:
+    says = "Then the numbers are learned one by one"
+    known = [[s for s in course.learned if s is not None] for course in courses]
+    known = [steps for steps in known if len(steps) > 1]
+    if not known:
+        return Claim(says, "no run learned two numbers", "undecided")
+    spread = [float(max(steps) - min(steps)) for steps in known]
+    distinct = [len(set(steps)) / len(steps) for steps in known]
+    counts = ", ".join(str(len(steps)) for steps in known)
+    measured = (
+        f"{counts} numbers learned (error below half of chance), the last {shown(spread, 0)} outer "
+        f"steps after the first, in {shown(distinct, 2)} as many different measurements"
+    )
+    few = max(len(set(steps)) for steps in known) == 1
+    verdict: Verdict = "no" if few else "yes" if statistics.mean(distinct) >= 0.5 else "partly"
+    return Claim(says, measured, verdict)
+
+
+def _chaos(courses: Sequence[Course]) -> Claim:
+    says = "The Lyapunov exponent of the end of the training curve is positive: it is not stable"
+    tests = [course.chaos for course in courses if course.chaos is not None]
+    if not tests:
+        return Claim(says, "the curves are too short", "undecided")
+    above = sum(test.value > test.high for test in tests)
+    value, low, high = (
+        shown([getattr(test, name) for test in tests], 2) for name in ("value", "low", "high")
+    )
+    measured = (
+        f"{value} a step, but that of noise is positive, too: shuffled copies have {low} to "
+        f"{high}; above theirs in {above} of {len(tests)}"
+    )
+    positive_ones = sum(test.value > 0 for test in tests)
+    if positive_ones == len(tests) and not above:
+        return Claim(says, measured, "partly")
+    return Claim(says, measured, in_all(min(positive_ones, above), len(tests)))
+
+
+def _conflict(courses: Sequence[Course]) -> Claim:
+    claim = _differs(
+        "On plateaus the gradients of the single numbers conflict (ray interference)",
+        "share of pairs with a negative cosine",
+        [course.contrast(negative_share(course.one)) for course in courses],
+    )
+    aligned = [course.contrast(_conflicting("alignment")(course.one)) for course in courses]
+    known = [pair for pair in aligned if pair is not None]
+    if not known:
+        return claim
+    on, between = zip(*known, strict=True)
+    left = f"what is left of their sum {shown(on)}, between {shown(between)}"
+    return claim._replace(measured=f"{claim.measured}; {left}")
+
+
+def _saddles(courses: Sequence[Course]) -> Claim:
+    says = "Plateaus are saddles: the loss curves downwards in some direction"
+    found = [
+        row["hessian"]
+        for course in courses
+        for row in course.one.measured()
+        if any(holds(plateau, row["step"]) for plateau in course.plateaus)
+    ]
+    if not found:
+        return Claim(says, "nothing was measured on a plateau", "undecided")
+    negative = sum(h["smallest"] + h["smallest_residual"] < 0 for h in found)
+    against = statistics.median(h["smallest"] / h["largest"] for h in found)
+    measured = (
+        f"the smallest eigenvalue of the Hessian is negative beyond its error in {negative} of "
+        f"{len(found)} measurements on plateaus; in the median {against:.3f} of the largest"
+    )
+    return Claim(says, measured, in_all(negative, len(found)))
+
+
+def _differs(
+    says: str, what: str, pairs: Sequence[tuple[float, float] | None], lower: bool = False
+) -> Claim:
+    """Whether a number is higher, or lower, on plateaus than between them."""
+    known = [pair for pair in pairs if pair is not None]
+    if not known:
+        return Claim(says, "no run has both plateaus and something between them", "undecided")
+    on, between = zip(*known, strict=True)
+    more = [b - a if lower else a - b for a, b in known]
+    measured = f"{what} {shown(on)} on plateaus, {shown(between)} between"
+    return Claim(says, measured, positive(more))
+
+
+# ----------------------------------------------------------------------------- table, figure
+
+
+def _row(course: Course, plateau: Plateau, hurst: Tested) -> list[str]:
+    def mean(series: Series, digits: int) -> str:
+        values = [v for step, v in zip(*series, strict=True) if holds(plateau, step)]
+        return f"{statistics.mean(values):.{digits}f}" if values else "-"
+
+    one = course.one
+    return [
+        str(one.training.seed),
+        f"{plateau.start}-{plateau.stop}",
+        f"{plateau.level / CHANCE:.3f}",
+        f"{hurst.value:.2f} ({hurst.low:.2f} to {hurst.high:.2f})",
+        mean(gradient_norm(one), 3),
+        mean(negative_share(one), 2),
+        mean(smallest_curvature(one), 3),
+    ]
+
+
+def _panels(trained: Sequence[Trained]) -> list[Panel]:
+    chance = {"chance": CHANCE}
+    first = trained[0]
+    outputs = range(len(first.measured()[0]["output_errors"]))
+
+    def by_seed(read: Callable[[Trained], Series]) -> dict[str, dict[str, Any]]:
+        return {f"seed {one.training.seed}": curve([one], read, WINDOW) for one in trained}
+
+    def of_output(j: int) -> Callable[[Trained], Series]:
+        return measured(lambda row: row["output_errors"][j])
+
+    return [
+        Panel("Error", "outer step", "MSE at the last step", by_seed(error), True, chance),
+        Panel("Gradient norm", "outer step", "norm", by_seed(gradient_norm), True),
+        Panel(
+            f"Error of each number, seed {first.training.seed}",
+            "outer step",
+            "squared error",
+            {f"{j + 1}": curve([first], of_output(j)) for j in outputs},
+            lines=chance,
+        ),
+        Panel(
+            "Conflict of the numbers' gradients",
+            "outer step",
+            "share",
+            {
+                "pairs with a negative cosine": curve(trained, negative_share),
+                "left of their sum": curve(trained, _conflicting("alignment")),
+            },
+        ),
+    ]
