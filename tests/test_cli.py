@@ -250,7 +250,7 @@ GRAPHS = {
 
 WRONG = {
     "--topology rnadom": r"--topology must be one of random, .*'rnadom'; did you mean 'random'\?",
-    "--policy foo": "--policy must be one of attention, gru, .*got 'foo'",
+    "--policy foo": "--policy must be one of attention, chaotic, .*got 'foo'",
     "--task=foo": "--task must be one of guessing, .*got 'foo'",
     "--membrane foo": "--membrane must be one of hardwired, addressed, attention, .*got 'foo'",
     "--meta_loss last": "--meta_loss must be one of last_step, .*did you mean 'last_step'",
@@ -308,7 +308,7 @@ WRONG = {
     "--trainer.strategy foo": "strategy='foo'",
     "--frobnicate 3": "unrecognized arguments: --frobnicate 3",
     "fitt": "unrecognized arguments: fitt",
-    "--config nope": "--config must be a file or one of addressed, figure6, .*got 'nope'",
+    "--config nope": "--config must be a file or one of addressed, binding, .*got 'nope'",
     "--config": "expected one argument",
     "--config malformed.graphml": "malformed.graphml|<graphml",
     "--ckpt_path last": "--ckpt_path last needs a run to resume, got none in runs",

@@ -48,7 +48,8 @@ def _draw(axes: Axes, panel: Mapping[str, Any]) -> None:
         marker = "o" if len(x) < 12 else None
         if len(seeds) > 1:
             axes.plot(x, seeds.T, color=colour, linewidth=0.7, alpha=0.45)
-        mean = np.nanmean(seeds, axis=0)
+        known = np.isfinite(seeds).sum(axis=0)
+        mean = np.where(known, np.nansum(seeds, axis=0) / np.maximum(known, 1), np.nan)
         axes.plot(x, mean, color=colour, linewidth=2.2, marker=marker, markersize=4, label=name)
     for name, value in panel["lines"].items():
         axes.axhline(value, color=MUTED, linewidth=1, linestyle=":", zorder=1)

@@ -7,6 +7,7 @@ from badger_graph.experiments.why_hard.losses import Losses
 from badger_graph.experiments.why_hard.mutual_information import MutualInformation
 from badger_graph.experiments.why_hard.plateaus import Plateaus
 from badger_graph.experiments.why_hard.redundancy import Redundancy
+from badger_graph.experiments.why_hard.shortest import Shortest
 from badger_graph.experiments.why_hard.symmetry import Symmetry
 from badger_graph.experiments.why_hard.topology import TopologyExperiment
 
@@ -19,6 +20,7 @@ EXPERIMENTS: dict[str, type[Experiment]] = {
     "symmetry": Symmetry,
     "losses": Losses,
     "topology": TopologyExperiment,
+    "shortest": Shortest,
 }
 
 __all__ = ["EXPERIMENTS", "Claim", "Experiment", "Findings", "Scale"]

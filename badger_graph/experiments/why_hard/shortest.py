@@ -66,7 +66,11 @@ class Shortest(Experiment):
         columns, rows = variants.table(trained, compared)
         max_steps = trained[0].training.max_steps
         return Findings(
-            claims=[_most(compared, max_steps), _solved(compared), _curriculum(compared, max_steps)],
+            claims=[
+                _most(compared, max_steps),
+                _solved(compared),
+                _curriculum(compared, max_steps),
+            ],
             panels=[variants.error_panel(trained, "Error in training", squared_error, 1)],
             columns=columns,
             rows=rows,
