@@ -154,9 +154,10 @@ def disc(colour: str, label: str) -> Line2D:
 
 def legend_below(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
     """In as few rows as fit, about equally full."""
-    inches = sum(0.62 + 0.09 * len(str(handle.get_label())) for handle in handles)
-    rows = np.ceil(inches / figure.get_figwidth())
-    columns = int(np.ceil(len(handles) / rows))
+    widest = max(0.62 + 0.09 * len(str(handle.get_label())) for handle in handles)
+    fitting = max(1, int(figure.get_figwidth() // widest))
+    rows = -(-len(handles) // fitting)
+    columns = -(-len(handles) // rows)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
