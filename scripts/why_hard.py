@@ -44,7 +44,10 @@ def why_hard(
         )
     chosen = EXPERIMENTS[experiment]()
     scale = chosen.full if full else chosen.short
-    told = (seeds or scale.seeds, max_steps or scale.max_steps)
+    told = (
+        scale.seeds if seeds is None else seeds,
+        scale.max_steps if max_steps is None else max_steps,
+    )
     command = f"python scripts/why_hard.py {experiment}"
     command += (
         " --full true" if told == chosen.full else f" --seeds {told[0]} --max_steps {told[1]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from badger_graph.experiments.error_bars import interval, mean_and_bar
+from badger_graph.experiments.error_bars import interval
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
     Claim,
@@ -61,7 +61,10 @@ class Redundancy(Experiment):
         }
         redundancy = [curve["redundancy"] for curve in curves]
         return Findings(
-            claims=[_redundant(redundancy), _saturates(errors, steps)],
+            claims=[
+                _redundant(redundancy),
+                _saturates(errors, steps, trained[0].training.max_steps),
+            ],
             panels=[
                 Panel(
                     "What the n-th of 16 experts shares with those before it",
@@ -121,18 +124,22 @@ def _redundant(redundancy: Sequence[float]) -> Claim:
     )
 
 
-def _saturates(errors: dict[int, list[float]], steps: dict[int, list[int | None]]) -> Claim:
+def _saturates(
+    errors: dict[int, list[float]], steps: dict[int, list[int | None]], max_steps: int
+) -> Claim:
     """The smallest N whose error is within the interval of the best."""
     best = min(errors, key=lambda n: statistics.mean(errors[n]))
     limit = sum(interval(errors[best]))
     enough = next(n for n in EXPERTS if statistics.mean(errors[n]) <= limit)
-    most = mean_and_bar([step for step in steps[EXPERTS[-1]] if step] or [0])[0]
-    few = mean_and_bar([step for step in steps[enough] if step] or [0])[0]
     measured = (
         f"the lowest error is that of {best} experts; from {enough} on none is lower by more than "
-        f"its interval; {EXPERTS[-1]} experts need {most:.0f} outer steps, {enough} need {few:.0f}"
+        f"its interval; outer steps to MSE {SOLVED}: {EXPERTS[-1]} experts "
+        f"{shown_steps(steps[EXPERTS[-1]])}, {enough} experts {shown_steps(steps[enough])}"
     )
-    verdict: Verdict = "yes" if most >= few else "partly"
+    late = [step or max_steps for step in steps[EXPERTS[-1]]]
+    soon = [step or max_steps for step in steps[enough]]
+    slower = positive([float(a - b) for a, b in zip(late, soon, strict=True)])
+    verdict: Verdict = "yes" if slower == "yes" else "partly"
     return Claim(
         "From some number of experts on, more do not help, they only slow training down",
         measured,

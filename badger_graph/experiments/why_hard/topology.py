@@ -15,6 +15,7 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Panel,
     Scale,
+    Verdict,
     by_name,
     lowest,
     rank_correlation,
@@ -79,7 +80,8 @@ class TopologyExperiment(Experiment):
         steps = {name: reached(group, SOLVED) for name, group in groups.items()}
         errors = {name: lowest(group) for name, group in groups.items()}
         graphs = {name: [_properties(one) for one in groups[name]] for name in FAMILIES}
-        told = [(name, k) for name in FAMILIES for k in range(len(groups[name]))]
+        linked = [name for name in FAMILIES if name != "no communication"]
+        told = [(name, k) for name in linked for k in range(len(groups[name]))]
         needed = [steps[name][k] or trained[0].training.max_steps for name, k in told]
         panels = [
             Panel(
@@ -172,6 +174,7 @@ def _strong(
     pairs = [
         (graph["strongly connected"], step is not None)
         for name in graphs
+        if name != "no communication"  # which cannot be solved at all
         for graph, step in zip(graphs[name], steps[name], strict=True)
     ]
     strong = [solved for connected, solved in pairs if connected]
@@ -186,7 +189,7 @@ def _strong(
 
 
 def _goes_with(label: str, values: Sequence[float | None], steps: Sequence[int]) -> Claim:
-    says = f"The speed of learning goes with the graph's {label}"
+    says = f"Learning is sooner with {'fewer' if label == DISTANCE else 'more'} {label}"
     known = [(value, step) for value, step in zip(values, steps, strict=True) if value is not None]
     found = rank_correlation([value for value, _ in known], [step for _, step in known])
     if found is None:
@@ -195,4 +198,5 @@ def _goes_with(label: str, values: Sequence[float | None], steps: Sequence[int])
         f"rank correlation with the outer steps needed {found.rho:.2f} "
         f"(p = {found.p_value:.2g}, {len(known)} runs)"
     )
-    return Claim(says, measured, "yes" if found.p_value < 0.05 else "undecided")
+    sooner: Verdict = "yes" if (found.rho < 0) == (label != DISTANCE) else "no"
+    return Claim(says, measured, sooner if found.p_value < 0.05 else "undecided")
