@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
 from badger_graph.tasks.hidden_target import GuessingTask, HiddenTarget
@@ -31,14 +29,6 @@ class GuessingGame(HiddenTarget):
     Raises:
         ValueError: for an unknown error or feedback, or fewer than two bins.
     """
-
-    def __init__(
-        self,
-        error: Literal["mse", "l1"] = "mse",
-        feedback: Literal["scalar", "per_output"] = "scalar",
-        bins: int | None = None,
-    ) -> None:
-        super().__init__(error, feedback, bins)
 
     @property
     def chance(self) -> float:

@@ -23,6 +23,9 @@ class Scale(NamedTuple):
 CHANCE = 1 / 3
 """The error of always guessing zero."""
 
+LEFT = 0.9 * CHANCE
+"""The first plateau is left when the error is below this."""
+
 Verdict = Literal["yes", "no", "partly", "undecided"]
 
 
@@ -114,6 +117,10 @@ def measured(value: Callable[[dict[str, Any]], float]) -> Callable[[Trained], Se
 
 error = logged("train/error")
 """The error at the last inner step of the batch of an outer step, of every tenth."""
+
+
+squared_error = measured(lambda row: row["squared_error"])
+"""That of the same tasks in all trainings, whatever they minimise."""
 
 
 def curve(

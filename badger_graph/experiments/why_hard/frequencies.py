@@ -27,6 +27,7 @@ from badger_graph.experiments.why_hard.base import (
     shown,
     shown_steps,
     sign_claim,
+    squared_error,
 )
 
 SUPERVISED, LSTM, BINS = "supervised LSTM", "LSTM meta-learner", "LSTM meta-learner, 12 bins"
@@ -47,7 +48,6 @@ AT_REST = 0.1
 
 NOT_LEARNED = "no run got below half of chance"
 
-squared_error = measured(lambda row: row["squared_error"])
 last_moves = measured(lambda row: row["last_moves"])
 
 

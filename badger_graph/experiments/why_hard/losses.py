@@ -11,9 +11,9 @@ from badger_graph.experiments.why_hard.base import (
     Experiment,
     Findings,
     Scale,
-    measured,
     positive,
     shown,
+    squared_error,
 )
 
 PLAIN = "MSE, Adam"
@@ -30,9 +30,6 @@ VARIANTS = {
 }
 
 FIRST, *_, LAST = variants.LEVELS
-
-squared_error = measured(lambda row: row["squared_error"])
-"""Of the same tasks for all variants, whatever they minimise."""
 
 
 class Losses(Experiment):
@@ -75,9 +72,7 @@ class Losses(Experiment):
 
 
 def _sooner(compared: variants.Compared, max_steps: int, variant: str, says: str) -> Claim:
-    words, saved = variants.sooner(compared, LAST, variant, PLAIN, max_steps)
-    measured = f"outer steps to '{LAST}': {words}; saved {shown(saved, 0)}"
-    return Claim(says, measured, positive(saved))
+    return variants.sooner_claim(says, compared, LAST, variant, PLAIN, max_steps)
 
 
 def _not_sooner(compared: variants.Compared, max_steps: int) -> Claim:

@@ -9,6 +9,7 @@ from badger_graph.experiments.error_bars import interval
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
+    LEFT,
     Claim,
     Experiment,
     Findings,
@@ -23,10 +24,6 @@ from badger_graph.experiments.why_hard.base import (
     sign_claim,
     with_error,
 )
-
-LEFT = 0.9 * CHANCE
-"""The first plateau is left when the error is below this."""
-
 
 mean_pair = measured(lambda row: statistics.mean(row["mutual_information"]))
 """In the mean over all pairs of experts."""

@@ -12,10 +12,10 @@ from badger_graph.experiments.why_hard.base import (
     Experiment,
     Findings,
     Scale,
-    measured,
     positive,
     shown,
     shown_steps,
+    squared_error,
 )
 
 PLAIN = "Adam, MSE over the last half"
@@ -39,8 +39,6 @@ FIRST, *_, LAST = variants.LEVELS
 
 ASKED = 3000
 """Outer steps in which the game of twenty numbers is to be solved."""
-
-squared_error = measured(lambda row: row["squared_error"])
 
 
 class Shortest(Experiment):
@@ -69,7 +67,14 @@ class Shortest(Experiment):
             claims=[
                 _most(compared, max_steps),
                 _solved(compared),
-                _curriculum(compared, max_steps),
+                variants.sooner_claim(
+                    "A curriculum in d by error reached solves twenty numbers sooner",
+                    compared,
+                    LAST,
+                    "curriculum in d",
+                    PLAIN,
+                    max_steps,
+                ),
             ],
             panels=[variants.error_panel(trained, "Error in training", squared_error, 1)],
             columns=columns,
@@ -98,13 +103,4 @@ def _solved(compared: variants.Compared) -> Claim:
         f"Twenty numbers can be solved to MSE 0.01 in fewer than {ASKED:,} outer steps",
         f"{name}: {shown_steps(steps)}; plain: {shown_steps(compared.steps[LAST][PLAIN])}",
         "yes" if within else "no",
-    )
-
-
-def _curriculum(compared: variants.Compared, max_steps: int) -> Claim:
-    words, saved = variants.sooner(compared, LAST, "curriculum in d", PLAIN, max_steps)
-    return Claim(
-        "A curriculum in d by error reached solves twenty numbers sooner",
-        f"outer steps to '{LAST}': {words}; saved {shown(saved, 0)}",
-        positive(saved),
     )

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
-    Claim,
     Experiment,
     Findings,
     Scale,
-    positive,
-    shown,
 )
 
 PLAIN = "plain"
@@ -65,18 +62,11 @@ class Symmetry(Experiment):
         columns, rows = variants.table(trained, compared)
         return Findings(
             claims=[
-                _claim(compared, max_steps, level, variant, says) for level, variant, says in CLAIMS
+                variants.sooner_claim(says, compared, level, variant, PLAIN, max_steps)
+                for level, variant, says in CLAIMS
             ],
             panels=[variants.error_panel(trained, "Error in training")],
             columns=columns,
             rows=rows,
             numbers=variants.numbers(compared),
         )
-
-
-def _claim(
-    compared: variants.Compared, max_steps: int, level: str, variant: str, says: str
-) -> Claim:
-    words, saved = variants.sooner(compared, level, variant, PLAIN, max_steps)
-    measured = f"outer steps to '{level}': {words}; saved {shown(saved, 0)}"
-    return Claim(says, measured, positive(saved))
