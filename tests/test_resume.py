@@ -26,6 +26,7 @@ TINY = [
 RANDOM = [
     *("--topology.redraw", "agent", "--model.agent.identifiers", "random"),
     *("--model.agent.initial_state", "random", "--trainer.accumulate_grad_batches", "2"),
+    *("--optimizer", "pytorch_optimizer.SOAP", "--optimizer.weight_decay", "0.0"),
 ]
 
 Step = int
