@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +92,12 @@ def own_defaults(arguments: Sequence[str]) -> list[str]:
     ``hidden_size``. To be called once presets are files.
     """
     flags = {argument.partition("=")[0] for argument in arguments}
-    configs: list[Any] | None = None  # most commands name no class
+    configs: dict[str, Any] | None = None  # most commands name no class
     after: dict[int, list[str]] = {}
     for component, (full, _) in COMPONENTS.items():
         for flag, chosen, place in values_of(arguments, f"--{component}"):
-            configs = _configs(arguments) if configs is None else configs
-            before = _configured(full, configs)
+            configs = configurations(arguments) if configs is None else configs
+            before = _configured(full, configs.values())
             class_path = _class_path(component, chosen)
             if class_path == before["class_path"]:
                 continue
@@ -111,13 +111,14 @@ def own_defaults(arguments: Sequence[str]) -> list[str]:
     return [part for place, argument in typed for part in (argument, *after.get(place, []))]
 
 
-def _configs(arguments: Sequence[str]) -> list[Any]:
-    """What fit.yaml and the presets say, in this order."""
+def configurations(arguments: Sequence[str]) -> dict[str, Any]:
+    """What fit.yaml and the presets, which are files by now, say: by their path, in this order."""
     presets = [Path(preset) for _, preset, _ in values_of(arguments, "--config", "-c")]
-    return [yaml.safe_load(file.read_text()) for file in (CONFIGS / "fit.yaml", *presets)]
+    files = (CONFIGS / "fit.yaml", *presets)
+    return {str(file): yaml.safe_load(file.read_text()) for file in files}
 
 
-def _configured(full: str, configs: Sequence[Any]) -> dict[str, Any]:
+def _configured(full: str, configs: Iterable[Any]) -> dict[str, Any]:
     """The class of a component and its arguments, as the configurations leave it."""
     found: dict[str, Any] = {"class_path": None, "init_args": {}}
     for part in configs:

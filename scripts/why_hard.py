@@ -1,7 +1,8 @@
 """Why is Badger hard to train? python scripts/why_hard.py mutual_information.
 
-Each experiment trains what is not trained yet and writes ``results/why_hard/<name>.json``, its
-table and its figure. Without ``--full`` it takes at most a quarter of an hour on two cores.
+Each experiment trains what is not trained yet and writes a JSON file, its table and its figure:
+with ``--full true`` to ``results/why_hard/<name>.json``, of which the page is made. Without, it
+takes at most a quarter of an hour on two cores and writes to ``runs/why_hard/results``.
 """
 
 from pathlib import Path
@@ -11,6 +12,8 @@ from badger_graph.experiments.why_hard import EXPERIMENTS
 from badger_graph.experiments.why_hard.page import page
 from badger_graph.experiments.why_hard.run import markdown, run
 
+RESULTS = "results/why_hard"
+
 
 def why_hard(
     experiment: str,
@@ -19,7 +22,7 @@ def why_hard(
     max_steps: int | None = None,
     jobs: int = 2,
     runs: str = "runs/why_hard",
-    out: str = "results/why_hard",
+    out: str | None = None,
 ) -> None:
     """Run an experiment, or write the page of all results.
 
@@ -30,13 +33,13 @@ def why_hard(
         max_steps: outer steps of a training at most, other than those.
         jobs: trainings side by side, one thread each.
         runs: where to keep the trainings.
-        out: where to write; table and figure go beside the JSON.
+        out: where to write, other than there; table and figure go beside the JSON.
 
     Raises:
         ValueError: for an unknown experiment or a number below 1.
     """
     if experiment == "page":
-        page(Path(out), Path("docs/why_hard.md"))
+        page(Path(out or RESULTS), Path("docs/why_hard.md"))
         return
     if experiment not in EXPERIMENTS:
         raise ValueError(
@@ -52,6 +55,7 @@ def why_hard(
     command += (
         " --full true" if told == chosen.full else f" --seeds {told[0]} --max_steps {told[1]}"
     )
+    out = out or (RESULTS if told == chosen.full else f"{runs}/results")
     print(markdown(run(chosen, experiment, *told, jobs, runs, out, command)))
 
 

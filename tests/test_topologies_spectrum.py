@@ -56,6 +56,19 @@ def test_star() -> None:
     assert_spectrum(StarTopology(), 6, [0] + 4 * [1] + [6])
 
 
+@pytest.mark.parametrize(
+    ("topology", "gap"),
+    [
+        (RingTopology(), (1 - math.cos(2 * math.pi / 6)) / 2),
+        (CompleteTopology(), 0.6),
+        (StarTopology(), 0.5),
+        (IsolatedTopology(), 0.0),
+    ],
+)
+def test_spectral_gap_in_closed_form(topology: GraphTopology, gap: float) -> None:
+    assert topology.summary(6).spectral_gap == pytest.approx(gap, abs=1e-9)
+
+
 def test_torus() -> None:
     ring = [2 - 2 * math.cos(2 * math.pi * i / 4) for i in range(4)]
     torus = GridTopology(rows=4, periodic=True)

@@ -43,6 +43,17 @@ def test_trained_once_and_kept(tmp_path: Path) -> None:
     assert_refused("gone on with as it was begun", lambda: train([other], tmp_path))
 
 
+def test_a_configuration_that_changed_is_another_training(tmp_path: Path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("model:\n  num_steps: 4\n")
+    mine = Training("mine", f"{SMOKE} --config {config}", seed=0, max_steps=2)
+    train([mine], tmp_path)
+    config.write_text("model:\n  num_steps: 4 # as before\n")
+    train([mine], tmp_path)
+    config.write_text("model:\n  num_steps: 5\n")
+    assert_refused("mine.yaml said .* 4}} and now .* 5}}", lambda: train([mine], tmp_path))
+
+
 def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
     wrong = Training("wrong", "--config smoke --topology.k 50", seed=0, max_steps=2)
     with pytest.raises(RuntimeError, match=r"(?s)failed.*out\.txt.*k must be"):
@@ -83,6 +94,11 @@ def test_interval_and_sign_by_hand() -> None:
     assert base.positive([-1.0, -1.1, -1.2]) == "no"
     assert base.positive([1.0, 2.0, 3.0]) == "undecided"
     assert base.positive([1.0]) == "undecided"
+    assert base.shown([1.0]) == "1.000"
+    assert base.absent([-0.1, 0.1], margin=2.0) == "yes"  # 0 ± 1.27
+    assert base.absent([-0.1, 0.1], margin=1.0) == "undecided"
+    assert base.absent([0.9, 1.1, 1.0], margin=2.0) == "no"  # small, but there
+    assert base.absent([0.0], margin=2.0) == "undecided"
     verdicts = [base.in_all(count, 2) for count in (2, 1, 0)]
     assert [*verdicts, base.in_all(0, 0)] == ["yes", "partly", "no", "undecided"]
 

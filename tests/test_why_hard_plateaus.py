@@ -79,7 +79,7 @@ def test_of_a_staircase(tmp_path: Path) -> None:
     assert conflict.holds == "yes"
     assert "0.200 ± 0.000, between 0.800 ± 0.000" in conflict.measured
     assert saddles.holds == "yes"
-    assert "-0.250 of the largest" in saddles.measured
+    assert "-0.250 ± 0.000 on plateaus, 0.250 ± 0.000 between" in saddles.measured
     assert len(findings.rows) == 4
     assert all(len(cells) == len(findings.columns) for cells in findings.rows)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import networkx as nx
@@ -23,6 +24,7 @@ class GraphSummary(NamedTuple):
     laplacian_spectrum: Complex[Tensor, " N"]
     algebraic_connectivity: float
     strongly_connected: bool
+    spectral_gap: float
 
 
 def summarise(edges: Edges, num_experts: int) -> GraphSummary:
@@ -33,6 +35,13 @@ def summarise(edges: Edges, num_experts: int) -> GraphSummary:
     experts that only follow what they hear, :math:`\dot x = -L x`, come to agree. It is 0 when
     some expert cannot be influenced from where some other can, and, by convention, for one
     expert. For an undirected graph it is Fiedler's, and NetworkX's, algebraic connectivity.
+
+    The spectral gap is the same for experts that take the mean of what they hear and of
+    themselves, whatever the number of their links:
+
+    .. math:: 1 - \max_{k \ge 2} |\lambda_k(W)|, \qquad W = I - \tfrac{1}{2} (D^{in})^{-1} L
+
+    Its W is the lazy random walk; one who hears nobody stays as it is.
 
     Source: Olfati-Saber & Murray, "Consensus Problems in Networks of Agents With Switching
     Topology and Time-Delays", IEEE Transactions on Automatic Control 49(9), 2004.
@@ -54,14 +63,17 @@ def summarise(edges: Edges, num_experts: int) -> GraphSummary:
     # that of its blocks. Taken whole, the repeated eigenvalues of a layered graph come out wrong
     # by eps^(1/N): its matrix has no full set of eigenvectors.
     blocks = [sorted(component) for component in components]
-    spectrum = torch.cat([_eigenvalues(matrix[block][:, block]) for block in blocks])
-    spectrum = spectrum[spectrum.real.argsort(stable=True)]
+    spectrum = _spectrum(matrix, blocks)
+    heard = matrix.diag()
+    walk = _spectrum(matrix / torch.where(heard > 0, heard, 1.0)[:, None], blocks)
+    kept = (1 - walk / 2).abs().sort(descending=True).values
     return GraphSummary(
         num_experts=num_experts,
         num_edges=edges.index.size(1),
         laplacian_spectrum=spectrum,
         algebraic_connectivity=spectrum[1].real.item() if num_experts > 1 else 0.0,
         strongly_connected=len(components) == 1,
+        spectral_gap=1 - kept[1].item() if num_experts > 1 else 0.0,
     )
 
 
@@ -83,6 +95,13 @@ def laplacian(edges: Edges, num_experts: int) -> Float[Tensor, "N N"]:
 def is_strongly_connected(edges: Edges, num_experts: int) -> bool:
     """Whether every expert of one graph can reach every other along its edges."""
     return bool(nx.is_strongly_connected(edges.to_networkx(num_experts)))
+
+
+def _spectrum(
+    matrix: Float[Tensor, "N N"], blocks: Sequence[Sequence[int]]
+) -> Complex[Tensor, " N"]:
+    spectrum = torch.cat([_eigenvalues(matrix[block][:, block]) for block in blocks])
+    return spectrum[spectrum.real.argsort(stable=True)]
 
 
 def _eigenvalues(matrix: Float[Tensor, "K K"]) -> Complex[Tensor, " K"]:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from badger_graph.arguments import configurations, resolve_files
 from badger_graph.experiments.measurements import save_result
 from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.measuring import read_measurements
@@ -45,6 +46,12 @@ class Training(NamedTuple):
         """What is typed, but for the folder."""
         told = [*shlex.split(self.arguments.format(seed=self.seed)), "--seed", str(self.seed)]
         return [sys.executable, "-m", "badger_graph", *told, "--max_steps", str(self.max_steps)]
+
+    def told(self) -> dict[str, Any]:
+        """All that decides what is trained: the command, and what each configuration says."""
+        configs = configurations(resolve_files(self.command()))
+        told = {Path(file).name: content for file, content in configs.items()}
+        return {"command": shlex.join(self.command()[1:]), **told}
 
 
 class Trained(NamedTuple):
@@ -114,17 +121,18 @@ def first_below(steps: Sequence[int], errors: Sequence[float], level: float) -> 
 
 
 def _remember(training: Training, folder: Path) -> None:
-    note = folder / "training.json"
-    told = shlex.join(training.command()[1:])
-    if note.is_file():
-        before = json.loads(note.read_text())["command"]
-        if before != told:
-            raise ValueError(
-                f"a run must be gone on with as it was begun, but {str(folder)!r} was told "
-                f"{before!r} and now {told!r}; remove it, or let --runs name another folder"
-            )
+    note, told = folder / "training.json", training.told()
+    if not note.is_file():
+        save_result(note, told)
         return
-    save_result(note, {"command": told})
+    before = json.loads(note.read_text())
+    for what in told.keys() | before.keys():
+        was, now = before.get(what), told.get(what)
+        if was != now:
+            raise ValueError(
+                f"a run must be gone on with as it was begun, but for {str(folder)!r} {what} said "
+                f"{was!r} and now {now!r}; remove it, or let --runs name another folder"
+            )
 
 
 def _fit(training: Training, folder: Path) -> None:

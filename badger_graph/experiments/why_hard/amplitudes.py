@@ -43,7 +43,7 @@ class Course(NamedTuple):
         return [float("inf") if step is None else step for step in self.known_from]
 
 
-def course_of(one: Trained) -> Course:
+def wave_course(one: Trained) -> Course:
     """What was measured in a training."""
     rows = one.measured()
     return Course([row["step"] for row in rows], [row["amplitudes"]["in_phase"] for row in rows])

@@ -211,6 +211,17 @@ def positive(values: Sequence[float]) -> Verdict:
     return "no" if mean + half < 0 else "undecided"
 
 
+def absent(values: Sequence[float], margin: float) -> Verdict:
+    """Whether a number is not above zero: its 95% interval must end below a margin.
+
+    That nothing was found in a few seeds does not show that there is nothing.
+    """
+    if positive(values) == "yes":
+        return "no"
+    mean, half = interval(values)
+    return "yes" if len(values) > 1 and mean + half < margin else "undecided"
+
+
 def in_all(count: int, total: int) -> Verdict:
     """Whether something holds in all of so many cases, in some, or in none."""
     if not total:
@@ -219,8 +230,10 @@ def in_all(count: int, total: int) -> Verdict:
 
 
 def shown(values: Sequence[float], digits: int = 3) -> str:
-    """The mean over seeds and its 95% interval, in words."""
+    """The mean over seeds and its 95% interval, in words; of one seed there is none."""
     mean, half = interval(values)
+    if len(values) == 1:
+        return f"{mean:.{digits}f}"
     return f"{mean:.{digits}f} ± {half:.{digits}f}"
 
 

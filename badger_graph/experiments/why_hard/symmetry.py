@@ -59,7 +59,7 @@ class Symmetry(Experiment):
     def findings(self, trained: Sequence[Trained]) -> Findings:
         compared = variants.compare(trained)
         max_steps = trained[0].training.max_steps
-        columns, rows = variants.table(trained, compared)
+        columns, rows = variants.table(trained, compared, stop=0.005)
         return Findings(
             claims=[
                 variants.sooner_claim(says, compared, level, variant, PLAIN, max_steps)

@@ -15,13 +15,13 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Panel,
     Scale,
-    Verdict,
     by_name,
     lowest,
     rank_correlation,
     reached,
     shown,
     shown_steps,
+    sign_claim,
 )
 from badger_graph.outer.checkpoint import load_agent
 from topologies import GraphTopology
@@ -47,8 +47,13 @@ FAMILIES = {
 
 SOLVED = 0.01
 
-CONNECTIVITY, LINKS, DISTANCE = "algebraic connectivity", "in-links", "steps from the one told"
-PROPERTIES = (CONNECTIVITY, LINKS, DISTANCE)
+LOWEST = "lowest MSE (training ends below 0.005)"
+
+LINKED = [name for name in FAMILIES if name != "no communication"]
+
+CONNECTIVITY, GAP, LINKS = "algebraic connectivity", "spectral gap", "in-links"
+DISTANCE = "steps from the one told"
+PROPERTIES = (CONNECTIVITY, GAP, LINKS, DISTANCE)
 
 
 class TopologyExperiment(Experiment):
@@ -62,7 +67,8 @@ class TopologyExperiment(Experiment):
     question = (
         "Only one expert of sixteen is told the error, so that what it hears must travel. On which "
         "graphs is the game of four numbers solved soonest, and does the speed go with the "
-        "algebraic connectivity, the number of links, or the distance from the expert told?"
+        "algebraic connectivity, the spectral gap, the number of links, or the distance from the "
+        "expert told?"
     )
     short = Scale(seeds=1, max_steps=1000)
     full = Scale(seeds=5, max_steps=3000)
@@ -80,9 +86,7 @@ class TopologyExperiment(Experiment):
         steps = {name: reached(group, SOLVED) for name, group in groups.items()}
         errors = {name: lowest(group) for name, group in groups.items()}
         graphs = {name: [_properties(one) for one in groups[name]] for name in FAMILIES}
-        linked = [name for name in FAMILIES if name != "no communication"]
-        told = [(name, k) for name in linked for k in range(len(groups[name]))]
-        needed = [steps[name][k] or trained[0].training.max_steps for name, k in told]
+        max_steps = trained[0].training.max_steps
         panels = [
             Panel(
                 f"Outer steps to MSE {SOLVED}",
@@ -96,13 +100,10 @@ class TopologyExperiment(Experiment):
             claims=[
                 _without(steps, errors),
                 _strong(graphs, steps),
-                *(
-                    _goes_with(label, [graphs[n][k][label] for n, k in told], needed)
-                    for label in PROPERTIES
-                ),
+                *(_goes_with(label, graphs, steps, max_steps) for label in PROPERTIES),
             ],
             panels=panels,
-            columns=["graph", *PROPERTIES, f"outer steps to MSE {SOLVED}", "lowest MSE"],
+            columns=["graph", *PROPERTIES, f"outer steps to MSE {SOLVED}", LOWEST],
             rows=[
                 [
                     name,
@@ -125,6 +126,7 @@ def _properties(one: Trained) -> dict[str, float | None]:
     distance = nx.single_source_shortest_path_length(graph, 0)  # expert 0 is told
     return {
         CONNECTIVITY: summary.algebraic_connectivity,
+        GAP: summary.spectral_gap,
         LINKS: summary.num_edges / EXPERTS,
         DISTANCE: max(distance.values()) if len(distance) == EXPERTS else None,
         "strongly connected": float(summary.strongly_connected),
@@ -173,8 +175,7 @@ def _strong(
 ) -> Claim:
     pairs = [
         (graph["strongly connected"], step is not None)
-        for name in graphs
-        if name != "no communication"  # which cannot be solved at all
+        for name in LINKED  # without links it cannot be solved at all
         for graph, step in zip(graphs[name], steps[name], strict=True)
     ]
     strong = [solved for connected, solved in pairs if connected]
@@ -188,15 +189,23 @@ def _strong(
     )
 
 
-def _goes_with(label: str, values: Sequence[float | None], steps: Sequence[int]) -> Claim:
-    says = f"Learning is sooner with {'fewer' if label == DISTANCE else 'more'} {label}"
-    known = [(value, step) for value, step in zip(values, steps, strict=True) if value is not None]
-    found = rank_correlation([value for value, _ in known], [step for _, step in known])
-    if found is None:
-        return Claim(says, "all runs needed equally long", "undecided")
-    measured = (
-        f"rank correlation with the outer steps needed {found.rho:.2f} "
-        f"(p = {found.p_value:.2g}, {len(known)} runs)"
-    )
-    sooner: Verdict = "yes" if (found.rho < 0) == (label != DISTANCE) else "no"
-    return Claim(says, measured, sooner if found.p_value < 0.05 else "undecided")
+def _goes_with(
+    label: str,
+    graphs: Mapping[str, Sequence[Mapping[str, float | None]]],
+    steps: Mapping[str, Sequence[int | None]],
+    max_steps: int,
+) -> Claim:
+    """One rank correlation over the graphs a seed: runs of one seed are not independent."""
+    sign, more = (1, "fewer") if label == DISTANCE else (-1, "more")
+    says = f"Learning is sooner with {more} {label}"
+    found = []
+    for seed in range(len(next(iter(steps.values())))):
+        pairs = [
+            (value, steps[name][seed] or max_steps)
+            for name in LINKED
+            if (value := graphs[name][seed][label]) is not None
+        ]
+        correlation = rank_correlation([x for x, _ in pairs], [y for _, y in pairs])
+        found += [] if correlation is None else [sign * correlation.rho]
+    words = f"rank correlation over graphs with {'' if sign > 0 else 'minus '}the outer steps {{}}"
+    return sign_claim(says, words, found)

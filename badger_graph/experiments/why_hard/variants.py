@@ -23,6 +23,11 @@ from badger_graph.experiments.why_hard.base import (
     shown_steps,
 )
 
+SOAP = (
+    "--optimizer pytorch_optimizer.SOAP --optimizer.betas [0.9,0.999] --optimizer.weight_decay 0.0"
+)
+"""At the learning rate and with the averages of Adam."""
+
 LEVELS = {"first plateau left (MSE < 0.30)": LEFT, "MSE 0.10": 0.1, "MSE 0.01": 0.01}
 """Errors whose first outer step is told."""
 
@@ -65,14 +70,17 @@ def compare(
     )
 
 
-def table(trained: Sequence[Trained], compared: Compared) -> tuple[list[str], list[list[str]]]:
-    """One row a variant."""
+def table(
+    trained: Sequence[Trained], compared: Compared, stop: float | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """One row a variant; ``stop`` is the error below which training ends."""
     rows = []
     for name, group in by_name(trained).items():
         cells = [shown_steps(steps[name]) for steps in compared.steps.values()]
         seconds = statistics.mean(one.cpu_seconds for one in group)
         rows.append([name, *cells, shown(compared.lowest[name], 4), f"{seconds:.0f}"])
-    return ["variant", *LEVELS, "lowest MSE", "CPU seconds a run"], rows
+    lowest_error = "lowest MSE" + ("" if stop is None else f" (training ends below {stop})")
+    return ["variant", *LEVELS, lowest_error, "CPU seconds a run"], rows
 
 
 def error_panel(
@@ -90,13 +98,13 @@ def error_panel(
 def sooner(
     compared: Compared, level: str, variant: str, plain: str, max_steps: int
 ) -> tuple[str, list[float]]:
-    """How much sooner than the plain one a variant gets to a level: words, and each seed's
-    difference in outer steps. One that never gets there counts as if it did at the end.
+    """How much sooner than another, the plain one, a variant gets to a level: words, and each
+    seed's difference in outer steps. One that never gets there counts as if it did at the end.
     """
     ours, theirs = (compared.steps[level][name] for name in (variant, plain))
     pairs = [(a or max_steps, b or max_steps) for a, b in zip(ours, theirs, strict=True)]
     saved = [float(b - a) for a, b in pairs]
-    return f"{variant}: {shown_steps(ours)}, plain: {shown_steps(theirs)}", saved
+    return f"{variant}: {shown_steps(ours)}, {plain}: {shown_steps(theirs)}", saved
 
 
 def sooner_claim(
