@@ -36,6 +36,13 @@ VARIANTS = {
 
 FIRST, *_, LAST = variants.LEVELS
 
+CONFLICT, LEFT_OF_SUM, ALIKE = WHY = (
+    "pairs of gradients in conflict",
+    "left of their sum",
+    "guesses that are one number",
+)
+"""Measured in the mean until the first plateau is left, on games of twenty numbers."""
+
 ASKED = 3000
 """Outer steps in which the game of twenty numbers is to be solved."""
 
@@ -60,7 +67,9 @@ class Shortest(Experiment):
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
         compared = variants.compare(trained, squared_error, 1)
-        columns, rows = variants.table(trained, compared)
+        columns, rows = variants.table(trained, compared, stop=0.001)
+        groups = by_name(trained)
+        why = {name: [_on_first(one) for one in group] for name, group in groups.items()}
         max_steps = trained[0].training.max_steps
         return Findings(
             claims=[
@@ -74,11 +83,15 @@ class Shortest(Experiment):
                     PLAIN,
                     max_steps,
                 ),
+                _why(why),
             ],
             panels=[variants.error_panel(trained, "Error in training", squared_error, 1)],
-            columns=columns,
-            rows=rows,
-            numbers=variants.numbers(compared),
+            columns=[*columns, *WHY],
+            rows=[
+                [*row, *(_cell(why[name], what) for what in WHY)]
+                for row, name in zip(rows, groups, strict=True)
+            ],
+            numbers={**variants.numbers(compared), "on the first plateau": why},
         )
 
 
@@ -107,4 +120,39 @@ def _solved(compared: variants.Compared) -> Claim:
         f"Twenty numbers can be solved to MSE 0.01 in fewer than {ASKED:,} outer steps",
         f"{name}: {shown_steps(steps)}; plain: {shown_steps(compared.steps[LAST][PLAIN])}",
         "yes" if within else "no",
+    )
+
+
+def _on_first(one: Trained) -> dict[str, float]:
+    """Why it stands still there, or does not, by WHY."""
+    (left,) = reached([one], LEFT, squared_error, 1)
+    reads = {
+        CONFLICT: measured("gradient_conflict", "negative_share"),
+        LEFT_OF_SUM: measured("gradient_conflict", "alignment"),
+        ALIKE: measured("outputs_alike", "common"),
+    }
+    courses = {what: zip(*read(one), strict=True) for what, read in reads.items()}
+    return {
+        what: statistics.mean(value for step, value in course if left is None or step <= left)
+        for what, course in courses.items()
+    }
+
+
+def _cell(why: Sequence[dict[str, float]], what: str) -> str:
+    return shown([of_one[what] for of_one in why], 2)
+
+
+def _why(why: Mapping[str, Sequence[dict[str, float]]]) -> Claim:
+    """On the tasks of all twenty numbers, which a curriculum has not come to yet."""
+    pairs = zip(why["curriculum in d"], why[PLAIN], strict=True)
+    more = [ours[LEFT_OF_SUM] - plain[LEFT_OF_SUM] for ours, plain in pairs]
+    words = (
+        f"{what}: {_cell(why['curriculum in d'], what)}, plain {_cell(why[PLAIN], what)}"
+        for what in WHY
+    )
+    return Claim(
+        "With a curriculum in d the gradients of all twenty numbers agree more, before the first "
+        "plateau is left",
+        "; ".join(words),
+        positive(more),
     )
