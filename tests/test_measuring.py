@@ -60,11 +60,12 @@ def test_output_errors_are_those_of_the_rollout(tiny_learner: Make) -> None:
     assert found["squared_error"] == pytest.approx(errors.mean().item())
 
 
-def acted(action: Tensor, target: Tensor | None = None) -> Subject:
+def acted(action: Tensor, target: Tensor | None = None, hidden: Tensor | None = None) -> Subject:
     """A subject that is said to have done this."""
     seen = Subject.__new__(Subject)
     target = action[-1] if target is None else target
-    seen.__dict__["recorded"] = Recorded(torch.empty(0), action, target)
+    hidden = torch.empty(0) if hidden is None else hidden
+    seen.__dict__["recorded"] = Recorded(hidden, action, target)
     return seen
 
 
@@ -96,6 +97,27 @@ def test_outputs_alike_by_hand() -> None:
         found = MEASURES["outputs_alike"].of(acted((action + bias)[None]))
         assert found == {"size": pytest.approx(1), "common": pytest.approx(common)}
     assert MEASURES["outputs_alike"].of(acted(bias.expand(1, 3, 2))) == {"size": 0, "common": 1}
+
+
+def test_dynamic_modes_of_a_linear_system() -> None:
+    """A turn by 1/8 on a circle of radius 1, a fall from 2 at 0.9, and a part that stays."""
+    turn, times = torch.arange(40).double() * math.pi / 4, torch.arange(40).double()
+    parts = [turn.cos(), turn.sin(), 2 * 0.9**times, torch.ones(40).double()]
+    hidden = torch.stack(parts, dim=1).view(40, 1, 2, 2)  # one life of two experts
+    found = MEASURES["dynamic_modes"].of(acted(torch.empty(1), hidden=hidden))
+    assert isinstance(found, dict)
+    assert found["rank"] == [1, 2, 4]
+    assert found["spectral_radius"][-1] == pytest.approx(1)
+    turning, falling = (
+        39 * (2 * math.sin(math.pi / 8)) ** 2,
+        sum((0.2 * 0.9**t) ** 2 for t in range(39)),
+    )
+    assert found["oscillating"][-1] == pytest.approx(turning / (turning + falling))
+    first, second, last = found["residual"]
+    assert first > second > 0.1
+    assert last < 1e-10
+    short = acted(torch.empty(1), hidden=hidden[:2])
+    assert_refused("at least 3 inner steps, got 2", lambda: MEASURES["dynamic_modes"].of(short))
 
 
 def test_information_falls_apart_into_pairs(tiny_learner: Make) -> None:

@@ -20,6 +20,7 @@ from badger_graph.analysis.information import (
     total_correlation,
 )
 from badger_graph.analysis.lyapunov import lyapunov_of_agent
+from badger_graph.analysis.modes import dynamic_modes, oscillating_share
 from badger_graph.analysis.subject import Subject
 from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingTask, SeparableFamily
@@ -42,6 +43,9 @@ class Measure(NamedTuple):
 
 FEW_TASKS = 64
 """Tasks for what needs gradients: as many as a batch of training."""
+
+RANKS = (1, 2, 4, 8, 16)
+"""Directions of the states in which the inner loop is fitted by a linear map."""
 
 LAST_STEPS = 5
 """Inner steps at the end of a life, in which a loop that converges stands still."""
@@ -130,6 +134,27 @@ def _lyapunov(subject: Subject) -> list[float]:
     return lyapunov_of_agent(subject.agent, subject.tasks(16), *sizes, subject.generator()).tolist()
 
 
+def _dynamic_modes(subject: Subject) -> dict[str, Any]:
+    """How linear the inner loop is in so many directions, what grows there and what oscillates.
+
+    Of the states of all experts in 16 lives, from each of them to the next. A list a number, an
+    entry a rank, of those that the states have; the residual is that of predicting one step.
+    """
+    hidden = subject.recorded.hidden[:, :16].double()
+    if len(hidden) < 3:
+        raise ValueError(f"dynamic_modes needs at least 3 inner steps, got {len(hidden)}")
+    states = hidden.flatten(2).transpose(0, 1)  # [S, T, N H]
+    full = int(torch.linalg.matrix_rank(states[:, :-1].flatten(0, 1)))
+    ranks = [rank for rank in RANKS if rank <= full]
+    found = [dynamic_modes(states, rank) for rank in ranks]
+    return {
+        "rank": ranks,
+        "spectral_radius": [modes.eigenvalues.abs().max().item() for modes in found],
+        "oscillating": [oscillating_share(modes) for modes in found],
+        "residual": [modes.residual for modes in found],
+    }
+
+
 def _amplitudes(subject: Subject) -> dict[str, Any]:
     """How much of every frequency of the task of waves is there at the last step.
 
@@ -190,6 +215,7 @@ MEASURES: dict[str, Measure] = {
     "gradient_conflict": Measure(_gradient_conflict, 500),
     "hessian": Measure(_hessian, 2000),
     "lyapunov": Measure(_lyapunov, 500),
+    "dynamic_modes": Measure(_dynamic_modes, 500),
     "amplitudes": Measure(_amplitudes, 100),
     "last_moves": Measure(_last_moves, 100),
     "outputs_alike": Measure(_outputs_alike, 100),
