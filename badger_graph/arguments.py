@@ -88,23 +88,26 @@ def expand(arguments: Sequence[str], long: bool = True) -> list[str]:
 def own_defaults(arguments: Sequence[str]) -> list[str]:
     """Let a class that replaces another start from its own defaults: ``--policy attention``.
 
-    The parser would carry over what the other was given under the same name, such as
-    ``hidden_size``. To be called once presets are files.
+    The parser would carry over what the other was given or has by default under the same name,
+    such as ``hidden_size`` or the ``betas`` of Adam. Only the learning rate stays. To be called
+    once presets are files.
     """
     flags = {argument.partition("=")[0] for argument in arguments}
     configs: dict[str, Any] | None = None  # most commands name no class
     after: dict[int, list[str]] = {}
-    for component, (full, _) in COMPONENTS.items():
+    places = {component: full for component, (full, _) in COMPONENTS.items()}
+    for component, full in {**places, "optimizer": SHORT["optimizer"]}.items():
         for flag, chosen, place in values_of(arguments, f"--{component}"):
             configs = configurations(arguments) if configs is None else configs
             before = _configured(full, configs.values())
-            class_path = _class_path(component, chosen)
+            class_path = _class_path(component, chosen) if component in COMPONENTS else chosen
             if class_path == before["class_path"]:
                 continue
             after[place] = [
                 f"{flag}.{name}={default if isinstance(default, str) else json.dumps(default)}"
                 for name, default in _defaults(class_path).items()
                 if before["init_args"].get(name, default) != default
+                and name != "lr"
                 and f"{flag}.{name}" not in flags
             ]
     typed = enumerate(arguments)
@@ -119,14 +122,15 @@ def configurations(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _configured(full: str, configs: Iterable[Any]) -> dict[str, Any]:
-    """The class of a component and its arguments, as the configurations leave it."""
+    """The class of a component and all its arguments, as the configurations leave it."""
     found: dict[str, Any] = {"class_path": None, "init_args": {}}
     for part in configs:
         for key in full.split("."):
             part = part.get(key) if isinstance(part, dict) else None
         if isinstance(part, dict):
             found["class_path"] = part.get("class_path", found["class_path"])
-            found["init_args"] |= part.get("init_args") or {}
+            told = found["init_args"] | (part.get("init_args") or {})
+            found["init_args"] = _defaults(str(found["class_path"])) | told
     return found
 
 

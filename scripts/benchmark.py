@@ -19,24 +19,26 @@ from benchmarks.fixed_costs import FixedCosts
 from benchmarks.large_agent import LargeAgent
 from benchmarks.long_life import LongLife
 from benchmarks.machine import machine, use_cores
+from benchmarks.measuring import Measuring
 from benchmarks.micro_badger import MicroBadger
 from benchmarks.report import Workload
 from benchmarks.sizes import Sizes
 
 W1, W2, W3 = MicroBadger(), AttentionalBadger(), LargeAgent()
-LONG, FIXED = LongLife(), FixedCosts()
+LONG, FIXED, MEASURING = LongLife(), FixedCosts(), Measuring()
 
 QUICK = Sizes(batch_size=2, num_experts=5, k=2, num_outputs=2, num_steps=3)
 QUICK_ATTENTION = AttentionSizes(2, num_experts=5, num_outputs=2, num_steps=3)
 
 
 def benchmark(
-    workload: Literal["all", "w1", "w2", "w3", "long", "fixed"] = "all",
+    workload: Literal["all", "w1", "w2", "w3", "long", "fixed", "measuring"] = "all",
     w1: MicroBadger = W1,
     w2: AttentionalBadger = W2,
     w3: LargeAgent = W3,
     long: LongLife = LONG,
     fixed: FixedCosts = FIXED,
+    measuring: Measuring = MEASURING,
     threads: int = 1,
     quick: bool = False,
     out: str = "results",
@@ -46,12 +48,14 @@ def benchmark(
     Args:
         workload: w1: an outer step of Micro-Badger; w2: an outer step of the attentional agent;
             w3: one large agent, time and memory; long: a life of a million steps, and long
-            rollouts; fixed: what an outer step costs apart from the maths.
+            rollouts; fixed: what an outer step costs apart from the maths; measuring: what the
+            measures along training cost.
         w1: sizes of Micro-Badger.
         w2: sizes of the attentional agent, and where the authors' code is.
         w3: sizes of the large agent.
         long: sizes of the long life and the long rollouts.
         fixed: sizes for the fixed costs.
+        measuring: configs for the measures.
         threads: CPU threads; the process is pinned to as many cores.
         quick: everything once at tiny sizes, in seconds; the figures mean nothing.
         out: folder for the results.
@@ -63,7 +67,15 @@ def benchmark(
         w3 = replace(w3, sizes=(QUICK, replace(QUICK, k=3)), repetitions=1, runs=1)
         long = replace(long, sizes=QUICK, life=100, every=2)
         fixed = replace(fixed, sizes=QUICK, rounds=1, blocks=1)
-    workloads: dict[str, Workload] = {"w1": w1, "w2": w2, "w3": w3, "long": long, "fixed": fixed}
+        measuring = replace(measuring, configs=("smoke",), rounds=1)
+    workloads: dict[str, Workload] = {
+        "w1": w1,
+        "w2": w2,
+        "w3": w3,
+        "long": long,
+        "fixed": fixed,
+        "measuring": measuring,
+    }
     for name, chosen in workloads.items():
         if workload in (name, "all"):
             start = time.perf_counter()

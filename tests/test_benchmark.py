@@ -175,7 +175,7 @@ def test_command_writes_every_workload(
         cwd=tmp_path,
     )
     assert result.code == 0, result.err
-    for name in ("w1", "w2", "w3", "fixed"):
+    for name in ("w1", "w2", "w3", "measuring", "fixed"):
         table = (tmp_path / "results" / f"benchmark_{name}.md").read_text()
         assert table in result.out
         assert f"1 thread, torch {torch.__version__}" in table

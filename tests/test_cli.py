@@ -72,6 +72,32 @@ def test_a_class_starts_from_its_own_defaults(
     assert (policy["hidden_size"], policy["identifier_size"]) == (hidden_size, identifier_size)
 
 
+SOAP, ADAM = "pytorch_optimizer.SOAP", "torch.optim.Adam"
+
+
+@pytest.mark.parametrize(
+    ("typed", "lr", "betas", "weight_decay"),
+    [
+        (f"--optimizer {SOAP}", 0.003, [0.95, 0.95], 0.01),  # the rate of fit.yaml
+        (f"--optimizer={SOAP} --optimizer.lr 0.1", 0.1, [0.95, 0.95], 0.01),
+        (f"--optimizer {SOAP} --optimizer.weight_decay 0.5", 0.003, [0.95, 0.95], 0.5),
+        (f"--optimizer.betas=[0.5,0.6] --optimizer {SOAP}", 0.003, [0.5, 0.6], 0.01),
+        ("--config recurrent", 0.003, [0.9, 0.999], 0.0),
+        (f"--config recurrent --optimizer {SOAP}", 0.003, [0.9, 0.999], 0.0),
+        (f"--config soap.yaml --optimizer {ADAM}", 0.003, [0.9, 0.999], 0.0),
+        (f"--optimizer {ADAM}", 0.003, [0.9, 0.999], 0.0),
+    ],
+)
+def test_an_optimizer_starts_from_its_own_defaults(
+    typed: str, lr: float, betas: list[float], weight_decay: float, tmp_path: Path
+) -> None:
+    """Not from those of Adam; but for the learning rate, presets and other flags."""
+    told = {"class_path": SOAP, "init_args": {"betas": [0.7, 0.8], "weight_decay": 0.1}}
+    (tmp_path / "soap.yaml").write_text(yaml.safe_dump({"model": {"optimizer": told}}))
+    found = settings(*typed.split(), cwd=tmp_path)["model"]["optimizer"]["init_args"]
+    assert [found["lr"], found["betas"], found["weight_decay"]] == [lr, betas, weight_decay]
+
+
 # ------------------------------------------------------------------------------------ short flags
 
 RANDOM, RING = "topologies.random.RandomTopology", "topologies.hardwired.RingTopology"

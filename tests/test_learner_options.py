@@ -12,12 +12,15 @@ from lightning import Trainer
 from properties import assert_refused, uniform
 from torch import nn
 
-from badger_graph import MetaLearner
+from badger_graph import MetaLearner, load_learner
 from badger_graph.analysis.gradients import jacobian
 from badger_graph.cli import fit_main
 from badger_graph.outer.anneal import Anneal
+from badger_graph.outer.checkpoint import read_checkpoint, require_same_agent
+from badger_graph.outer.learner import CONFIG_KEY
 from badger_graph.outer.losses import LogError
 from badger_graph.outer.regularisers import Alikeness
+from badger_graph.outer.surgery import one_gradient
 
 Make = Callable[..., MetaLearner]
 Fit = Callable[..., Trainer]
@@ -26,6 +29,11 @@ Fit = Callable[..., Trainer]
 class Mean(nn.Module):
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         return rows.mean(dim=0)
+
+
+class Nothing(nn.Module):
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return 0 * rows[0]
 
 
 def weights(learner: MetaLearner) -> torch.Tensor:
@@ -92,10 +100,58 @@ def test_gradient_surgery_of_torchjd(tiny_learner: Make, fit: Fit) -> None:
     assert not torch.equal(weights(surgical), before)
 
 
+@pytest.mark.parametrize("name", ["Mean", "Sum", "UPGrad", "PCGrad", "MGDA", "GradVac"])
+def test_every_aggregator_keeps_equal_gradients(
+    name: str, tiny_learner: Make, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outer step with three outputs alike is the plain one, whether sums are made or means."""
+    aggregator = getattr(pytest.importorskip("torchjd.aggregation"), name)()
+    gradient = uniform(0, 9)
+    made = one_gradient(aggregator, gradient.expand(5, 9))
+    torch.testing.assert_close(made, gradient, rtol=1e-4, atol=1e-6)
+    plain, surgical = tiny_learner(), tiny_learner(aggregator=aggregator)
+    monkeypatch.setattr(surgical, "output_losses", lambda r: surgical.meta_loss(r.loss).expand(3))
+    fit(plain, 2)
+    fit(surgical, 2)
+    torch.testing.assert_close(weights(surgical), weights(plain), rtol=1e-3, atol=1e-5)
+
+
+def test_gradients_in_conflict_by_hand() -> None:
+    """PCGrad takes from each what is against the other, and adds them up: here half of it."""
+    aggregation = pytest.importorskip("torchjd.aggregation")
+    rows = torch.tensor([[1.0, 0.0], [-1.0, 1.0]])
+    before = torch.get_rng_state()
+    made = one_gradient(aggregation.Mean(), rows)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.testing.assert_close(made, rows.mean(dim=0))
+    made = one_gradient(aggregation.PCGrad(), rows)
+    torch.testing.assert_close(made, torch.tensor([0.5 + 0.0, 0.5 + 1.0]) / 2)
+
+
+def test_a_checkpoint_says_its_aggregator(tiny_learner: Make, fit: Fit, tmp_path: Path) -> None:
+    """And is loaded without it; but a run does not go on with another."""
+    aggregation = pytest.importorskip("torchjd.aggregation")
+    learner = tiny_learner(aggregator=aggregation.MGDA(epsilon=0.5))
+    file = tmp_path / "trained.ckpt"
+    fit(learner, 1).save_checkpoint(file)
+    said = read_checkpoint(file)[CONFIG_KEY]["aggregator"]
+    assert said == "torchjd.aggregation._mgda.MGDA(epsilon=0.5, max_iters=100)"
+    assert load_learner(file).aggregator is None
+    require_same_agent(file, learner)
+    other = tiny_learner(aggregator=aggregation.MGDA())
+    assert_refused("aggregator was torchjd.*0.5", lambda: require_same_agent(file, other))
+    function = tiny_learner(aggregator=aggregation.GradDrop())  # has an address in its repr
+    assert "0x" not in function.config()["aggregator"]
+
+
 def test_what_an_aggregator_cannot_do(tiny_learner: Make, fit: Fit) -> None:
     assert_refused(
         "regulariser must be none, got Alikeness",
         lambda: tiny_learner(aggregator=Mean(), regulariser=Alikeness()),
+    )
+    assert_refused(
+        "direction of 2 equal gradients, but Nothing makes 0 of ones",
+        lambda: tiny_learner(aggregator=Nothing()),
     )
     learner = tiny_learner(aggregator=Mean())
     assert_refused(

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from command_line import ROOT, call
 from lightning import Trainer
 from properties import assert_refused
 from torch import Tensor
 
 from badger_graph import MetaLearner, load_learner
-from badger_graph.analysis.measures import MEASURES, check_measures, take
+from badger_graph.analysis.measures import MEASURES, check_measures, intervals, take
 from badger_graph.analysis.subject import Recorded, Subject
 from badger_graph.cli import fit_main
 from badger_graph.outer.measuring import FILE, Measurements, read_measurements
@@ -59,11 +60,12 @@ def test_output_errors_are_those_of_the_rollout(tiny_learner: Make) -> None:
     assert found["squared_error"] == pytest.approx(errors.mean().item())
 
 
-def acted(action: Tensor, target: Tensor | None = None) -> Subject:
+def acted(action: Tensor, target: Tensor | None = None, hidden: Tensor | None = None) -> Subject:
     """A subject that is said to have done this."""
     seen = Subject.__new__(Subject)
     target = action[-1] if target is None else target
-    seen.__dict__["recorded"] = Recorded(torch.empty(0), action, target)
+    hidden = torch.empty(0) if hidden is None else hidden
+    seen.__dict__["recorded"] = Recorded(hidden, action, target)
     return seen
 
 
@@ -71,7 +73,7 @@ def test_amplitudes_in_phase_of_random_guesses_are_nothing() -> None:
     """Waves of the right amplitude, each in a phase of its own."""
     phase = 2 * math.pi * torch.arange(64) / 64
     target, guess = waves(phase, 7), waves(phase.flip(0) + 1, 7)
-    found = MEASURES["amplitudes"](acted(guess[None], target))
+    found = MEASURES["amplitudes"].of(acted(guess[None], target))
     assert isinstance(found, dict)
     assert found["amplitude"] == pytest.approx([1] * 3, rel=1e-5)
     assert found["in_phase"] == pytest.approx([0] * 3, abs=1e-5)
@@ -81,10 +83,10 @@ def test_last_moves_by_hand() -> None:
     """Guesses of size 2: the first jump is six steps back, one of the last five is 1."""
     steps = torch.tensor([0.0, 3.0, 3.0, 3.0, 3.0, 3.0, 2.0])
     action = steps[:, None, None] * torch.tensor([1.0, -1.0])
-    assert MEASURES["last_moves"](acted(action)) == pytest.approx(1 / 5 / 2)
-    assert MEASURES["last_moves"](acted(action[:1].expand(8, 1, 2) + 1)) == 0
-    assert_refused("got zeros", lambda: MEASURES["last_moves"](acted(torch.zeros(3, 1, 2))))
-    assert_refused("at least 2", lambda: MEASURES["last_moves"](acted(torch.ones(1, 1, 2))))
+    assert MEASURES["last_moves"].of(acted(action)) == pytest.approx(1 / 5 / 2)
+    assert MEASURES["last_moves"].of(acted(action[:1].expand(8, 1, 2) + 1)) == 0
+    assert_refused("got zeros", lambda: MEASURES["last_moves"].of(acted(torch.zeros(3, 1, 2))))
+    assert_refused("at least 2", lambda: MEASURES["last_moves"].of(acted(torch.ones(1, 1, 2))))
 
 
 def test_outputs_alike_by_hand() -> None:
@@ -92,9 +94,30 @@ def test_outputs_alike_by_hand() -> None:
     opposite = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
     bias = torch.tensor([5.0, -3.0])  # is said whatever the task is
     for action, common in ((same, 1), (opposite, 0), (torch.cat([same, opposite]), 0.5)):
-        found = MEASURES["outputs_alike"](acted((action + bias)[None]))
+        found = MEASURES["outputs_alike"].of(acted((action + bias)[None]))
         assert found == {"size": pytest.approx(1), "common": pytest.approx(common)}
-    assert MEASURES["outputs_alike"](acted(bias.expand(1, 3, 2))) == {"size": 0, "common": 1}
+    assert MEASURES["outputs_alike"].of(acted(bias.expand(1, 3, 2))) == {"size": 0, "common": 1}
+
+
+def test_dynamic_modes_of_a_linear_system() -> None:
+    """A turn by 1/8 on a circle of radius 1, a fall from 2 at 0.9, and a part that stays."""
+    turn, times = torch.arange(40).double() * math.pi / 4, torch.arange(40).double()
+    parts = [turn.cos(), turn.sin(), 2 * 0.9**times, torch.ones(40).double()]
+    hidden = torch.stack(parts, dim=1).view(40, 1, 2, 2)  # one life of two experts
+    found = MEASURES["dynamic_modes"].of(acted(torch.empty(1), hidden=hidden))
+    assert isinstance(found, dict)
+    assert found["rank"] == [1, 2, 4]
+    assert found["spectral_radius"][-1] == pytest.approx(1)
+    turning, falling = (
+        39 * (2 * math.sin(math.pi / 8)) ** 2,
+        sum((0.2 * 0.9**t) ** 2 for t in range(39)),
+    )
+    assert found["oscillating"][-1] == pytest.approx(turning / (turning + falling))
+    first, second, last = found["residual"]
+    assert first > second > 0.1
+    assert last < 1e-10
+    short = acted(torch.empty(1), hidden=hidden[:2])
+    assert_refused("at least 3 inner steps, got 2", lambda: MEASURES["dynamic_modes"].of(short))
 
 
 def test_information_falls_apart_into_pairs(tiny_learner: Make) -> None:
@@ -112,7 +135,10 @@ def test_unknown_measures() -> None:
     assert_refused(
         "got 'mutual_informatoin'; did you mean", lambda: check_measures(["mutual_informatoin"])
     )
-    assert_refused("every must be at least 1, got 0", lambda: Measurements([], every=0))
+    assert_refused(
+        "did you mean 'hessian'", lambda: Measurements({"squared_error": 2, "hesian": 100})
+    )
+    assert_refused("one hessian to the next .* got 0", lambda: Measurements({"hessian": 0}))
     assert_refused("num_tasks must be at least 1, got 0", lambda: Measurements([], num_tasks=0))
 
 
@@ -136,20 +162,30 @@ def test_too_few_tasks_for_a_covariance(tiny_learner: Make) -> None:
 
 
 def test_rows_come_at_their_steps(tiny_learner: Make, fit: Fit, tmp_path: Path) -> None:
-    callback = Measurements(["squared_error"], every=2, num_tasks=8)
+    """Each measure at its own; what is not due is not there; all are due before training."""
+    callback = Measurements({"squared_error": 2, "last_moves": 3}, num_tasks=8)
     learner = tiny_learner()
-    first = take(["squared_error"], Subject.of(learner, 8, callback.seed))
-    fit(learner, 5, callback)
+    first = take(callback.measures, Subject.of(learner, 8, callback.seed))
+    fit(learner, 7, callback)
     rows = read_measurements(tmp_path)
-    assert [row["step"] for row in rows] == [0, 2, 4]
-    assert rows[0]["squared_error"] == first["squared_error"]
+    assert rows[0] == {"step": 0, **first}
+    due = {row.pop("step"): list(row) for row in rows}
+    squared, last = ["squared_error"], ["last_moves"]
+    assert due == {0: squared + last, 2: squared, 3: last, 4: squared, 6: squared + last}
+
+
+def test_a_list_takes_each_measure_at_its_default_interval() -> None:
+    names = ["hessian", "squared_error"]
+    assert intervals(names) == {name: MEASURES[name].every for name in names}
+    assert intervals({"hessian": 7}) == {"hessian": 7}
+    assert intervals([]) == {}
 
 
 def test_measuring_changes_no_bit_of_the_training(tiny_learner: Make, fit: Fit) -> None:
     trained = []
     for measures in ([], ["mutual_information", "gradient_conflict", "lyapunov"]):
         learner = tiny_learner()
-        fit(learner, 4, Measurements(measures, every=1, num_tasks=20))
+        fit(learner, 4, Measurements(dict.fromkeys(measures, 1), num_tasks=20))
         trained.append(torch.nn.utils.parameters_to_vector(learner.parameters()))
     assert torch.equal(*trained)
 
@@ -157,8 +193,7 @@ def test_measuring_changes_no_bit_of_the_training(tiny_learner: Make, fit: Fit) 
 def test_a_resumed_run_measures_on(tmp_path: Path) -> None:
     """Rows after the checkpoint are taken again; a line that a kill cut short is dropped."""
     told = ["--config", "smoke", "--evaluate", "false", "--run_dir", "run"]
-    told += ["--measurements.measures", "[squared_error]", "--measurements.every", "2"]
-    told += ["--measurements.num_tasks", "8"]
+    told += ["--measurements.measures", "{squared_error: 2}", "--measurements.num_tasks", "8"]
     assert call(fit_main, *told, "--max_steps", "4", cwd=tmp_path).code == 0
     file = tmp_path / "run" / FILE
     whole = read_measurements(file.parent)
@@ -176,3 +211,26 @@ def test_a_resumed_run_measures_on(tmp_path: Path) -> None:
     )
     assert wrong.code == 2
     assert "a measure must be one of output_errors" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("--measurements.measures [hessian]", ["hessian"]),
+        ("--measurements.measures {hessian:\t500}", {"hessian": 500}),
+        ("--config redundancy", {"binding_curve": 500}),
+        ("--config redundancy --config losses", {"squared_error": 25}),
+        ("--config redundancy --config list.yaml", ["squared_error"]),
+        ("--config list.yaml --config redundancy", {"binding_curve": 500}),
+        ("--config redundancy --measurements.measures [hessian]", ["hessian"]),
+        ("--config redundancy --measurements.measures {hessian:\t5}", {"hessian": 5}),
+    ],
+)
+def test_what_is_said_last_replaces_what_was_said(
+    typed: str, expected: list[str] | dict[str, int], tmp_path: Path
+) -> None:
+    (tmp_path / "list.yaml").write_text("measurements: {measures: [squared_error]}")
+    told = [part.replace("\t", " ") for part in typed.split(" ")]
+    printed = call(fit_main, *told, "--print_config", cwd=tmp_path)
+    assert printed.code == 0, printed.err
+    assert yaml.safe_load(printed.out)["measurements"]["measures"] == expected

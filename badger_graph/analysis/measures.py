@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 
@@ -20,15 +20,32 @@ from badger_graph.analysis.information import (
     total_correlation,
 )
 from badger_graph.analysis.lyapunov import lyapunov_of_agent
+from badger_graph.analysis.modes import dynamic_modes, oscillating_share
 from badger_graph.analysis.subject import Subject
 from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingTask, SeparableFamily
 
 Measured = float | list[float] | dict[str, Any]
-Measure = Callable[[Subject], Measured]
+
+
+class Measure(NamedTuple):
+    """What can be measured, and how often that is cheap beside training.
+
+    Attributes:
+        of: measures an agent.
+        every: outer steps from one measurement to the next, by default; what this costs is in
+            ``results/benchmark_measuring.md``.
+    """
+
+    of: Callable[[Subject], Measured]
+    every: int
+
 
 FEW_TASKS = 64
 """Tasks for what needs gradients: as many as a batch of training."""
+
+RANKS = (1, 2, 4, 8, 16)
+"""Directions of the states in which the inner loop is fitted by a linear map."""
 
 LAST_STEPS = 5
 """Inner steps at the end of a life, in which a loop that converges stands still."""
@@ -54,6 +71,22 @@ def _mutual_information(subject: Subject) -> list[float]:
     matrix = mutual_information(subject.entropy)
     first, second = torch.triu_indices(len(matrix), len(matrix), offset=1).unbind()
     return matrix[first, second].tolist()
+
+
+def _total_correlation(subject: Subject) -> float:
+    return total_correlation(subject.entropy).item()
+
+
+def _binding_information(subject: Subject) -> float:
+    return binding_information(subject.entropy).item()
+
+
+def _residual_entropy(subject: Subject) -> float:
+    return residual_entropy(subject.entropy).item()
+
+
+def _o_information(subject: Subject) -> float:
+    return o_information(subject.entropy).item()
 
 
 def _binding_over_life(subject: Subject) -> list[float]:
@@ -99,6 +132,27 @@ def _lyapunov(subject: Subject) -> list[float]:
     half = subject.num_steps // 2
     sizes = (subject.num_experts, subject.num_steps - half, half)
     return lyapunov_of_agent(subject.agent, subject.tasks(16), *sizes, subject.generator()).tolist()
+
+
+def _dynamic_modes(subject: Subject) -> dict[str, Any]:
+    """How linear the inner loop is in so many directions, what grows there and what oscillates.
+
+    Of the states of all experts in 16 lives, from each of them to the next. A list a number, an
+    entry a rank, of those that the states have; the residual is that of predicting one step.
+    """
+    hidden = subject.recorded.hidden[:, :16].double()
+    if len(hidden) < 3:
+        raise ValueError(f"dynamic_modes needs at least 3 inner steps, got {len(hidden)}")
+    states = hidden.flatten(2).transpose(0, 1)  # [S, T, N H]
+    full = int(torch.linalg.matrix_rank(states[:, :-1].flatten(0, 1)))
+    ranks = [rank for rank in RANKS if rank <= full]
+    found = [dynamic_modes(states, rank) for rank in ranks]
+    return {
+        "rank": ranks,
+        "spectral_radius": [modes.eigenvalues.abs().max().item() for modes in found],
+        "oscillating": [oscillating_share(modes) for modes in found],
+        "residual": [modes.residual for modes in found],
+    }
 
 
 def _amplitudes(subject: Subject) -> dict[str, Any]:
@@ -149,28 +203,29 @@ def _outputs_alike(subject: Subject) -> dict[str, Any]:
 
 
 MEASURES: dict[str, Measure] = {
-    "output_errors": _output_errors,
-    "squared_error": _squared_error,
-    "mutual_information": _mutual_information,
-    "total_correlation": lambda subject: total_correlation(subject.entropy).item(),
-    "binding_information": lambda subject: binding_information(subject.entropy).item(),
-    "residual_entropy": lambda subject: residual_entropy(subject.entropy).item(),
-    "o_information": lambda subject: o_information(subject.entropy).item(),
-    "binding_over_life": _binding_over_life,
-    "binding_curve": _binding_curve,
-    "gradient_conflict": _gradient_conflict,
-    "hessian": _hessian,
-    "lyapunov": _lyapunov,
-    "amplitudes": _amplitudes,
-    "last_moves": _last_moves,
-    "outputs_alike": _outputs_alike,
+    "output_errors": Measure(_output_errors, 100),
+    "squared_error": Measure(_squared_error, 100),
+    "mutual_information": Measure(_mutual_information, 100),
+    "total_correlation": Measure(_total_correlation, 100),
+    "binding_information": Measure(_binding_information, 100),
+    "residual_entropy": Measure(_residual_entropy, 100),
+    "o_information": Measure(_o_information, 100),
+    "binding_over_life": Measure(_binding_over_life, 500),
+    "binding_curve": Measure(_binding_curve, 500),
+    "gradient_conflict": Measure(_gradient_conflict, 500),
+    "hessian": Measure(_hessian, 2000),
+    "lyapunov": Measure(_lyapunov, 500),
+    "dynamic_modes": Measure(_dynamic_modes, 500),
+    "amplitudes": Measure(_amplitudes, 100),
+    "last_moves": Measure(_last_moves, 100),
+    "outputs_alike": Measure(_outputs_alike, 100),
 }
 """What can be measured of an agent; information in nats."""
 
 
 def take(names: Iterable[str], subject: Subject) -> dict[str, Measured]:
     """The measures of these names."""
-    return {name: MEASURES[name](subject) for name in names}
+    return {name: MEASURES[name].of(subject) for name in names}
 
 
 def check_measures(names: Iterable[str]) -> None:
@@ -186,3 +241,21 @@ def check_measures(names: Iterable[str]) -> None:
                 f"a measure must be one of {', '.join(MEASURES)}, got {name!r}"
                 + (f"; did you mean {close[0]!r}?" if close else "")
             )
+
+
+def intervals(measures: Iterable[str] | Mapping[str, int]) -> dict[str, int]:
+    """Outer steps from one measurement to the next, of each measure.
+
+    Args:
+        measures: the steps by name, or names, for the default of each.
+
+    Raises:
+        ValueError: for what is no measure, or fewer steps than one.
+    """
+    check_measures(measures)
+    if not isinstance(measures, Mapping):
+        return {name: MEASURES[name].every for name in measures}
+    for name, every in measures.items():
+        if every < 1:
+            raise ValueError(f"from one {name} to the next must be at least 1 step, got {every}")
+    return dict(measures)

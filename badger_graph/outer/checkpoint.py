@@ -90,6 +90,7 @@ def load_learner(path: str | Path) -> MetaLearner:
         components = {
             name: from_config(value) if isinstance(value, dict) else value
             for name, value in checkpoint[CONFIG_KEY].items()
+            if name != "aggregator"  # a description: it made gradients, and may be no module here
         }
         learner = MetaLearner(**components)
     except (AttributeError, TypeError) as error:

@@ -7,8 +7,11 @@ constructor's arguments under their own names; that is all it takes.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from typing import Any
+
+from torch import nn
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.membranes import Membrane
@@ -41,6 +44,11 @@ def to_config(component: object) -> Config:
         "class_path": f"{cls.__module__}.{cls.__qualname__}",
         "init_args": {name: _plain(value) for name, value in arguments.items()},
     }
+
+
+def described(module: nn.Module) -> str:
+    """What is no component of ours, such as an aggregator of TorchJD, for who wants to know."""
+    return f"{type(module).__module__}.{re.sub(' at 0x[0-9a-f]+', '', repr(module))}"
 
 
 def _plain(value: Any) -> Any:

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.gradients import jacobian, output_losses
 from badger_graph.outer.captured import CapturedStep, check_run, check_topology
-from badger_graph.outer.config import to_config
+from badger_graph.outer.config import described, to_config
 from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.finite import FiniteWatch
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
 from badger_graph.outer.rate import cosine_decay, set_learning_rate
 from badger_graph.outer.regularisers import Regulariser
 from badger_graph.outer.stream import TaskStream, validation_seeds
+from badger_graph.outer.surgery import one_gradient
 from badger_graph.rollout import Rollout, unroll
 from badger_graph.tasks import SeparableFamily, TaskFamily
 
@@ -45,8 +46,9 @@ class MetaLearner(LightningModule):
         meta_loss: what is minimised.
         regulariser: what is added to it; nothing by default.
         aggregator: makes one gradient of those of the single outputs' meta-losses, ``[d, P]`` to
-            ``[P]``, such as those of TorchJD; by default the gradient of the meta-loss is taken.
-            A backward pass for each output; for one process.
+            ``[P]``, such as those of TorchJD, scaled as a mean (see
+            :func:`~badger_graph.outer.surgery.one_gradient`); by default the gradient of the
+            meta-loss is taken. A backward pass for each output; for one process.
         curriculum: what every outer step is like; the same by default. Validation does not
             follow it: its sizes are always the following two.
         num_experts: experts N of an agent.
@@ -147,7 +149,7 @@ class MetaLearner(LightningModule):
             trial = task.sample(1, num_outputs, generator)
             lived = unroll(agent, trial, num_experts, 1, generator, detach_every, checkpoint_every)
             if aggregator is not None:
-                self.output_losses(lived)
+                one_gradient(aggregator, torch.ones_like(self.output_losses(lived))[:, None])
         self.executor: str = lived.graph.wiring.executor
         if curriculum is not None:
             curriculum.check(agent, task)
@@ -239,7 +241,7 @@ class MetaLearner(LightningModule):
         else:
             parameters = [p for p in self.parameters() if p.requires_grad]
             assert self._of_outputs is not None
-            gradient = self.aggregator(jacobian(self._of_outputs, parameters))
+            gradient = one_gradient(self.aggregator, jacobian(self._of_outputs, parameters))
             parts = gradient.split([parameter.numel() for parameter in parameters])
             for parameter, part in zip(parameters, parts, strict=True):
                 parameter.grad = part.view_as(parameter)
@@ -336,6 +338,7 @@ class MetaLearner(LightningModule):
             "detach_every": self.detach_every,
             "checkpoint_every": self.checkpoint_every,
             "regulariser": None if self.regulariser is None else to_config(self.regulariser),
+            "aggregator": None if self.aggregator is None else described(self.aggregator),
             "seed": self.seed,
         }
 

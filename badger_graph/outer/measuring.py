@@ -11,7 +11,7 @@ from typing import Any, cast
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from badger_graph.analysis.measures import check_measures, take
+from badger_graph.analysis.measures import intervals, take
 from badger_graph.analysis.subject import Subject
 from badger_graph.outer.learner import MetaLearner
 
@@ -22,33 +22,32 @@ class Measurements(Callback):
     """Measures the agent on fixed tasks every so many outer steps, the first before training.
 
     The rows go to ``measurements.jsonl`` in the folder of the run, one a line: ``step``, the outer
-    steps done, and each measure. A resumed run goes on where its checkpoint was.
+    steps done, and each measure that is due then. A resumed run goes on where its checkpoint was.
 
     Args:
-        measures: names, see :data:`badger_graph.analysis.measures.MEASURES`; none, no file.
-        every: outer steps from one measurement to the next.
+        measures: outer steps from one measurement to the next by name, or a list of names, see
+            :data:`badger_graph.analysis.measures.MEASURES`: each at its default interval, at
+            which it slows training by about 5% or less, and a list of several, which share the
+            lives they look at, by less than 10% (``scripts/benchmark.py --workload measuring``).
+            None, no file.
         num_tasks: tasks that are lived through each time.
         seed: seed of the tasks, which training never sees, and of what measures draw.
 
     Raises:
-        ValueError: for an unknown measure, a number below 1, or sizes that a measure cannot work
-            with; before training.
+        ValueError: for an unknown measure, an interval or number below 1, or sizes that a measure
+            cannot work with; before training.
     """
 
     def __init__(
         self,
-        measures: list[str] | None = None,
-        every: int = 100,
+        measures: list[str] | dict[str, int] | None = None,
         num_tasks: int = 512,
         seed: int = 1_000_000,
     ) -> None:
-        measures = measures or []
-        check_measures(measures)
-        for name, number in (("every", every), ("num_tasks", num_tasks)):
-            if number < 1:
-                raise ValueError(f"{name} must be at least 1, got {number}")
+        self._every = intervals(measures or [])
+        if num_tasks < 1:
+            raise ValueError(f"num_tasks must be at least 1, got {num_tasks}")
         self.measures = measures
-        self.every = every
         self.num_tasks = num_tasks
         self.seed = seed
 
@@ -71,18 +70,19 @@ class Measurements(Callback):
 
     def _measure(self, trainer: Trainer, pl_module: LightningModule) -> None:
         step = trainer.global_step
-        if not self._works(trainer) or step % self.every or step == self._measured:
+        due = [name for name, every in self._every.items() if step % every == 0]
+        if not self._works(trainer) or not due or step == self._measured:
             return
         self._measured = step  # with accumulated gradients, several batches are one outer step
         learner = cast(MetaLearner, pl_module)
         subject = Subject.of(learner, self.num_tasks, self.seed)
-        row = {"step": step, **take(self.measures, subject)}
+        row = {"step": step, **take(due, subject)}
         with self._file.open("a") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")
 
     def _works(self, trainer: Trainer) -> bool:
         dry: int = trainer.fast_dev_run  # type: ignore[attr-defined]
-        return bool(self.measures) and trainer.is_global_zero and not dry
+        return bool(self._every) and trainer.is_global_zero and not dry
 
 
 def read_measurements(folder: Path) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from scipy.stats import spearmanr
@@ -106,13 +107,23 @@ def logged(column: str) -> Callable[[Trained], Series]:
 
 
 def measured(value: Callable[[dict[str, Any]], float]) -> Callable[[Trained], Series]:
-    """Reads a number of each row of the measurements of a training."""
+    """Reads a number of the measurements of a training: of each row that has what it is made of."""
 
     def read(one: Trained) -> Series:
-        rows = one.measured()
-        return [row["step"] for row in rows], [value(row) for row in rows]
+        rows, found = one.measured(), {}
+        for row in rows:
+            with suppress(KeyError):
+                found[row["step"]] = value(row)
+        if rows and not found:
+            value(rows[0])  # says what no row has
+        return list(found), list(found.values())
 
     return read
+
+
+def rows_with(one: Trained, measure: str) -> list[dict[str, Any]]:
+    """The rows of the measurements of a training that have this measure; each has its interval."""
+    return [row for row in one.measured() if measure in row]
 
 
 error = logged("train/error")
@@ -187,8 +198,9 @@ def with_error(trained: Sequence[Trained], read: Callable[[Trained], Series]) ->
     found = []
     for one in trained:
         of_step = dict(zip(*read(one), strict=True))
-        errors = {row["step"]: statistics.mean(row["output_errors"]) for row in one.measured()}
-        steps = [step for step in of_step if step > 0]
+        rows = rows_with(one, "output_errors")
+        errors = {row["step"]: statistics.mean(row["output_errors"]) for row in rows}
+        steps = [step for step in of_step if step > 0 and step in errors]
         pair = rank_correlation([of_step[s] for s in steps], [errors[s] for s in steps])
         found += [] if pair is None else [pair.rho]
     return found

@@ -18,6 +18,7 @@ from badger_graph.experiments.why_hard.base import (
     error,
     measured,
     positive,
+    rows_with,
     shown,
     sign_claim,
     with_error,
@@ -47,7 +48,7 @@ class Binding(Experiment):
         measures = ("binding_information", "total_correlation", "o_information")
         ends = {name: [_last(one, name) for one in trained] for name in measures}
         starts = {name: [_first(one, name) for one in trained] for name in measures}
-        lives = [one.measured()[-1]["binding_over_life"] for one in trained]
+        lives = [rows_with(one, "binding_over_life")[-1]["binding_over_life"] for one in trained]
         steps = list(range(1, len(lives[0]) + 1))
         return Findings(
             claims=[
@@ -97,12 +98,12 @@ def _curve(trained: Sequence[Trained], name: str) -> dict[str, Any]:
 
 
 def _first(one: Trained, name: str) -> float:
-    return one.measured()[0][name]
+    return rows_with(one, name)[0][name]
 
 
 def _last(one: Trained, name: str) -> float:
     """The mean of the last three measurements."""
-    return statistics.mean(row[name] for row in one.measured()[-3:])
+    return statistics.mean(row[name] for row in rows_with(one, name)[-3:])
 
 
 def _grows_in_training(first: Sequence[float], last: Sequence[float]) -> Claim:

@@ -23,6 +23,7 @@ from badger_graph.experiments.why_hard.base import (
     logged,
     measured,
     positive,
+    rows_with,
     shown,
     shown_steps,
 )
@@ -155,7 +156,7 @@ def _alike_first(courses: Sequence[Course]) -> Claim:
     common = []
     for course in courses:
         first = min((step for step in course.learned if step is not None), default=None)
-        rows = [row for row in course.one.measured() if "outputs_alike" in row]
+        rows = rows_with(course.one, "outputs_alike")
         least = (CHANCE / len(course.learned)) ** 0.5 / 2  # half of the best common guess
         shares = [
             row["outputs_alike"]["common"]

@@ -17,6 +17,7 @@ from badger_graph.experiments.why_hard.base import (
     by_name,
     positive,
     reached,
+    rows_with,
     shown,
     shown_steps,
 )
@@ -52,7 +53,8 @@ class Redundancy(Experiment):
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
         groups = by_name(trained)
-        curves = [one.measured()[-1]["binding_curve"] for one in groups["16 experts"]]
+        rows = [rows_with(one, "binding_curve")[-1] for one in groups["16 experts"]]
+        curves = [row["binding_curve"] for row in rows]
         places = list(range(1, len(curves[0]["shared"]) + 1))
         errors = {n: [_final_error(one) for one in groups[f"{n} experts"]] for n in EXPERTS}
         steps = {n: reached(groups[f"{n} experts"], SOLVED) for n in EXPERTS}

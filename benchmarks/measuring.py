@@ -1,0 +1,121 @@
+"""What the measures along training cost, and by how much they slow it down."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast, final
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+from badger_graph import MetaLearner
+from badger_graph.analysis.measures import MEASURES, take
+from badger_graph.analysis.subject import Subject
+from badger_graph.cli import fit_main
+from badger_graph.outer.measuring import Measurements
+from badger_graph.tasks import SumOfWaves
+from benchmarks.clock import plain_step
+from benchmarks.report import Report, milliseconds, table
+from benchmarks.timing import interleave
+
+FILE = "costs.json"
+
+STEPS = 10
+"""Outer steps that are timed at a time."""
+
+SEVERAL = f"{STEPS} outer steps"
+
+TOGETHER = ("output_errors", "mutual_information", "binding_information", "outputs_alike")
+"""Of a usual list, what has the same interval."""
+
+BESIDE = "gradient_conflict"
+"""And what has a longer one."""
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """CPU time of an outer step without measures, and of each measure, at the sizes of configs.
+
+    A measure slows training by its cost over that of the outer steps from one measurement to the
+    next, here at its default interval. Those that are due at the same outer step share the lives
+    they look at, so that several together cost less than their sum. Takes a minute and a half.
+
+    Args:
+        configs: of ``fit.py``, for the sizes: that of the default game, and of twenty numbers.
+        rounds: times that each measure is taken.
+    """
+
+    configs: tuple[str, ...] = ("fit", "twenty")
+    rounds: int = 2
+
+    def run(self) -> Report:
+        seconds = {config: train(config, self.rounds) for config in self.configs}
+        usual = f"{', '.join(TOGETHER)} and {BESIDE}"
+        header, columns = ["CPU time", "outer steps between"], []
+        shares = {}
+        for config, own in seconds.items():
+            cost = {name: statistics.median(times) for name, times in own.items()}
+            step, together = cost.pop(SEVERAL) / STEPS, cost.pop(str(TOGETHER))
+            share = {name: cost[name] / (MEASURES[name].every * step) for name in MEASURES}
+            share[usual] = together / (MEASURES[TOGETHER[0]].every * step) + share[BESIDE]
+            shares[config] = share
+            header += [f"{config}.yaml", "slower by"]
+            columns.append([milliseconds(step), *(milliseconds(cost[n]) for n in MEASURES), ""])
+            columns.append(["", *map("{:.1%}".format, share.values())])
+        between = ["", *(str(measure.every) for measure in MEASURES.values()), ""]
+        rows = zip(["one outer step", *MEASURES, usual], between, *columns, strict=True)
+        data = {"workload": asdict(self), "seconds": seconds, "slower_by": shares}
+        return Report(data, table(header, rows))
+
+
+def train(config: str, rounds: int) -> dict[str, list[float]]:
+    """What was found at the sizes of a config, where ``fit.py`` would train."""
+    costs = f"{Costs.__module__}.{Costs.__name__}"
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+        arguments = ["--config", config, "--run_dir", folder, "--evaluate", "false"]
+        arguments += ["--trainer.callbacks+", costs, "--trainer.callbacks.rounds", str(rounds)]
+        arguments += ["--threads", str(torch.get_num_threads()), "--max_steps", "1"]
+        fit_main(arguments)
+        return json.loads((Path(folder) / FILE).read_text())
+
+
+@final
+class Costs(Callback):
+    """CPU seconds of outer steps in a plain loop, and of each measure, before training.
+
+    Args:
+        rounds: times that each is run.
+    """
+
+    def __init__(self, rounds: int) -> None:
+        self.rounds = rounds
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        learner = cast(MetaLearner, pl_module)
+        step = plain_step(learner, trainer.gradient_clip_val or math.inf)
+        costs: dict[str, Callable[[], object]] = {
+            SEVERAL: lambda: [step() for _ in range(STEPS)],
+            **{name: partial(measure, learner, name) for name in MEASURES},
+            str(TOGETHER): partial(measure, learner, *TOGETHER),
+        }
+        seconds = interleave(costs, self.rounds, warm_up=1, clock=time.process_time)
+        (Path(trainer.default_root_dir) / FILE).write_text(json.dumps(seconds))
+
+
+def measure(learner: MetaLearner, *names: str) -> None:
+    """As :class:`Measurements` would, where all are due."""
+    told = Measurements()
+    subject = Subject.of(learner, told.num_tasks, told.seed)
+    if "amplitudes" in names:  # of the task of waves only, whose number of outputs is odd
+        subject.family, subject.num_outputs = SumOfWaves(), learner.num_outputs // 2 * 2 + 1
+    take(names, subject)
