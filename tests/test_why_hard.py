@@ -114,11 +114,9 @@ def test_correlations_that_say_nothing() -> None:
 def test_measures_come_each_at_its_own_steps(tmp_path: Path) -> None:
     rows = [{"step": 0, "a": 1.0, "b": {"c": 3.0}}, {"step": 5, "a": 2.0}, {"step": 7}]
     one = recorded(tmp_path, 0, [0.1], rows)
-    assert base.measured(lambda row: row["a"])(one) == ([0, 5], [1.0, 2.0])
-    assert base.measured(lambda row: row["a"] + row["b"]["c"])(one) == ([0], [4.0])
-    assert base.rows_with(one, "a") == rows[:2]
-    with pytest.raises(KeyError, match="'d'"):
-        base.measured(lambda row: row["d"])(one)
+    assert base.measured("a")(one) == ([0, 5], [1.0, 2.0])
+    assert base.measured("b", lambda given: given["c"])(one) == ([0], [3.0])
+    assert_refused("must have measured 'd', got only a, b", lambda: base.measured("d")(one))
 
 
 def test_correlation_with_the_error_is_a_seed_each(tmp_path: Path) -> None:
@@ -126,8 +124,8 @@ def test_correlation_with_the_error_is_a_seed_each(tmp_path: Path) -> None:
     rows = [{"step": k, "a": -k, "b": 7, "output_errors": [k + 1, k]} for k in range(6)]
     rows[0]["a"] = 100
     seeds = [recorded(tmp_path, seed, [0.1], rows) for seed in range(2)]
-    assert base.with_error(seeds, base.measured(lambda row: row["a"])) == pytest.approx([-1, -1])
-    assert base.with_error(seeds, base.measured(lambda row: row["b"])) == []
+    assert base.with_error(seeds, base.measured("a")) == pytest.approx([-1, -1])
+    assert base.with_error(seeds, base.measured("b")) == []
 
 
 # ------------------------------------------------------------------------------ experiments

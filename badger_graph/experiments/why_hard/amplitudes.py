@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from badger_graph.experiments.trainings import Trained
-from badger_graph.experiments.why_hard.base import rows_with
+from badger_graph.experiments.why_hard.base import taken
 
 KNOWN = 0.1
 """A frequency is known when its amplitude, in phase, is as near as this to 1."""
@@ -46,8 +46,8 @@ class Course(NamedTuple):
 
 def wave_course(one: Trained) -> Course:
     """What was measured in a training."""
-    rows = rows_with(one, "amplitudes")
-    return Course([row["step"] for row in rows], [row["amplitudes"]["in_phase"] for row in rows])
+    steps, given = taken(one, "amplitudes")
+    return Course(steps, [amplitudes["in_phase"] for amplitudes in given])
 
 
 def _from_then_on(steps: Sequence[int], amplitudes: Sequence[float]) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from scipy.stats import spearmanr
@@ -106,32 +105,45 @@ def logged(column: str) -> Callable[[Trained], Series]:
     return lambda one: one.logged(column)
 
 
-def measured(value: Callable[[dict[str, Any]], float]) -> Callable[[Trained], Series]:
-    """Reads a number of the measurements of a training: of each row that has what it is made of."""
+def taken(one: Trained, measure: str) -> tuple[list[int], list[Any]]:
+    """A measure along a training: the outer steps at which it was taken, and what it gave.
+
+    Raises:
+        ValueError: when it never was.
+    """
+    measured = one.measured()
+    rows = [row for row in measured if measure in row]
+    if not rows:
+        others = ", ".join(
+            dict.fromkeys(name for row in measured for name in row if name != "step")
+        )
+        raise ValueError(
+            f"{str(one.folder)!r} must have measured {measure!r}, got only {others or 'nothing'}"
+        )
+    return [row["step"] for row in rows], [row[measure] for row in rows]
+
+
+def measured(
+    measure: str, number: Callable[[Any], float] = lambda given: given
+) -> Callable[[Trained], Series]:
+    """Reads a number of what a measure gave along a training."""
 
     def read(one: Trained) -> Series:
-        rows, found = one.measured(), {}
-        for row in rows:
-            with suppress(KeyError):
-                found[row["step"]] = value(row)
-        if rows and not found:
-            value(rows[0])  # says what no row has
-        return list(found), list(found.values())
+        steps, given = taken(one, measure)
+        return steps, [number(one) for one in given]
 
     return read
-
-
-def rows_with(one: Trained, measure: str) -> list[dict[str, Any]]:
-    """The rows of the measurements of a training that have this measure; each has its interval."""
-    return [row for row in one.measured() if measure in row]
 
 
 error = logged("train/error")
 """The error at the last inner step of the batch of an outer step, of every tenth."""
 
 
-squared_error = measured(lambda row: row["squared_error"])
+squared_error = measured("squared_error")
 """That of the same tasks in all trainings, whatever they minimise."""
+
+mean_error = measured("output_errors", statistics.mean)
+"""The error on the same tasks during training."""
 
 
 def curve(
@@ -198,8 +210,7 @@ def with_error(trained: Sequence[Trained], read: Callable[[Trained], Series]) ->
     found = []
     for one in trained:
         of_step = dict(zip(*read(one), strict=True))
-        rows = rows_with(one, "output_errors")
-        errors = {row["step"]: statistics.mean(row["output_errors"]) for row in rows}
+        errors = dict(zip(*mean_error(one), strict=True))
         steps = [step for step in of_step if step > 0 and step in errors]
         pair = rank_correlation([of_step[s] for s in steps], [errors[s] for s in steps])
         found += [] if pair is None else [pair.rho]

@@ -14,21 +14,25 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Panel,
     Scale,
+    absent,
     curve,
     error,
     measured,
     positive,
-    rows_with,
     shown,
     sign_claim,
+    taken,
     with_error,
 )
+
+SWINGS = 0.5
+"""Motion is periodic when more than this part of it is in modes that oscillate."""
 
 
 class Binding(Experiment):
     """Binding information of 16 experts with 4 in-links that guess 4 numbers.
 
-    Source: Šimánek (blog), "Organization" and its two figures.
+    Source: Šimánek (blog), "Organization" and its two figures, "Dynamic Mode Decomposition".
     """
 
     title = "Binding information: organisation of the experts"
@@ -36,7 +40,8 @@ class Binding(Experiment):
         "Binding information is the part of what can be known about all experts' states that two "
         "or more of them share: how organised they are. Sixteen experts, each of which hears four "
         "others, learn to guess four numbers. Does it grow in the course of training, and within "
-        "a life, from step to step?"
+        "a life, from step to step? And what kind of motion is such a life: do states swing, and "
+        "do two lives that begin nearly alike come together?"
     )
     short = Scale(seeds=2, max_steps=1500)
     full = Scale(seeds=5, max_steps=5000)
@@ -48,13 +53,15 @@ class Binding(Experiment):
         measures = ("binding_information", "total_correlation", "o_information")
         ends = {name: [_last(one, name) for one in trained] for name in measures}
         starts = {name: [_first(one, name) for one in trained] for name in measures}
-        lives = [rows_with(one, "binding_over_life")[-1]["binding_over_life"] for one in trained]
+        lives = [taken(one, "binding_over_life")[1][-1] for one in trained]
         steps = list(range(1, len(lives[0]) + 1))
         return Findings(
             claims=[
                 _grows_in_training(starts["binding_information"], ends["binding_information"]),
                 _grows_in_life(lives),
                 _goes_with_error(trained),
+                _no_modes(trained),
+                _stable(trained),
             ],
             panels=[
                 Panel(
@@ -94,16 +101,16 @@ class Binding(Experiment):
 
 
 def _curve(trained: Sequence[Trained], name: str) -> dict[str, Any]:
-    return curve(trained, measured(lambda row: row[name]))
+    return curve(trained, measured(name))
 
 
 def _first(one: Trained, name: str) -> float:
-    return rows_with(one, name)[0][name]
+    return taken(one, name)[1][0]
 
 
 def _last(one: Trained, name: str) -> float:
     """The mean of the last three measurements."""
-    return statistics.mean(row[name] for row in rows_with(one, name)[-3:])
+    return statistics.mean(taken(one, name)[1][-3:])
 
 
 def _grows_in_training(first: Sequence[float], last: Sequence[float]) -> Claim:
@@ -123,9 +130,39 @@ def _grows_in_life(lives: Sequence[Sequence[float]]) -> Claim:
 
 
 def _goes_with_error(trained: Sequence[Trained]) -> Claim:
-    binding = measured(lambda row: row["binding_information"])
+    binding = measured("binding_information")
     return sign_claim(
         "More organisation goes with a lower error",
         "rank correlation of binding information with minus the error during training {}",
         [-rho for rho in with_error(trained, binding)],
+    )
+
+
+def _no_modes(trained: Sequence[Trained]) -> Claim:
+    """Over the ranks: how much oscillates depends on how many modes there are to do so."""
+    fitted = [taken(one, "dynamic_modes")[1][-1] for one in trained]
+    ranks = min((of_one["rank"] for of_one in fitted), key=len)
+    words = [
+        f"rank {rank}: {shown([of_one['oscillating'][k] for of_one in fitted], 2)}, residual "
+        f"{shown([of_one['residual'][k] for of_one in fitted], 2)}"
+        for k, rank in enumerate(ranks)
+    ]
+    shares = [max(of_one["oscillating"]) for of_one in fitted]
+    return Claim(
+        "The inner loop has no periodic behaviour that dynamic mode decomposition could find",
+        "share of the motion in modes that oscillate (with what a linear map of the rank leaves "
+        f"unpredicted): {'; '.join(words)}",
+        absent(shares, SWINGS),
+    )
+
+
+def _stable(trained: Sequence[Trained]) -> Claim:
+    before, after = (
+        [statistics.mean(taken(one, "lyapunov")[1][k]) for one in trained] for k in (0, -1)
+    )
+    return Claim(
+        "Lives that begin nearly alike come together: the inner loop is stable",
+        "largest Lyapunov exponent of the second half of a life, nats a step: untrained "
+        f"{shown(before, 2)}, trained {shown(after, 2)}",
+        positive([-exponent for exponent in after]),
     )

@@ -58,7 +58,7 @@ WEAK = 0.5
 
 NOT_LEARNED = "no run got below half of chance"
 
-last_moves = measured(lambda row: row["last_moves"])
+last_moves = measured("last_moves")
 
 
 class Frequencies(Experiment):

@@ -25,7 +25,7 @@ from badger_graph.experiments.why_hard.base import (
     with_error,
 )
 
-mean_pair = measured(lambda row: statistics.mean(row["mutual_information"]))
+mean_pair = measured("mutual_information", statistics.mean)
 """In the mean over all pairs of experts."""
 
 
@@ -56,8 +56,8 @@ class MutualInformation(Experiment):
         left = reached(trained, LEFT)
         changes = [_change(one, step) for one, step in zip(trained, left, strict=True)]
         known = [change for change in changes if change is not None]
-        largest = curve(trained, measured(lambda row: max(row["mutual_information"])))
-        smallest = curve(trained, measured(lambda row: min(row["mutual_information"])))
+        largest = curve(trained, measured("mutual_information", max))
+        smallest = curve(trained, measured("mutual_information", min))
         return Findings(
             claims=[_falls(known), _goes_with_error(trained)],
             panels=[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from badger_graph.analysis import Plateau, Tested
@@ -23,9 +24,9 @@ from badger_graph.experiments.why_hard.base import (
     logged,
     measured,
     positive,
-    rows_with,
     shown,
     shown_steps,
+    taken,
 )
 from badger_graph.experiments.why_hard.standstill import LEAST, SHARE, Course, course_of, holds
 
@@ -97,11 +98,11 @@ class Plateaus(Experiment):
 
 
 def _conflicting(name: str) -> Callable[[Trained], Series]:
-    return measured(lambda row: row["gradient_conflict"][name])
+    return measured("gradient_conflict", itemgetter(name))
 
 
 negative_share = _conflicting("negative_share")
-smallest_curvature = measured(lambda row: row["hessian"]["smallest"])
+smallest_curvature = measured("hessian", itemgetter("smallest"))
 
 
 # ------------------------------------------------------------------------------------ claims
@@ -156,12 +157,11 @@ def _alike_first(courses: Sequence[Course]) -> Claim:
     common = []
     for course in courses:
         first = min((step for step in course.learned if step is not None), default=None)
-        rows = rows_with(course.one, "outputs_alike")
         least = (CHANCE / len(course.learned)) ** 0.5 / 2  # half of the best common guess
         shares = [
-            row["outputs_alike"]["common"]
-            for row in rows
-            if row["outputs_alike"]["size"] > least and (first is None or row["step"] <= first)
+            alike["common"]
+            for step, alike in zip(*taken(course.one, "outputs_alike"), strict=True)
+            if alike["size"] > least and (first is None or step <= first)
         ]
         common += [max(shares)] if shares else []
     if not common:
@@ -228,8 +228,8 @@ def _conflict(courses: Sequence[Course]) -> Claim:
 def _saddles(courses: Sequence[Course]) -> Claim:
     """Beside the curvature between plateaus: hardly any point of a loss curves upwards alone."""
     says = "Plateaus are saddles: the loss curves downwards in some direction"
-    read = measured(lambda row: row["hessian"]["smallest"] / row["hessian"]["largest"])
-    at_most = measured(lambda row: row["hessian"]["smallest"] + row["hessian"]["smallest_residual"])
+    read = measured("hessian", lambda h: h["smallest"] / h["largest"])
+    at_most = measured("hessian", lambda h: h["smallest"] + h["smallest_residual"])
     negative = [
         bound < 0
         for course in courses
@@ -290,13 +290,13 @@ def _row(course: Course, plateau: Plateau, hurst: Tested) -> list[str]:
 def _panels(trained: Sequence[Trained]) -> list[Panel]:
     chance = {"chance": CHANCE}
     first = trained[0]
-    outputs = range(len(first.measured()[0]["output_errors"]))
+    outputs = range(len(taken(first, "output_errors")[1][0]))
 
     def by_seed(read: Callable[[Trained], Series]) -> dict[str, dict[str, Any]]:
         return {f"seed {one.training.seed}": curve([one], read, WINDOW) for one in trained}
 
     def of_output(j: int) -> Callable[[Trained], Series]:
-        return measured(lambda row: row["output_errors"][j])
+        return measured("output_errors", itemgetter(j))
 
     return [
         Panel("Error", "outer step", "MSE at the last step", by_seed(error), True, chance),

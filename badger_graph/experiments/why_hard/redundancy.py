@@ -17,9 +17,9 @@ from badger_graph.experiments.why_hard.base import (
     by_name,
     positive,
     reached,
-    rows_with,
     shown,
     shown_steps,
+    taken,
 )
 
 EXPERTS = (4, 6, 8, 12, 16, 24, 32)
@@ -53,8 +53,9 @@ class Redundancy(Experiment):
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
         groups = by_name(trained)
-        rows = [rows_with(one, "binding_curve")[-1] for one in groups["16 experts"]]
-        curves = [row["binding_curve"] for row in rows]
+        untrained, curves = (
+            [taken(one, "binding_curve")[1][k] for one in groups["16 experts"]] for k in (0, -1)
+        )
         places = list(range(1, len(curves[0]["shared"]) + 1))
         errors = {n: [_final_error(one) for one in groups[f"{n} experts"]] for n in EXPERTS}
         steps = {n: reached(groups[f"{n} experts"], SOLVED) for n in EXPERTS}
@@ -62,8 +63,7 @@ class Redundancy(Experiment):
             n: statistics.mean(one.cpu_seconds for one in groups[f"{n} experts"]) for n in EXPERTS
         }
         before, after = (
-            [one.measured()[k]["binding_curve"]["redundancy"] for one in groups["16 experts"]]
-            for k in (0, -1)
+            [curve["redundancy"] for curve in of_all] for of_all in (untrained, curves)
         )
         return Findings(
             claims=[

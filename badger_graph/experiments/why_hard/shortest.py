@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
+    LEFT,
     Claim,
     Experiment,
     Findings,
     Scale,
+    by_name,
+    measured,
     positive,
+    reached,
     shown,
     shown_steps,
     squared_error,
@@ -127,9 +132,9 @@ def _on_first(one: Trained) -> dict[str, float]:
     """Why it stands still there, or does not, by WHY."""
     (left,) = reached([one], LEFT, squared_error, 1)
     reads = {
-        CONFLICT: measured("gradient_conflict", "negative_share"),
-        LEFT_OF_SUM: measured("gradient_conflict", "alignment"),
-        ALIKE: measured("outputs_alike", "common"),
+        CONFLICT: measured("gradient_conflict", itemgetter("negative_share")),
+        LEFT_OF_SUM: measured("gradient_conflict", itemgetter("alignment")),
+        ALIKE: measured("outputs_alike", itemgetter("common")),
     }
     courses = {what: zip(*read(one), strict=True) for what, read in reads.items()}
     return {

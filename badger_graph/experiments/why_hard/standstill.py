@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 
 from badger_graph.analysis import Plateau, Tested, find_plateaus, hurst_test, lyapunov_test
-from badger_graph.experiments.trainings import Trained
-from badger_graph.experiments.why_hard.base import CHANCE, Series, error, rows_with
+from badger_graph.experiments.trainings import Trained, first_below
+from badger_graph.experiments.why_hard.base import CHANCE, Series, error, taken
 
 LEAST = 64
 """Outer steps of the shortest plateau: fewer have no Hurst exponent."""
@@ -69,9 +69,5 @@ def holds(plateau: Plateau, step: int) -> bool:
 
 
 def _learned(one: Trained) -> list[int | None]:
-    rows = rows_with(one, "output_errors")
-    of_each = zip(*(row["output_errors"] for row in rows), strict=True)
-    return [
-        next((row["step"] for row, e in zip(rows, errors, strict=True) if e < CHANCE / 2), None)
-        for errors in of_each
-    ]
+    steps, given = taken(one, "output_errors")
+    return [first_below(steps, errors, CHANCE / 2) for errors in zip(*given, strict=True)]
