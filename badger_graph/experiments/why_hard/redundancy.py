@@ -53,8 +53,8 @@ class Redundancy(Experiment):
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
         groups = by_name(trained)
-        rows = [rows_with(one, "binding_curve")[-1] for one in groups["16 experts"]]
-        curves = [row["binding_curve"] for row in rows]
+        rows = [rows_with(one, "binding_curve") for one in groups["16 experts"]]
+        curves = [of_one[-1]["binding_curve"] for of_one in rows]
         places = list(range(1, len(curves[0]["shared"]) + 1))
         errors = {n: [_final_error(one) for one in groups[f"{n} experts"]] for n in EXPERTS}
         steps = {n: reached(groups[f"{n} experts"], SOLVED) for n in EXPERTS}
@@ -62,8 +62,7 @@ class Redundancy(Experiment):
             n: statistics.mean(one.cpu_seconds for one in groups[f"{n} experts"]) for n in EXPERTS
         }
         before, after = (
-            [one.measured()[k]["binding_curve"]["redundancy"] for one in groups["16 experts"]]
-            for k in (0, -1)
+            [of_one[k]["binding_curve"]["redundancy"] for of_one in rows] for k in (0, -1)
         )
         return Findings(
             claims=[
