@@ -48,7 +48,8 @@ class Measuring:
 
     A measure slows training by its cost over that of the outer steps from one measurement to the
     next, here at its default interval. Those that are due at the same outer step share the lives
-    they look at, so that several together cost less than their sum. Takes a minute and a half.
+    they look at, so that several together cost less than their sum. Takes a minute of CPU
+    time.
 
     Args:
         configs: of ``fit.py``, for the sizes: that of the default game, and of twenty numbers.
