@@ -149,9 +149,8 @@ def _saturates(
     late = [step or max_steps for step in steps[EXPERTS[-1]]]
     soon = [step or max_steps for step in steps[enough]]
     slower = positive([float(a - b) for a, b in zip(late, soon, strict=True)])
+    says = "From some number of experts on, more do not help, they only slow training down"
+    if len(soon) < 2:
+        return Claim(says, measured, "undecided")
     verdict: Verdict = "yes" if slower == "yes" else "partly"
-    return Claim(
-        "From some number of experts on, more do not help, they only slow training down",
-        measured,
-        verdict if enough < EXPERTS[-1] else "no",
-    )
+    return Claim(says, measured, verdict if enough < EXPERTS[-1] else "no")

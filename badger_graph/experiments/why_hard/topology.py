@@ -15,7 +15,9 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Panel,
     Scale,
+    Verdict,
     by_name,
+    in_all,
     lowest,
     rank_correlation,
     reached,
@@ -159,14 +161,13 @@ def _without(
     steps: Mapping[str, Sequence[int | None]], errors: Mapping[str, Sequence[float]]
 ) -> Claim:
     alone, all_told = steps["no communication"], steps["no communication, all told"]
-    solved = all(step is not None for step in all_told)
+    solved = sum(step is not None for step in all_told)
     measured = (
         f"without links and all told, solved after {shown_steps(all_told)}; with one told "
         f"{shown_steps(alone)}, lowest MSE {shown(errors['no communication'], 3)}"
     )
-    return Claim(
-        "The game can be solved without any communication", measured, "yes" if solved else "no"
-    )
+    says = "The game can be solved without any communication"
+    return Claim(says, measured, in_all(solved, len(all_told)))
 
 
 def _strong(
@@ -185,8 +186,14 @@ def _strong(
         "Strongly connected graphs are needed",
         f"solved: {sum(strong)} of {len(strong)} on strongly connected graphs, "
         f"{sum(weak)} of {len(weak)} on others",
-        "yes" if share > 0.8 > 0.2 > other else "partly" if share > other else "no",
+        _needed(share, other),
     )
+
+
+def _needed(share: float, other: float) -> Verdict:
+    if not share + other:
+        return "undecided"
+    return "yes" if share > 0.8 > 0.2 > other else "partly" if share > other else "no"
 
 
 def _goes_with(
