@@ -112,9 +112,11 @@ def test_expert_rules() -> None:
 
 
 def test_seeds_of_one_recipe_are_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ["a-b-0", "a-b-1", "micro_badger", "rec-0"]
+    names = ["a-b-0", "a-b-1", "micro_badger", "rec-0", "rec_d3-0"]
     monkeypatch.setattr(measurements, "shipped_policies", lambda: names)
-    assert shipped_groups() == {"a-b": ["a-b-0", "a-b-1"], "rec": ["rec-0"]}
+    ends = {"a-b": ["a-b-0", "a-b-1"], "rec": ["rec-0"]}
+    assert shipped_groups(stages=False) == ends
+    assert shipped_groups() == {**ends, "rec_d3": ["rec_d3-0"]}
     monkeypatch.setattr(measurements, "shipped_policies", lambda: ["micro_badger"])
     with pytest.raises(ValueError, match=r"must be shipped as <recipe>-<seed>.* got micro_badger"):
         shipped_groups()

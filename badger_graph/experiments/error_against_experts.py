@@ -47,7 +47,7 @@ def error_against_experts(
 
     Args:
         groups: the policies of each recipe, shipped ones, checkpoints or ``.pth`` files of the
-            authors' code; by default all shipped ones that have seeds.
+            authors' code; by default all shipped ones that have seeds and were trained to the end.
         experts: the numbers of experts N; those that an agent cannot live with are left out.
         num_outputs: outputs d.
         num_steps: inner steps T.
@@ -63,7 +63,7 @@ def error_against_experts(
     """
     torch.set_num_threads(1)
     jobs = []
-    groups = groups or shipped_groups()
+    groups = groups or shipped_groups(stages=False)
     for group, policies in groups.items():
         agents = [load_policy(policy) for policy in policies]
         variants: dict[str, int | None] = {group: None}

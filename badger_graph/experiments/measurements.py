@@ -46,16 +46,21 @@ class Job(NamedTuple):
     """Experts heard by each, in place of all whom its topology of attention lets it hear."""
 
 
-def shipped_groups() -> Groups:
+def shipped_groups(stages: bool = True) -> Groups:
     """Shipped policies of several seeds: ``recurrent-0``, ``recurrent-1``, ... are one group.
+
+    Args:
+        stages: also those from the middle of a training, when d outputs were mastered: the group
+            ``<recipe>_d<outputs>``.
 
     Raises:
         ValueError: when there are none.
     """
     groups: Groups = {}
     for name in shipped_policies():
-        if recipe := re.fullmatch(r"(.+)-\d+", name):
-            groups.setdefault(recipe[1], []).append(name)
+        recipe = re.fullmatch(r"(.+?)(_d\d+)?-\d+", name)
+        if recipe and (stages or not recipe[2]):
+            groups.setdefault(recipe[1] + (recipe[2] or ""), []).append(name)
     if not groups:
         raise ValueError(
             "policies must be shipped as <recipe>-<seed>, or named by --groups, "
