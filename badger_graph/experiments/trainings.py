@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_graph.arguments import configurations, resolve_files
+from badger_graph.cli import DIVERGED
 from badger_graph.experiments.measurements import save_result
 from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.measuring import read_measurements
@@ -60,6 +61,7 @@ class Trained(NamedTuple):
     training: Training
     folder: Path
     cpu_seconds: float
+    diverged: bool = False
 
     @property
     def checkpoint(self) -> Path:
@@ -91,7 +93,8 @@ def train(
 ) -> list[Trained]:
     """Train all that are not trained yet, some side by side, one thread each.
 
-    One that was killed goes on from its last checkpoint.
+    One that was killed goes on from its last checkpoint; one that diverged is done, with what it
+    logged and measured until then.
 
     Raises:
         ValueError: when a folder holds a training that was told something else.
@@ -104,12 +107,11 @@ def train(
         note = folder / "done.json"
         _remember(training, folder)
         if not note.is_file():
-            _fit(training, folder)
-            pieces = recorded_pieces(read_checkpoint(folder / "checkpoints" / "last.ckpt"))
-            save_result(note, {"cpu_seconds": sum(piece["cpu_seconds"] for piece in pieces)})
+            diverged = not _fit(training, folder)
+            save_result(note, {"cpu_seconds": _cpu_seconds(folder), "diverged": diverged})
             with lock:
-                say(str(folder))
-        return Trained(training, folder, json.loads(note.read_text())["cpu_seconds"])
+                say(f"{folder} diverged" if diverged else str(folder))
+        return Trained(training, folder, **json.loads(note.read_text()))
 
     with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(finish, trainings))
@@ -135,7 +137,15 @@ def _remember(training: Training, folder: Path) -> None:
             )
 
 
-def _fit(training: Training, folder: Path) -> None:
+def _cpu_seconds(folder: Path) -> float:
+    """Up to the last checkpoint; none before the first."""
+    last = folder / "checkpoints" / "last.ckpt"
+    pieces = recorded_pieces(read_checkpoint(last)) if last.is_file() else []
+    return sum(piece["cpu_seconds"] for piece in pieces)
+
+
+def _fit(training: Training, folder: Path) -> bool:
+    """Train to the end; false when it diverged."""
     command = [*training.command(), "--run_dir", str(folder), "--evaluate", "false"]
     last = folder / "checkpoints" / "last.ckpt"
     if last.is_file():
@@ -149,9 +159,10 @@ def _fit(training: Training, folder: Path) -> None:
             stderr=subprocess.STDOUT,
             check=False,
         )
-    if done.returncode:
+    if done.returncode not in (0, DIVERGED):
         end = "\n".join(out.read_text().splitlines()[-12:])
         raise RuntimeError(f"{shlex.join(command)} failed; the end of {str(out)!r}:\n{end}")
+    return not done.returncode
 
 
 def _version(file: Path) -> int:

@@ -1,11 +1,11 @@
-"""How well a learner knows every frequency, from which outer step on, and in which order."""
+"""How well a learner knows every frequency, when it learned it, and in which order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
 from typing import NamedTuple
 
-from badger_graph.experiments.trainings import Trained
+from badger_graph.experiments.trainings import Trained, first_below
 from badger_graph.experiments.why_hard.base import taken
 
 KNOWN = 0.1
@@ -24,33 +24,38 @@ class Course(NamedTuple):
     amplitudes: list[list[float]]
 
     @property
-    def known_from(self) -> list[int | None]:
-        """Of each frequency the step from which on it is known; none if it is not at the end."""
-        return [_from_then_on(self.steps, one) for one in zip(*self.amplitudes, strict=True)]
+    def learned_at(self) -> list[int | None]:
+        """Of each frequency the first step at which its amplitude is above half of right."""
+        columns = zip(*self.amplitudes, strict=True)
+        return [first_below(self.steps, [-a for a in column], -0.5) for column in columns]
+
+    @property
+    def order(self) -> list[float]:
+        """When each frequency is learned, those that never are after all others."""
+        after = self.steps[-1] + 1
+        return [after if step is None else step for step in self.learned_at]
+
+    @property
+    def spread(self) -> float | None:
+        """From the first frequency to the last, in parts of the median; none if some never are."""
+        known = [step for step in self.learned_at if step is not None]
+        if len(known) < len(self.learned_at):
+            return None
+        return (max(known) - min(known)) / statistics.median(known)
+
+    @property
+    def left(self) -> list[float]:
+        """How far each amplitude is from 1 at the end, in the median of the last three records."""
+        columns = zip(*self.amplitudes[-3:], strict=True)
+        return [abs(1 - statistics.median(column)) for column in columns]
 
     @property
     def known(self) -> int:
         """How many frequencies are known at the end."""
-        return sum(step is not None for step in self.known_from)
-
-    @property
-    def left(self) -> list[float]:
-        """How far each amplitude is from 1 at the end."""
-        return [abs(1 - amplitude) for amplitude in self.amplitudes[-1]]
-
-    @property
-    def order(self) -> list[float]:
-        """When each frequency is known, those that never are after all others."""
-        return [float("inf") if step is None else step for step in self.known_from]
+        return sum(distance <= KNOWN for distance in self.left)
 
 
 def wave_course(one: Trained) -> Course:
     """What was measured in a training."""
     steps, given = taken(one, "amplitudes")
     return Course(steps, [amplitudes["in_phase"] for amplitudes in given])
-
-
-def _from_then_on(steps: Sequence[int], amplitudes: Sequence[float]) -> int | None:
-    far = [k for k, amplitude in enumerate(amplitudes) if abs(1 - amplitude) > KNOWN]
-    first = far[-1] + 1 if far else 0
-    return steps[first] if first < len(steps) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from scipy.stats import spearmanr
 
 from badger_graph.experiments.error_bars import interval
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Trained, Training, first_below
 
 
 class Scale(NamedTuple):
@@ -26,15 +27,19 @@ CHANCE = 1 / 3
 LEFT = 0.9 * CHANCE
 """The first plateau is left when the error is below this."""
 
+SOLVED = 0.01
+"""The game is solved when the error is below this."""
+
 Verdict = Literal["yes", "no", "partly", "undecided"]
 
 
 class Claim(NamedTuple):
-    """What was claimed, what was measured, and whether it holds."""
+    """What was claimed, what was measured, whether it holds, and whose claim it is."""
 
     says: str
     measured: str
     holds: Verdict
+    of: Literal["blog", "ours"] = "blog"
 
 
 class Panel(NamedTuple):
@@ -46,6 +51,7 @@ class Panel(NamedTuple):
     curves: dict[str, dict[str, Any]]
     log: bool = False
     lines: Mapping[str, float] = {}
+    log_x: bool = False
 
 
 class Findings(NamedTuple):
@@ -150,12 +156,11 @@ def curve(
     trained: Sequence[Trained], read: Callable[[Trained], Series], window: int = 1
 ) -> dict[str, Any]:
     """A number along the training of some seeds, in means over ``window`` rows; a seed that stopped
-    sooner than others has no values from there on.
+    sooner than others, as it had solved the game, keeps its last value.
     """
-    curves = [_means(*read(one), window) for one in trained]
-    places = sorted({step for steps, _ in curves for step in steps})
-    tables = [dict(zip(*pair, strict=True)) for pair in curves]
-    return {"x": places, "y": [[table.get(place) for place in places] for table in tables]}
+    tables = [dict(zip(*_means(*read(one), window), strict=True)) for one in trained]
+    places = sorted({step for table in tables for step in table})
+    return {"x": places, "y": [_carried_on(table, places) for table in tables]}
 
 
 def reached(
@@ -188,32 +193,44 @@ def lowest(
     return found
 
 
-class Correlation(NamedTuple):
-    """Spearman's rank correlation, and how probable one as far from zero is by chance."""
-
-    rho: float
-    p_value: float
-
-
-def rank_correlation(first: Sequence[float], second: Sequence[float]) -> Correlation | None:
-    """None where it says nothing: for fewer than five pairs, or when one of the two is constant."""
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Spearman's; none where it says nothing: for fewer than five pairs, or a constant series."""
     if len(first) < 5 or min(len(set(first)), len(set(second))) < 2:
         return None
-    found = spearmanr(first, second)
-    return Correlation(float(found.statistic), float(found.pvalue))
+    return float(spearmanr(first, second).statistic)
+
+
+def partial_rank_correlation(
+    first: Sequence[float], second: Sequence[float], given: Sequence[float]
+) -> float | None:
+    r"""Spearman's of two series beyond what both have with a third.
+
+    .. math::
+        \frac{\rho_{12} - \rho_{13} \rho_{23}}{\sqrt{(1 - \rho_{13}^2)(1 - \rho_{23}^2)}}
+
+    Two series that both drift with time are correlated whatever they are; given the time they
+    are not. None where it says nothing.
+    """
+    pairs = ((first, second), (first, given), (second, given))
+    rhos = [rho for pair in pairs if (rho := rank_correlation(*pair)) is not None]
+    if len(rhos) < 3 or max(abs(rho) for rho in rhos[1:]) > 1 - 1e-9:
+        return None
+    both, of_first, of_second = rhos
+    return (both - of_first * of_second) / math.sqrt((1 - of_first**2) * (1 - of_second**2))
 
 
 def with_error(trained: Sequence[Trained], read: Callable[[Trained], Series]) -> list[float]:
-    """The rank correlation of a measure with the error on the same tasks during training, of each
-    seed for which there is one; before training does not count.
+    """The partial rank correlation of a measure with the error on the same tasks, given the outer
+    step, until the game is solved; of each seed for which there is one.
     """
     found = []
     for one in trained:
-        of_step = dict(zip(*read(one), strict=True))
-        errors = dict(zip(*mean_error(one), strict=True))
-        steps = [step for step in of_step if step > 0 and step in errors]
-        pair = rank_correlation([of_step[s] for s in steps], [errors[s] for s in steps])
-        found += [] if pair is None else [pair.rho]
+        of_step, errors = (dict(zip(*of(one), strict=True)) for of in (read, mean_error))
+        solved = first_below(list(errors), list(errors.values()), SOLVED)
+        steps = [s for s in of_step if 0 < s <= (solved or s) and s in errors]
+        values = [of_step[s] for s in steps]
+        rho = partial_rank_correlation(values, [errors[s] for s in steps], steps)
+        found += [] if rho is None else [rho]
     return found
 
 
@@ -246,8 +263,8 @@ def absent(values: Sequence[float], margin: float) -> Verdict:
 
 
 def in_all(count: int, total: int) -> Verdict:
-    """Whether something holds in all of so many cases, in some, or in none."""
-    if not total:
+    """Whether something holds in all of so many cases, in some, or in none; one decides nothing."""
+    if total < 2:
         return "undecided"
     return "yes" if count == total else "partly" if count else "no"
 
@@ -269,6 +286,13 @@ def shown_steps(steps: Sequence[int | None]) -> str:
     span = f" ({min(known)}-{max(known)})" if len(known) > 1 else ""
     share = f", {len(known)} of {len(steps)}" if len(known) < len(steps) else ""
     return median + span + share
+
+
+def _carried_on(table: Mapping[int, float], places: Sequence[int]) -> list[float | None]:
+    values: list[float | None] = []
+    for place in places:
+        values.append(table.get(place, values[-1] if values else None))
+    return values
 
 
 def _means(steps: Sequence[int], values: Sequence[float], window: int) -> Series:

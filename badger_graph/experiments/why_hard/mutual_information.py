@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Trained, Training, first_below
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEFT,
@@ -16,6 +16,7 @@ from badger_graph.experiments.why_hard.base import (
     Scale,
     curve,
     error,
+    mean_error,
     measured,
     positive,
     reached,
@@ -24,6 +25,9 @@ from badger_graph.experiments.why_hard.base import (
     sign_claim,
     with_error,
 )
+
+KNOWN = 0.1
+"""The first plateau has been left for good when the error is below this."""
 
 mean_pair = measured("mutual_information", statistics.mean)
 """In the mean over all pairs of experts."""
@@ -37,7 +41,8 @@ class MutualInformation(Experiment):
 
     title = "Mutual information between experts"
     question = (
-        "Fourteen experts learn to guess four numbers. At regular intervals the states that each "
+        "Fourteen experts, which nothing but their places in the graph tells apart at birth, learn "
+        "to guess four numbers. At regular intervals the states that each "
         "pair of them is in at the end of its life are compared over 512 tasks: how much does one "
         "say about the other? If experts must first become different from each other, this "
         "falls when the first plateau of the error is left."
@@ -70,6 +75,7 @@ class MutualInformation(Experiment):
                         "largest": largest,
                         "smallest": smallest,
                     },
+                    log_x=True,
                 ),
                 Panel(
                     "Error",
@@ -77,14 +83,15 @@ class MutualInformation(Experiment):
                     "MSE at the last step",
                     {"error": curve(trained, error, 5)},
                     log=True,
+                    log_x=True,
                     lines={"chance": CHANCE},
                 ),
             ],
             columns=[
                 "seed",
                 "first plateau left at",
-                "before",
-                "when left",
+                "on it",
+                f"when left (MSE {KNOWN})",
                 "at the end",
                 "highest",
             ],
@@ -97,17 +104,21 @@ class MutualInformation(Experiment):
 
 
 def _change(one: Trained, left: int | None) -> dict[str, float] | None:
-    """Mutual information before the first plateau is left, then, and later; none if it never is."""
-    if left is None:
+    """Mutual information on the first plateau, when it has been left, and later; none if it never
+    is, or at once.
+    """
+    learned = first_below(*mean_error(one), KNOWN)
+    if left is None or learned is None:
         return None
     steps, values = mean_pair(one)
-    before = [value for step, value in zip(steps, values, strict=True) if 0 < step <= left]
-    after = [value for step, value in zip(steps, values, strict=True) if step >= left]
-    if not before or not after:
+    pairs = list(zip(steps, values, strict=True))
+    before = [value for step, value in pairs if 0 < step <= left / 2]
+    after = [value for step, value in pairs if step >= learned]
+    if not before:
         return None
     return {
-        "before": statistics.mean(before),
-        "left": after[0],
+        "on it": statistics.mean(before),
+        "left": statistics.mean(after[:3]),
         "end": statistics.mean(after[-3:]),
         "highest": max(values),
     }
@@ -116,18 +127,20 @@ def _change(one: Trained, left: int | None) -> dict[str, float] | None:
 def _cells(change: dict[str, float] | None) -> list[str]:
     if change is None:
         return ["-"] * 4
-    return [f"{change[name]:.3f}" for name in ("before", "left", "end", "highest")]
+    return [f"{change[name]:.3f}" for name in ("on it", "left", "end", "highest")]
 
 
 def _falls(changes: list[dict[str, float]]) -> Claim:
     says = "Mutual information falls when the first plateau of the error is left"
     if not changes:
         return Claim(says, "no run left the first plateau", "undecided")
-    falls = [change["before"] - change["left"] for change in changes]
-    later = [change["left"] - change["end"] for change in changes]
+    falls = [change["on it"] - change["left"] for change in changes]
+    later = [change["on it"] - change["end"] for change in changes]
+    peaks = [change["highest"] for change in changes]
     measured = (
-        f"when the plateau is left it is lower by {shown(falls)} nats a pair than before, and "
-        f"lower again by {shown(later)} at the end ({len(changes)} seeds)"
+        f"{shown([change['on it'] for change in changes])} nats a pair on the plateau, highest "
+        f"{shown(peaks)}; when it has been left (MSE {KNOWN}) lower by {shown(falls)} than on it, "
+        f"at the end by {shown(later)} ({len(changes)} seeds)"
     )
     verdict = positive(falls)
     if verdict != "yes" and positive(later) == "yes":
@@ -138,6 +151,6 @@ def _falls(changes: list[dict[str, float]]) -> Claim:
 def _goes_with_error(trained: Sequence[Trained]) -> Claim:
     return sign_claim(
         "Less mutual information goes with a lower error",
-        "rank correlation with the error during training {}",
+        "rank correlation with the error while it learns, given the outer step: {}",
         with_error(trained, mean_pair),
     )

@@ -5,15 +5,16 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from badger_graph.experiments.error_bars import interval
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
+    SOLVED,
     Claim,
     Experiment,
     Findings,
     Panel,
     Scale,
     Verdict,
+    absent,
     by_name,
     positive,
     reached,
@@ -22,9 +23,10 @@ from badger_graph.experiments.why_hard.base import (
     taken,
 )
 
-EXPERTS = (4, 6, 8, 12, 16, 24, 32)
+MARGIN = 0.005
+"""An MSE that is lower by less than this is no lower."""
 
-SOLVED = 0.01
+EXPERTS = (4, 6, 8, 12, 16, 24, 32)
 
 
 class Redundancy(Experiment):
@@ -124,8 +126,9 @@ def _redundant(before: Sequence[float], after: Sequence[float]) -> Claim:
     """Against the untrained: who hears the same is redundant before anything is learned."""
     more = [b - a for a, b in zip(before, after, strict=True)]
     verdict: Verdict = positive(more)
-    if verdict != "yes" and positive(after) == "yes":
-        verdict = "partly"
+    dominated = positive(after)
+    if verdict == "yes" or dominated == "yes":
+        verdict = "yes" if verdict == dominated else "partly"
     return Claim(
         "Training makes the experts redundancy-dominated: each new one brings less",
         "(TC - B) / (TC + B) of 16 experts, from -1 for synergy to 1 for redundancy: untrained "
@@ -137,20 +140,23 @@ def _redundant(before: Sequence[float], after: Sequence[float]) -> Claim:
 def _saturates(
     errors: dict[int, list[float]], steps: dict[int, list[int | None]], max_steps: int
 ) -> Claim:
-    """The smallest N whose error is within the interval of the best."""
-    best = min(errors, key=lambda n: statistics.mean(errors[n]))
-    limit = sum(interval(errors[best]))
-    enough = next(n for n in EXPERTS if statistics.mean(errors[n]) <= limit)
-    measured = (
-        f"the lowest error is that of {best} experts; from {enough} on none is lower by more than "
-        f"its interval; outer steps to MSE {SOLVED}: {EXPERTS[-1]} experts "
-        f"{shown_steps(steps[EXPERTS[-1]])}, {enough} experts {shown_steps(steps[enough])}"
-    )
-    late = [step or max_steps for step in steps[EXPERTS[-1]]]
-    soon = [step or max_steps for step in steps[enough]]
-    slower = positive([float(a - b) for a, b in zip(late, soon, strict=True)])
+    """Whether the largest agent is no better than some smaller one, and learns later."""
     says = "From some number of experts on, more do not help, they only slow training down"
-    if len(soon) < 2:
-        return Claim(says, measured, "undecided")
-    verdict: Verdict = "yes" if slower == "yes" else "partly"
-    return Claim(says, measured, verdict if enough < EXPERTS[-1] else "no")
+    largest = EXPERTS[-1]
+    gains = {
+        n: [less - most for less, most in zip(errors[n], errors[largest], strict=True)]
+        for n in EXPERTS[:-1]
+    }
+    enough = next((n for n in gains if absent(gains[n], MARGIN) == "yes"), None)
+    solved = [n for n in EXPERTS if None not in steps[n]]
+    if enough is None or not solved:
+        found = f"{largest} experts end lower than fewer by more than {MARGIN}, or may do so"
+        return Claim(says, found, "undecided")
+    late, soon = ([step or max_steps for step in steps[n]] for n in (largest, enough))
+    slower = [float(a - b) for a, b in zip(late, soon, strict=True)]
+    measured = (
+        f"{largest} experts end lower than {enough} by {shown(gains[enough], 4)}, less than "
+        f"{MARGIN}; outer steps to MSE {SOLVED}: {enough} experts {shown_steps(steps[enough])}, "
+        f"{largest} experts {shown_steps(steps[largest])}, more by {shown(slower, 0)}"
+    )
+    return Claim(says, measured, "yes" if positive(slower) == "yes" else "partly")

@@ -15,6 +15,7 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Scale,
     by_name,
+    in_all,
     measured,
     positive,
     reached,
@@ -22,6 +23,7 @@ from badger_graph.experiments.why_hard.base import (
     shown_steps,
     squared_error,
 )
+from badger_graph.experiments.why_hard.variants import FIRST, SOLVED_AT
 
 PLAIN = "Adam, MSE over the last half"
 
@@ -33,13 +35,12 @@ VARIANTS = {
     "curriculum in d": "--curriculum one_more_output --curriculum.num_experts 24 "
     "--curriculum.last_share 1.0",
     "SOAP": variants.SOAP,
-    "falling learning rate": "--model.decay_from 0.3",
+    "exponential update": "--policy exponential",
+    "own output weights": "--membrane own_readout",
     "all but the curriculum": "--config twenty_fast",
     "all": "--config twenty_fast --curriculum one_more_output --curriculum.num_experts 24 "
     "--curriculum.last_share 1.0",
 }
-
-FIRST, *_, LAST = variants.LEVELS
 
 CONFLICT, LEFT_OF_SUM, ALIKE = WHY = (
     "pairs of gradients in conflict",
@@ -47,6 +48,11 @@ CONFLICT, LEFT_OF_SUM, ALIKE = WHY = (
     "guesses that are one number",
 )
 """Measured in the mean until the first plateau is left, on games of twenty numbers."""
+
+TOGETHER = ("all but the curriculum", "all")
+
+LONGEST = 2000
+"""Outer steps of a single change at most: what counts is the first plateau."""
 
 ASKED = 3000
 """Outer steps in which the game of twenty numbers is to be solved."""
@@ -62,35 +68,44 @@ class Shortest(Experiment):
     question = (
         "Twenty-four experts guess twenty numbers in thirty steps. Trained plainly, they guess "
         "zeros for more than a thousand outer steps. How soon is that plateau left, and the game "
-        "solved to an MSE of 0.01, when one thing is changed, and when all are?"
+        "solved to an MSE of 0.01, when one thing is changed (for at most 2,000 outer steps), and "
+        "when all are?"
     )
     short = Scale(seeds=1, max_steps=1000)
     full = Scale(seeds=3, max_steps=3000)
 
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        return variants.trainings(VARIANTS, "twenty --config shortest", seed, max_steps)
+        alone = {name: told for name, told in VARIANTS.items() if name not in TOGETHER}
+        together = {name: VARIANTS[name] for name in TOGETHER}
+        config = "twenty --config shortest"
+        return [
+            *variants.trainings(alone, config, seed, min(max_steps, LONGEST)),
+            *variants.trainings(together, config, seed, max_steps),
+        ]
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
-        compared = variants.compare(trained, squared_error, 1)
+        compared = variants.compare(trained)
         columns, rows = variants.table(trained, compared, stop=0.001)
         groups = by_name(trained)
         why = {name: [_on_first(one) for one in group] for name, group in groups.items()}
-        max_steps = trained[0].training.max_steps
+        max_steps = max(one.training.max_steps for one in trained)
+        longest = min(max_steps, LONGEST)
         return Findings(
             claims=[
-                _most(compared, max_steps),
-                _solved(compared),
+                _most(compared, longest),
+                _solved(compared, max_steps),
                 variants.sooner_claim(
                     "A curriculum in d by error reached solves twenty numbers sooner",
                     compared,
-                    LAST,
+                    SOLVED_AT,
                     "curriculum in d",
                     PLAIN,
-                    max_steps,
+                    longest,
+                    "ours",
                 ),
                 _why(why),
             ],
-            panels=[variants.error_panel(trained, "Error in training", squared_error, 1)],
+            panels=[variants.error_panel(trained, "Error in training")],
             columns=[*columns, *WHY],
             rows=[
                 [*row, *(_cell(why[name], what) for what in WHY)]
@@ -100,31 +115,33 @@ class Shortest(Experiment):
         )
 
 
-def _most(compared: variants.Compared, max_steps: int) -> Claim:
+def _most(compared: variants.Compared, longest: int) -> Claim:
     """The best single change against the second best: somebody is always best."""
     steps = compared.steps[FIRST]
-    single = [name for name in VARIANTS if not name.startswith(("all", PLAIN))]
+    single = [name for name in VARIANTS if name not in (PLAIN, *TOGETHER)]
     best, second, *_ = sorted(
-        single, key=lambda name: statistics.mean(step or max_steps for step in steps[name])
+        single, key=lambda name: statistics.mean(step or longest for step in steps[name])
     )
-    _, saved = variants.sooner(compared, FIRST, best, PLAIN, max_steps)
-    words, more = variants.sooner(compared, FIRST, best, second, max_steps)
+    _, saved = variants.sooner(compared, FIRST, best, PLAIN, longest)
+    words, more = variants.sooner(compared, FIRST, best, second, longest)
     return Claim(
         f"Of single changes, '{best}' shortens the first plateau most",
         f"outer steps until it is left: {words}; saved {shown(more, 0)} against the second, "
         f"{shown(saved, 0)} against plain",
         positive(more),
+        "ours",
     )
 
 
-def _solved(compared: variants.Compared) -> Claim:
-    name = "all but the curriculum"
-    steps = compared.steps[LAST][name]
-    within = all(step is not None and step < ASKED for step in steps)
+def _solved(compared: variants.Compared, max_steps: int) -> Claim:
+    name = TOGETHER[0]
+    steps = compared.steps[SOLVED_AT][name]
+    within = sum(step is not None and step < ASKED for step in steps)
     return Claim(
         f"Twenty numbers can be solved to MSE 0.01 in fewer than {ASKED:,} outer steps",
-        f"{name}: {shown_steps(steps)}; plain: {shown_steps(compared.steps[LAST][PLAIN])}",
-        "yes" if within else "no",
+        f"{name}: {shown_steps(steps)}; plain: {shown_steps(compared.steps[SOLVED_AT][PLAIN])}",
+        in_all(within, len(steps)) if max_steps >= ASKED else "undecided",
+        "ours",
     )
 
 
@@ -138,7 +155,7 @@ def _on_first(one: Trained) -> dict[str, float]:
     }
     courses = {what: zip(*read(one), strict=True) for what, read in reads.items()}
     return {
-        what: statistics.mean(value for step, value in course if left is None or step <= left)
+        what: statistics.mean(v for step, v in course if 0 < step <= (left or step))
         for what, course in courses.items()
     }
 
@@ -160,4 +177,5 @@ def _why(why: Mapping[str, Sequence[dict[str, float]]]) -> Claim:
         "plateau is left",
         "; ".join(words),
         positive(more),
+        "ours",
     )

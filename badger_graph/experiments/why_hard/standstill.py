@@ -25,7 +25,8 @@ class Course(NamedTuple):
         one: the training.
         plateaus: of its error.
         hurst: exponents of the error on each of them, beside those of shuffled copies.
-        chaos: the Lyapunov exponent of the last quarter of the error, likewise; none if too short.
+        chaos: the Lyapunov exponent of the error on a plateau on which the training ends, likewise;
+            none if it ends on none.
         learned: of each output the first measured outer step at which its error is below half of
             chance.
     """
@@ -58,7 +59,8 @@ def course_of(one: Trained) -> Course:
         hurst_test(series[[holds(plateau, step) for step in steps]], generator)
         for plateau in plateaus
     ]
-    last = series[-(len(series) // 4) :]
+    ends = plateaus[-1] if plateaus and not plateaus[-1].escaped else None
+    last = series[[ends is not None and holds(ends, step) for step in steps]]
     chaos = lyapunov_test(last, generator) if len(last) >= LEAST else None
     return Course(one, plateaus, hurst, chaos, _learned(one))
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
+    Claim,
     Experiment,
     Findings,
     Scale,
 )
+from badger_graph.experiments.why_hard.variants import FIRST, SOLVED_AT
 
 PLAIN = "plain"
 
@@ -24,17 +27,20 @@ VARIANTS = {
     "larger first weights": "--policy.gain 1.65",
 }
 
-FIRST, *_, LAST = variants.LEVELS
-
-CLAIMS = (
-    (FIRST, "own output weights", "Other output weights for each expert remove the first plateau"),
-    (FIRST, "exponential update", "The exponential update of states removes the first plateau"),
-    (LAST, "exponential update", "... and solves the game sooner"),
-    (FIRST, "diversity rewarded", "Experts that are made more diverse leave the plateau sooner"),
-    (FIRST, "identifiers", "So do experts with identifiers"),
-    (FIRST, "random states at birth", "... with random states"),
-    (FIRST, "larger first weights", "... and with larger weights at the start (the authors' 1.65)"),
+CLAIMS: tuple[tuple[str, str, str, Literal["blog", "ours"]], ...] = (
+    (FIRST, "own output weights", "Other output weights for each expert {}", "blog"),
+    (FIRST, "exponential update", "The exponential update of states {}", "blog"),
+    (SOLVED_AT, "exponential update", "The exponential update solves the game sooner", "blog"),
+    (FIRST, "diversity rewarded", "Making experts more diverse shortens the first plateau", "blog"),
+    (FIRST, "identifiers", "Identifiers of experts shorten the first plateau", "ours"),
+    (FIRST, "random states at birth", "Random states at birth shorten the first plateau", "ours"),
+    (FIRST, "larger first weights", "Larger weights at the start shorten it (1.65)", "ours"),
 )
+
+REMOVES = "removes the first plateau"
+
+GONE = 64
+"""A plateau that is left within fewer outer steps is none."""
 
 
 class Symmetry(Experiment):
@@ -62,11 +68,24 @@ class Symmetry(Experiment):
         columns, rows = variants.table(trained, compared, stop=0.005)
         return Findings(
             claims=[
-                variants.sooner_claim(says, compared, level, variant, PLAIN, max_steps)
-                for level, variant, says in CLAIMS
+                _removes(
+                    variants.sooner_claim(
+                        says.format(REMOVES), compared, level, variant, PLAIN, max_steps, of
+                    ),
+                    compared.steps[level][variant],
+                )
+                for level, variant, says, of in CLAIMS
             ],
             panels=[variants.error_panel(trained, "Error in training")],
             columns=columns,
             rows=rows,
             numbers=variants.numbers(compared),
         )
+
+
+def _removes(claim: Claim, steps: Sequence[int | None]) -> Claim:
+    """What is only shorter is not removed."""
+    gone = all(step is not None and step <= GONE for step in steps)
+    if REMOVES not in claim.says or claim.holds != "yes" or gone:
+        return claim
+    return claim._replace(holds="partly")

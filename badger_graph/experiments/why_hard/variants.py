@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEFT,
+    SOLVED,
     Claim,
     Panel,
-    Series,
     by_name,
     curve,
-    error,
     lowest,
     positive,
     reached,
     shown,
     shown_steps,
+    squared_error,
 )
 
 SOAP = (
@@ -28,7 +28,9 @@ SOAP = (
 )
 """At the learning rate and with the averages of Adam."""
 
-LEVELS = {"first plateau left (MSE < 0.30)": LEFT, "MSE 0.10": 0.1, "MSE 0.01": 0.01}
+FIRST, SOLVED_AT = "first plateau left (MSE < 0.30)", f"MSE {SOLVED}"
+
+LEVELS = {FIRST: LEFT, "MSE 0.1": 0.1, SOLVED_AT: SOLVED}
 """Errors whose first outer step is told."""
 
 
@@ -56,17 +58,15 @@ def trainings(
     ]
 
 
-def compare(
-    trained: Sequence[Trained], read: Callable[[Trained], Series] = error, window: int = 5
-) -> Compared:
-    """Steps to each level and the lowest error of every variant."""
+def compare(trained: Sequence[Trained]) -> Compared:
+    """Steps to each level and the lowest error of every variant, on the same tasks for all."""
     groups = by_name(trained)
     return Compared(
         steps={
-            label: {name: reached(group, level, read, window) for name, group in groups.items()}
+            label: {name: reached(group, level, squared_error, 1) for name, group in groups.items()}
             for label, level in LEVELS.items()
         },
-        lowest={name: lowest(group, read, window) for name, group in groups.items()},
+        lowest={name: lowest(group, squared_error) for name, group in groups.items()},
     )
 
 
@@ -78,19 +78,16 @@ def table(
     for name, group in by_name(trained).items():
         cells = [shown_steps(steps[name]) for steps in compared.steps.values()]
         seconds = statistics.mean(one.cpu_seconds for one in group)
-        rows.append([name, *cells, shown(compared.lowest[name], 4), f"{seconds:.0f}"])
+        diverged = sum(one.diverged for one in group)
+        label = f"{name} ({diverged} diverged)" if diverged else name
+        rows.append([label, *cells, shown(compared.lowest[name], 4), f"{seconds:.0f}"])
     lowest_error = "lowest MSE" + ("" if stop is None else f" (training ends below {stop})")
     return ["variant", *LEVELS, lowest_error, "CPU seconds a run"], rows
 
 
-def error_panel(
-    trained: Sequence[Trained],
-    title: str,
-    read: Callable[[Trained], Series] = error,
-    window: int = 5,
-) -> Panel:
+def error_panel(trained: Sequence[Trained], title: str) -> Panel:
     """The errors of all variants."""
-    curves = {name: curve(group, read, window) for name, group in by_name(trained).items()}
+    curves = {name: curve(group, squared_error) for name, group in by_name(trained).items()}
     lines = {"chance": CHANCE}
     return Panel(title, "outer step", "MSE at the last step", curves, log=True, lines=lines)
 
@@ -108,12 +105,18 @@ def sooner(
 
 
 def sooner_claim(
-    says: str, compared: Compared, level: str, variant: str, plain: str, max_steps: int
+    says: str,
+    compared: Compared,
+    level: str,
+    variant: str,
+    plain: str,
+    max_steps: int,
+    of: Literal["blog", "ours"] = "blog",
 ) -> Claim:
     """That a variant gets to a level in fewer outer steps than the plain one."""
     words, saved = sooner(compared, level, variant, plain, max_steps)
     measured = f"outer steps to '{level}': {words}; saved {shown(saved, 0)}"
-    return Claim(says, measured, positive(saved))
+    return Claim(says, measured, positive(saved), of)
 
 
 def numbers(compared: Compared) -> dict[str, Any]:
