@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from badger_graph.experiments.why_hard import EXPERIMENTS
-from badger_graph.experiments.why_hard.base import LEFT
+from badger_graph.experiments.why_hard.base import CHANCE, LEFT
 from badger_graph.experiments.why_hard.binding import SWINGS
 from badger_graph.experiments.why_hard.frequencies import WEAK
-from badger_graph.experiments.why_hard.losses import MARGIN
+from badger_graph.experiments.why_hard.losses import MARGIN as GAIN
+from badger_graph.experiments.why_hard.plateaus import NEAR
+from badger_graph.experiments.why_hard.redundancy import MARGIN as LOWER
 from badger_graph.experiments.why_hard.run import WHOSE, claims_of, markdown
 from badger_graph.experiments.why_hard.standstill import LEAST, SHARE
 
@@ -34,15 +36,19 @@ RULES = f"""## How to read it
 - ± is half of a 95% interval over seeds (Student's t).
 - A claim about a sign holds (*yes*) where this interval lies on its side of zero, does not (*no*)
   where it lies on the other, and is *undecided* otherwise.
-- That something is absent is *yes* only where the interval ends below a margin: {SWINGS:.0%} of
-  the motion for swings, {WEAK} for a rank correlation, {MARGIN:.0%} of the plain run's number for a
-  gain.
+- That something is absent is *yes* only where the interval ends below a margin ({WEAK} for a rank
+  correlation, {GAIN:.0%} of the plain run's number for a gain by another loss, {LOWER} for the MSE
+  of more experts), and *no* where it lies above zero.
+- Two claims have a bound: swings are absent below {SWINGS:.0%} of the motion, and a Hurst exponent
+  is very close to 0.5 within {NEAR}; *yes* or *no* where the interval lies on one side of it.
 - Claims about counts, of seeds or of plateaus: all is *yes*, some *partly*, none *no*.
 - *Partly* also stands where only a part of the claim holds.
-- One seed has no interval, so it decides nothing about a sign: *undecided*.
+- One seed decides nothing: *undecided*.
 - Medians of outer steps are of the runs that got to a level, with "n of m" where not all did; in
-  differences, a run that never gets there counts as if it did at its last outer step.
-- Thin lines in figures are seeds, bold ones their mean."""
+  differences, a run that never gets there, or diverges before, counts as if it did at the last
+  outer step.
+- Thin lines in figures are seeds, bold ones their mean; a run that stopped early, as it had solved
+  the game, keeps its last value."""
 
 WORDS = {
     "expert, in-links": "one of the N copies of the network, with a state of its own; in-links are "
@@ -53,7 +59,7 @@ WORDS = {
     "error, chance": "mean squared error (MSE) of the last guess of a life; chance is that of "
     "always guessing zero, 1/3",
     "plateau": f"at least {LEAST} outer steps whose errors fit one level within {SHARE:.0%}; the "
-    f"first is left when the error is below {LEFT / (1 / 3):.0%} of chance",
+    f"first is left when the error is below {LEFT / CHANCE:.0%} of chance",
     "nats": "unit of entropy and information, with natural logarithms: a bit is 0.69 nats",
     "total correlation (TC)": "sum of the entropies of single experts, minus the entropy of all "
     "together: what they have in common, counted once for each further expert that has it",
@@ -65,12 +71,15 @@ WORDS = {
     "of the window)^H: 0.5 is noise without memory, more goes on, less turns back",
     "Lyapunov exponent": "mean logarithm of the factor by which two nearly equal states, or pieces "
     "of a curve, part in one step: above zero they part, below they come together",
+    "rank correlation": "that of the ranks of two numbers, from -1 to 1 (Spearman's); given the "
+    "outer step: of what in them does not just go up or down with it",
     "(shuffled)": "beside a number of a series, where the same of 95% of 199 copies lies that have "
     "its values in random order",
     "left of their sum": "length of the sum of the gradients of single numbers' errors, over the "
     "sum of their lengths: 1 where all agree, 0 where they cancel",
     "guesses that are one number": "mean square, over tasks, of the mean of all outputs, over that "
-    "of single outputs: 1 where all guess the same, 1/d where each goes its own way",
+    "of single ones, less what each says on any task: 1 where all guess the same, 1/d where each "
+    "goes its own way",
     "moves ... of their size": "root mean square of the change of a guess in each of the last five "
     "inner steps, over that of the last guess: 0 where a life has come to rest",
 }
