@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import ROOT, call
+from matplotlib.axes import Axes
+from matplotlib.text import Text
 from properties import assert_refused
 from recorded import recorded
 
@@ -16,11 +19,25 @@ from badger_graph import plots
 from badger_graph.cli import program
 from badger_graph.experiments.error_bars import interval
 from badger_graph.experiments.trainings import Training, train
-from badger_graph.experiments.why_hard import EXPERIMENTS, Claim, Experiment, Findings, Scale, base
-from badger_graph.experiments.why_hard.page import page
+from badger_graph.experiments.why_hard import (
+    EXPERIMENTS,
+    Claim,
+    Experiment,
+    Findings,
+    Scale,
+    base,
+    shortest,
+)
+from badger_graph.experiments.why_hard.page import WORDS, page
 from badger_graph.experiments.why_hard.run import run
 
 SMOKE = "--config smoke --topology.seed {seed} --model.batch_size 4"
+
+WORDS_OF_TABLES = (
+    *("expert", "in-links", "life", "inner step", "outer step", "chance", "plateau", "nats"),
+    *("total correlation", "binding information", "O-information", "redundancy", "(shuffled)"),
+    *("Hurst exponent", "Lyapunov exponent", "of their size", *shortest.WHY[1:]),
+)
 
 COMMITTED = sorted((ROOT / "results" / "why_hard").glob("*.json"))
 
@@ -153,11 +170,47 @@ def test_from_trainings_to_a_page(tmp_path: Path) -> None:
     assert (out / "tiny.png").stat().st_size > 0
     page(out, tmp_path / "docs" / "page.md")
     written = (tmp_path / "docs" / "page.md").read_text()
-    assert "| It runs | 2 trainings | **yes** |" in written
+    assert "| It runs | 2 trainings | the study | **yes** |" in written
     assert "(../results/tiny.png)" in written
     assert "python tiny.py" in written
     assert_refused("needs results, got none", lambda: page(tmp_path, tmp_path / "p.md"))
-    assert_refused("a figure needs at least one panel", lambda: plots.panels([]))
+
+
+def made_up(folder: Path, name: str, **claim: str) -> None:
+    """A result of one claim, which is what JSON files held before claims had an owner."""
+    told = {"says": f"of {name}", "measured": "0 ± 1", "holds": "undecided", **claim}
+    result = {
+        "title": EXPERIMENTS[name].title,
+        "question": "?",
+        "command": f"python {name}",
+        **dict.fromkeys(("seeds", "max_steps", "trainings", "cpu_seconds"), 1200),
+        "machine": "an abacus",
+        "claims": [told],
+        "columns": [],
+        "rows": [],
+    }
+    (folder / f"{name}.json").write_text(json.dumps(result))
+
+
+def test_the_page_can_be_read_from_the_top(tmp_path: Path) -> None:
+    made_up(tmp_path, "binding", of="ours")
+    made_up(tmp_path, "plateaus")
+    page(tmp_path, tmp_path / "page.md")
+    written = (tmp_path / "page.md").read_text()
+    headings = re.findall("^## (.*)$", written, re.MULTILINE)
+    titles = [EXPERIMENTS[name].title for name in ("plateaus", "binding")]
+    assert headings == ["All claims", "How to read it", "Words", *titles, "Not tested"]
+    place = "#binding-information-organisation-of-the-experts"
+    assert f"| [binding]({place}) | of binding | ours | **undecided** |" in written
+    assert "| of plateaus | the study | **undecided** |" in written
+    targets = {re.sub("[^a-z0-9-]", "", head.lower().replace(" ", "-")) for head in headings}
+    assert set(re.findall(r"\]\(#(.*?)\)", written)) <= targets
+    assert "1200 seeds; 20 minutes of CPU time (an abacus)" in written
+
+
+@pytest.mark.parametrize("word", WORDS_OF_TABLES)
+def test_words_of_the_tables_are_explained(word: str) -> None:
+    assert any(word in explained for explained in WORDS)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -177,6 +230,59 @@ def test_committed_figures_can_be_drawn_again(file: Path) -> None:
     figure = plots.panels(result["panels"])
     assert len(figure.axes) == len(result["panels"])
     assert f"why_hard.py {file.stem}" in result["command"]
+
+
+# ---------------------------------------------------------------------------------- figures
+
+
+def drawn(curves: dict[str, Any], **settings: Any) -> Axes:
+    """The one panel of a figure, as it is in a file, and no more of it than is needed."""
+    panel = {"title": "", "x": "", "y": "", "log": False, "lines": {}}
+    figure = plots.panels([{**panel, "curves": curves, **settings}])
+    figure.draw_without_rendering()
+    return figure.axes[0]
+
+
+def test_points_have_their_names_beside_them() -> None:
+    """Four that are nearly one, and one at the right end."""
+    places = {
+        "north": (1, 2),
+        "south": (1, 2.01),
+        "east": (1.01, 2),
+        "west": (0.99, 2),
+        "far": (5, 1),
+    }
+    axes = drawn({name: {"x": [x], "y": [[y]]} for name, (x, y) in places.items()})
+    assert axes.get_legend() is None
+    assert {text.get_text(): text.xy for text in axes.texts} == {
+        name: pytest.approx(place) for name, place in places.items()
+    }
+    boxes = [Text.get_window_extent(text) for text in axes.texts]
+    assert [box.count_overlaps(boxes) for box in boxes] == [1] * 5  # itself
+    assert all(axes.bbox.containsx(box.x0) and axes.bbox.containsx(box.x1) for box in boxes)
+
+
+def test_a_logarithmic_axis_leaves_out_zero() -> None:
+    curve = {"x": [0, 1, 10], "y": [[7.0, 2.0, 3.0], [5.0, 4.0, None]]}
+    axes = drawn({"a": curve, "b": curve}, log_x=True)
+    assert axes.get_xscale() == "log"
+    assert all(line.get_xdata().tolist() == [1, 10] for line in axes.get_lines())
+    assert axes.get_lines()[2].get_ydata().tolist() == [3, 3]  # the mean of those there are
+    assert drawn({"a": curve}).get_xscale() == "linear"  # as panels were before
+
+
+@pytest.mark.parametrize(("count", "below"), [(6, False), (7, True)])
+def test_a_legend_lies_on_no_curve_of_many(count: int, below: bool) -> None:
+    curve = {"x": [*range(20)], "y": [[1.0] * 20, [3.0] * 20]}
+    axes = drawn({f"a rather long name {k}": curve for k in range(count)})
+    legend = axes.get_legend().get_window_extent()
+    assert (legend.y1 < axes.xaxis.label.get_window_extent().y0) == below
+    assert legend.y0 >= 0
+    assert axes.get_lines()[0].get_alpha() == (0.2 if below else 0.45)
+
+
+def test_a_figure_has_a_panel() -> None:
+    assert_refused("a figure needs at least one panel", lambda: plots.panels([]))
 
 
 def test_wrong_names(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class Findings(NamedTuple):
     """What came out, all plain data.
 
     Attributes:
-        claims: of the blog, each with its verdict.
+        claims: of the blog and our own, each with its verdict.
         panels: the figure.
         columns: heads of the table.
         rows: the table.

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
-from badger_graph.experiments.why_hard.run import markdown
+from badger_graph.experiments.why_hard import EXPERIMENTS
+from badger_graph.experiments.why_hard.base import CHANCE, LEFT
+from badger_graph.experiments.why_hard.binding import SWINGS
+from badger_graph.experiments.why_hard.frequencies import WEAK
+from badger_graph.experiments.why_hard.losses import MARGIN as GAIN
+from badger_graph.experiments.why_hard.plateaus import NEAR
+from badger_graph.experiments.why_hard.redundancy import MARGIN as LOWER
+from badger_graph.experiments.why_hard.run import WHOSE, claims_of, markdown
+from badger_graph.experiments.why_hard.standstill import LEAST, SHARE
 
 INTRODUCTION = """# Why is Badger hard to train?
 
@@ -18,10 +27,74 @@ the error stands still for long, on plateaus, and then falls all at once; the st
 plateaus by symmetry (nothing tells one expert, or one number, from another), and looks for what
 goes with leaving them. Its runs are single ones, and its formulas are lost.
 
-Here each of its claims is an experiment with several seeds. ± is half of a 95% interval over seeds
-(Student's t); a claim about a sign *holds* where the interval lies on its side of zero, does not
-where it lies on the other, and is *undecided* otherwise. This page is written by
+Here its claims are tested with several seeds, but for those [at the end](#not-tested), and so are
+some claims of our own: the tables say whose each is. This page is written by
 `python scripts/why_hard.py page` from the JSON files in `results/why_hard`."""
+
+RULES = f"""## How to read it
+
+- ± is half of a 95% interval over seeds (Student's t).
+- A claim about a sign holds (*yes*) where this interval lies on its side of zero, does not (*no*)
+  where it lies on the other, and is *undecided* otherwise.
+- That something is absent is *yes* only where the interval ends below a margin ({WEAK} for a rank
+  correlation, {GAIN:.0%} of the plain run's number for a gain by another loss, {LOWER} for the MSE
+  of more experts), and *no* where it lies above zero.
+- Two claims have a bound: swings are absent below {SWINGS:.0%} of the motion, and a Hurst exponent
+  is very close to 0.5 within {NEAR}; *yes* or *no* where the interval lies on one side of it.
+- Claims about counts, of seeds or of plateaus: all is *yes*, some *partly*, none *no*.
+- *Partly* also stands where only a part of the claim holds.
+- One seed decides nothing: *undecided*.
+- Medians of outer steps are of the runs that got to a level, with "n of m" where not all did; in
+  differences, a run that never gets there, or diverges before, counts as if it did at the last
+  outer step.
+- Thin lines in figures are seeds, bold ones their mean; a run that stopped early, as it had solved
+  the game, keeps its last value."""
+
+WORDS = {
+    "expert, in-links": "one of the N copies of the network, with a state of its own; in-links are "
+    "the edges on which it hears others",
+    "inner step, life": "all experts send, update their states and guess once; a life is all inner "
+    "steps on one task, with frozen weights",
+    "outer step": "one update of the shared weights, after a batch of lives",
+    "error, chance": "mean squared error (MSE) of the last guess of a life; chance is that of "
+    "always guessing zero, 1/3",
+    "plateau": f"at least {LEAST} outer steps whose errors fit one level within {SHARE:.0%}; the "
+    f"first is left when the error is below {LEFT / CHANCE:.0%} of chance",
+    "nats": "unit of entropy and information, with natural logarithms: a bit is 0.69 nats",
+    "total correlation (TC)": "sum of the entropies of single experts, minus the entropy of all "
+    "together: what they have in common, counted once for each further expert that has it",
+    "binding information (B)": "entropy of all experts together, minus the sum of what each has "
+    "left when all others are known: what two or more share, counted once",
+    "O-information, redundancy": "TC - B; as a share (TC - B) / (TC + B): above zero redundancy "
+    "(many know the same), below synergy (only together they know)",
+    "Hurst exponent": "H where the swings of the summed-up series about its trend grow as (length "
+    "of the window)^H: 0.5 is noise without memory, more goes on, less turns back",
+    "Lyapunov exponent": "mean logarithm of the factor by which two nearly equal states, or pieces "
+    "of a curve, part in one step: above zero they part, below they come together",
+    "rank correlation": "that of the ranks of two numbers, from -1 to 1 (Spearman's); given the "
+    "outer step: of what in them does not just go up or down with it",
+    "(shuffled)": "beside a number of a series, where the same of 95% of 199 copies lies that have "
+    "its values in random order",
+    "left of their sum": "length of the sum of the gradients of single numbers' errors, over the "
+    "sum of their lengths: 1 where all agree, 0 where they cancel",
+    "guesses that are one number": "mean square, over tasks, of the mean of all outputs, over that "
+    "of single ones, less what each says on any task: 1 where all guess the same, 1/d where each "
+    "goes its own way",
+    "moves ... of their size": "root mean square of the change of a guess in each of the last five "
+    "inner steps, over that of the last guess: 0 where a life has come to rest",
+}
+"""What the tables speak of, each with its formula in words."""
+
+NOT_TESTED = """## Not tested
+
+Claims of the study without an experiment here:
+
+- *The L2 error gets worse with dimension, and saddles multiply with the number of outputs.* Nothing
+  here varies the number of outputs d with all else equal.
+- *Gradients conflict as in reinforcement learning, where supervised learning goes straight.* The
+  conflict is measured in Badger alone, without a supervised control.
+- *The number of converged inner steps grows with falling loss.* Only the last five moves of a life
+  are measured, not from which step on it is at rest."""
 
 
 def page(results: Path, file: Path) -> None:
@@ -30,19 +103,40 @@ def page(results: Path, file: Path) -> None:
     Raises:
         ValueError: when there is no result.
     """
-    found = [(path, json.loads(path.read_text())) for path in sorted(results.glob("*.json"))]
+    found = [
+        (path, json.loads(path.read_text())) for path in sorted(results.glob("*.json"), key=_place)
+    ]
     if not found:
         raise ValueError(f"the page needs results, got none in {str(results)!r}")
     sections = [_section(path, result, file.parent) for path, result in found]
+    parts = [INTRODUCTION, _overview(found), RULES, _glossary(), *sections, NOT_TESTED]
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n\n".join([INTRODUCTION, _overview(found), *sections]) + "\n")
+    file.write_text("\n\n".join(parts) + "\n")
+
+
+def _place(path: Path) -> tuple[int, str]:
+    """In the order of the experiments, any others after them."""
+    names = [*EXPERIMENTS, path.stem]
+    return names.index(path.stem), path.stem
 
 
 def _overview(found: list[tuple[Path, dict[str, Any]]]) -> str:
-    lines = ["| claim | holds |", "|---|---|"]
-    for _, result in found:
-        lines += [f"| {claim['says']} | **{claim['holds']}** |" for claim in result["claims"]]
+    lines = ["## All claims", "", "| experiment | claim | whose | holds |", "|---|---|---|---|"]
+    for path, result in found:
+        link = f"[{path.stem.replace('_', ' ')}](#{_anchor(result['title'])})"
+        for claim in claims_of(result):
+            lines += [f"| {link} | {claim.says} | {WHOSE[claim.of]} | **{claim.holds}** |"]
     return "\n".join(lines)
+
+
+def _anchor(title: str) -> str:
+    """What GitHub calls the place of a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def _glossary() -> str:
+    lines = ["## Words", "", "| word | meaning |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {word} | {meaning} |" for word, meaning in WORDS.items())])
 
 
 def _section(path: Path, result: dict[str, Any], beside: Path) -> str:

@@ -10,7 +10,7 @@ import torch
 from badger_graph import plots
 from badger_graph.experiments.measurements import save_result
 from badger_graph.experiments.trainings import train
-from badger_graph.experiments.why_hard.base import Experiment
+from badger_graph.experiments.why_hard.base import Claim, Experiment
 from badger_graph.outer.record import machine
 from badger_graph.policies.base import check_sizes
 
@@ -67,10 +67,20 @@ def run(
     return result
 
 
+WHOSE = {"blog": "the study", "ours": "ours"}
+"""Whose a claim is, in the words of the tables."""
+
+
+def claims_of(result: dict[str, Any]) -> list[Claim]:
+    """The claims of a result; those of files from before :attr:`Claim.of` are of the blog."""
+    return [Claim(**claim) for claim in result["claims"]]
+
+
 def markdown(result: dict[str, Any]) -> str:
     """The verdicts, then the table."""
-    lines = ["| claim | measured | holds |", "|---|---|---|"]
-    lines += [f"| {c['says']} | {c['measured']} | **{c['holds']}** |" for c in result["claims"]]
+    lines = ["| claim | measured | whose | holds |", "|---|---|---|---|"]
+    for claim in claims_of(result):
+        lines += [f"| {claim.says} | {claim.measured} | {WHOSE[claim.of]} | **{claim.holds}** |"]
     if result["columns"]:
         lines += ["", f"| {' | '.join(result['columns'])} |", "|---" * len(result["columns"]) + "|"]
         lines += [f"| {' | '.join(row)} |" for row in result["rows"]]
