@@ -19,6 +19,8 @@ def recorded(
     gradients: Sequence[float] = (),
     every: int = 10,
     name: str = "a",
+    max_steps: int | None = None,
+    diverged: bool = False,
 ) -> Trained:
     """A training that is said to have logged these errors, and measured these rows.
 
@@ -30,8 +32,10 @@ def recorded(
         gradients: norms, one beside each error; none by default.
         every: outer steps from one error to the next.
         name: what its experiment calls it.
+        max_steps: outer steps that were asked for; by default those that were logged.
+        diverged: whether it is said to have.
     """
-    told = Training(name, "", seed, max_steps=every * len(errors))
+    told = Training(name, "", seed, max_steps or every * len(errors))
     version = told.folder(folder) / "logs" / "version_0"
     version.mkdir(parents=True)
     columns = {"train/error": errors} | ({"train/gradient_norm": gradients} if gradients else {})
@@ -40,4 +44,4 @@ def recorded(
         lines.append(",".join(map(str, [every * (k + 1) - 1, *values])))
     (version / "metrics.csv").write_text("\n".join(lines) + "\n")
     (version.parents[1] / FILE).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return Trained(told, version.parents[1], cpu_seconds=1.0)
+    return Trained(told, version.parents[1], cpu_seconds=1.0, diverged=diverged)

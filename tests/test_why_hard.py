@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from command_line import ROOT, call
 from matplotlib.axes import Axes
 from matplotlib.text import Text
-from properties import assert_refused
+from properties import assert_refused, seeded
 from recorded import recorded
 
 from badger_graph import plots
-from badger_graph.cli import program
+from badger_graph.cli import DIVERGED, program, saying_what_is_wrong
 from badger_graph.experiments.error_bars import interval
 from badger_graph.experiments.trainings import Training, train
 from badger_graph.experiments.why_hard import (
@@ -30,6 +31,7 @@ from badger_graph.experiments.why_hard import (
 )
 from badger_graph.experiments.why_hard.page import WORDS, page
 from badger_graph.experiments.why_hard.run import run
+from badger_graph.outer.finite import NonFiniteLossError
 
 SMOKE = "--config smoke --topology.seed {seed} --model.batch_size 4"
 
@@ -77,6 +79,31 @@ def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
         train([wrong], tmp_path)
 
 
+def test_a_training_that_diverges_is_done(tmp_path: Path) -> None:
+    """Weights of 1e30 give no finite loss in the next outer step, long before a checkpoint."""
+    told = SMOKE + " --optimizer.lr 1e30 --trainer.log_every_n_steps 1"
+    wild, said = Training("wild", told, seed=0, max_steps=20), []
+    (first,) = train([wild], tmp_path, say=said.append)
+    assert first.diverged
+    assert json.loads((first.folder / "done.json").read_text())["diverged"] is True
+    assert "must be finite, got nan at outer step 1" in (first.folder / "out.txt").read_text()
+    assert said == [f"{first.folder} diverged"]
+    steps, errors = first.logged("train/error")
+    assert steps == [1]
+    assert errors[0] < 1
+    (again,) = train([wild], tmp_path, say=said.append)
+    assert again == first
+    assert len(said) == 1
+
+
+def test_status_of_divergence_is_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    for error, status in ((NonFiniteLossError("a"), DIVERGED), (ValueError("b"), 2)):
+        with pytest.raises(SystemExit) as stop, saying_what_is_wrong():
+            raise error
+        assert stop.value.code == status
+    assert capsys.readouterr().err == "error: a\nerror: b\n"
+
+
 def test_logs_of_a_resumed_run_are_one(tmp_path: Path) -> None:
     """What a piece trained beyond its last checkpoint gives way to the next piece."""
     one = recorded(tmp_path, 0, [1.0, 2.0, 3.0])
@@ -94,8 +121,11 @@ def test_curves_and_steps_by_hand(tmp_path: Path) -> None:
     slow = recorded(tmp_path, 1, [0.4, 0.4, 0.4])
     assert base.curve([fast, slow], base.error, window=2) == {
         "x": [20, 40],
-        "y": [[pytest.approx(0.3), pytest.approx(0.1)], [pytest.approx(0.4), None]],
+        "y": [[pytest.approx(0.3), pytest.approx(0.1)], [pytest.approx(0.4)] * 2],
     }
+    wild = slow._replace(diverged=True)
+    assert base.curve([fast, wild], base.error, window=2)["y"][1] == [pytest.approx(0.4), None]
+    assert base.curve([recorded(tmp_path, 2, [])], base.error) == {"x": [], "y": [[]]}
     assert base.reached([fast, slow], 0.2, window=2) == [30, None]
     assert base.reached([fast], 0.1, window=1) == [40]
     assert base.shown_steps([30, None, 10]) == "20 (10-30), 2 of 3"
@@ -116,16 +146,35 @@ def test_interval_and_sign_by_hand() -> None:
     assert base.absent([-0.1, 0.1], margin=1.0) == "undecided"
     assert base.absent([0.9, 1.1, 1.0], margin=2.0) == "no"  # small, but there
     assert base.absent([0.0], margin=2.0) == "undecided"
-    verdicts = [base.in_all(count, 2) for count in (2, 1, 0)]
-    assert [*verdicts, base.in_all(0, 0)] == ["yes", "partly", "no", "undecided"]
+    assert [base.in_all(count, 2) for count in (2, 1, 0)] == ["yes", "partly", "no"]
+    assert [base.in_all(1, 1), base.in_all(0, 1), base.in_all(0, 0)] == ["undecided"] * 3
 
 
 def test_correlations_that_say_nothing() -> None:
     rising = [1.0, 2.0, 3.0, 4.0, 5.0]
-    assert base.rank_correlation(rising, [x**2 for x in rising]).rho == pytest.approx(1)
+    assert base.rank_correlation(rising, [x**2 for x in rising]) == pytest.approx(1)
     assert base.rank_correlation(rising, [1.0] * 5) is None
     assert base.rank_correlation(rising[:4], rising[:4]) is None
     assert base.sign_claim("a", "b {}", []) == Claim("a", "too short to tell", "undecided")
+
+
+def test_partial_rank_correlation_by_hand() -> None:
+    """Of d squared differences in five ranks, 1 - d / 20: here 0.8, 0.9 and 0.9."""
+    first, second, time = [2, 1, 3, 4, 5], [1, 2, 3, 5, 4], [10, 20, 30, 40, 50]
+    expected = (0.8 - 0.9 * 0.9) / (1 - 0.9**2)
+    assert base.partial_rank_correlation(first, second, time) == pytest.approx(expected)
+    assert base.partial_rank_correlation(first, first, time) == pytest.approx(1)
+    assert base.partial_rank_correlation(first, time, time) is None
+    assert base.partial_rank_correlation(first, [7] * 5, time) is None
+    assert base.partial_rank_correlation(first[:4], second[:4], time[:4]) is None
+
+
+def test_series_that_share_but_a_trend_are_not_correlated_given_the_time() -> None:
+    time = torch.arange(400.0)
+    first, second = (time + 10 * torch.randn(400, generator=seeded(k)) for k in range(2))
+    assert base.rank_correlation(first.tolist(), second.tolist()) == pytest.approx(1, abs=0.02)
+    given_time = base.partial_rank_correlation(first.tolist(), second.tolist(), time.tolist())
+    assert given_time == pytest.approx(0, abs=0.15)  # three standard errors of 1 / sqrt(400)
 
 
 def test_measures_come_each_at_its_own_steps(tmp_path: Path) -> None:
@@ -137,12 +186,19 @@ def test_measures_come_each_at_its_own_steps(tmp_path: Path) -> None:
 
 
 def test_correlation_with_the_error_is_a_seed_each(tmp_path: Path) -> None:
-    """The row before training does not count, and constant measures say nothing."""
-    rows = [{"step": k, "a": -k, "b": 7, "output_errors": [k + 1, k]} for k in range(6)]
-    rows[0]["a"] = 100
+    """Neither the row before training counts, nor those after the game is solved, at step 6;
+    constant measures and those that only follow the outer step say nothing.
+    """
+    errors = [0.5, 0.9, 0.7, 0.8, 0.5, 0.6, 0.004, 0.3]
+    rows = [
+        {"step": k, "a": -error, "b": 7, "c": k, "output_errors": [error - 0.002, error + 0.002]}
+        for k, error in enumerate(errors)
+    ]
+    rows[0]["a"] = rows[7]["a"] = 100
     seeds = [recorded(tmp_path, seed, [0.1], rows) for seed in range(2)]
     assert base.with_error(seeds, base.measured("a")) == pytest.approx([-1, -1])
     assert base.with_error(seeds, base.measured("b")) == []
+    assert base.with_error(seeds, base.measured("c")) == []
 
 
 # ------------------------------------------------------------------------------ experiments

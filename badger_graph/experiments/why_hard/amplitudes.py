@@ -25,7 +25,7 @@ class Course(NamedTuple):
 
     @property
     def learned_at(self) -> list[int | None]:
-        """Of each frequency the first step at which its amplitude is above half of right."""
+        """Of each frequency the first step at which its amplitude is half of right."""
         columns = zip(*self.amplitudes, strict=True)
         return [first_below(self.steps, [-a for a in column], -0.5) for column in columns]
 

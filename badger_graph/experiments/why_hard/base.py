@@ -156,11 +156,16 @@ def curve(
     trained: Sequence[Trained], read: Callable[[Trained], Series], window: int = 1
 ) -> dict[str, Any]:
     """A number along the training of some seeds, in means over ``window`` rows; a seed that stopped
-    sooner than others, as it had solved the game, keeps its last value.
+    sooner than others, as it had solved the game, keeps its last value; one that diverged has none
+    from there on.
     """
     tables = [dict(zip(*_means(*read(one), window), strict=True)) for one in trained]
     places = sorted({step for table in tables for step in table})
-    return {"x": places, "y": [_carried_on(table, places) for table in tables]}
+    rows = [
+        [table.get(place) for place in places] if one.diverged else _carried_on(table, places)
+        for one, table in zip(trained, tables, strict=True)
+    ]
+    return {"x": places, "y": rows}
 
 
 def reached(

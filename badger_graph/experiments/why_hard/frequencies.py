@@ -243,8 +243,8 @@ def _differs(courses: Sequence[Course]) -> Claim:
         mean = [statistics.mean(steps) for steps in zip(*others, strict=True)]
         rho = rank_correlation(one.order, mean) if mean else None
         found += [] if rho is None else [rho]
-    if len(found) < 2:
-        return Claim(says, "needs two seeds with an order", "undecided")
+    if len(found) < 3:
+        return Claim(says, "needs three seeds with an order, as two are one pair", "undecided")
     measured = f"rank correlation of each seed's order with that of the others {shown(found, 2)}"
     return Claim(says, measured, absent(found, WEAK))
 
@@ -287,10 +287,14 @@ def _panel(name: str, courses: Sequence[Course]) -> Panel:
     """Five frequencies, from the lowest to the highest."""
     highest = len(courses[0].left)
     chosen = sorted({1 + (highest - 1) * k // 4 for k in range(5)})
+    steps = max((one.steps for one in courses), key=len)  # one that diverged has fewer
     curves: dict[str, dict[str, Any]] = {
         f"frequency {k}": {
-            "x": courses[0].steps,
-            "y": [[row[k - 1] for row in one.amplitudes] for one in courses],
+            "x": steps,
+            "y": [
+                [row[k - 1] for row in one.amplitudes] + [None] * (len(steps) - len(one.steps))
+                for one in courses
+            ],
         }
         for k in chosen
     }

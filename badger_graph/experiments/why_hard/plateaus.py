@@ -205,8 +205,8 @@ def _one_by_one(courses: Sequence[Course]) -> Claim:
         f"{HALFWAY[0]} and {HALFWAY[1]} of chance, {shown(shares, 2)} of all are"
     )
     few, many = (positive([edge - share for share in shares]) for edge in (FEW, MANY))
-    verdict: Verdict = "yes" if few == "yes" else "no" if many == "no" else "partly"
-    return Claim(says, measured, verdict if len(shares) > 1 else "undecided")
+    verdict: Verdict = "partly" if (few, many) == ("no", "yes") else "undecided"
+    return Claim(says, measured, "yes" if few == "yes" else "no" if many == "no" else verdict)
 
 
 def _chaos(courses: Sequence[Course]) -> Claim:
@@ -223,7 +223,7 @@ def _chaos(courses: Sequence[Course]) -> Claim:
         f"{high}; above theirs in {above} of {len(tests)}"
     )
     positive_ones = sum(test.value > 0 for test in tests)
-    if positive_ones == len(tests) and not above:
+    if positive_ones == len(tests) > 1 and not above:
         return Claim(says, measured, "partly")
     return Claim(says, measured, in_all(min(positive_ones, above), len(tests)))
 
@@ -248,12 +248,15 @@ def _saddles(courses: Sequence[Course]) -> Claim:
     says = "Plateaus are saddles: the loss curves downwards in some direction"
     read = measured("hessian", lambda h: h["smallest"] / h["largest"])
     at_most = measured("hessian", lambda h: h["smallest"] + h["smallest_residual"])
-    negative = [
-        bound < 0
+    by_seed = [
+        [
+            bound < 0
+            for step, bound in zip(*at_most(course.one), strict=True)
+            if any(holds(plateau, step) for plateau in course.plateaus)
+        ]
         for course in courses
-        for step, bound in zip(*at_most(course.one), strict=True)
-        if any(holds(plateau, step) for plateau in course.plateaus)
     ]
+    negative = [sign for of_seed in by_seed for sign in of_seed]
     if not negative:
         return Claim(says, "nothing was measured on a plateau", "undecided")
     more = _differs(
@@ -266,7 +269,8 @@ def _saddles(courses: Sequence[Course]) -> Claim:
         f"the smallest eigenvalue of the Hessian is negative beyond its error in {sum(negative)} "
         f"of {len(negative)} measurements on plateaus; {more.measured}"
     )
-    verdict = in_all(sum(negative), len(negative))
+    several = sum(map(bool, by_seed)) > 1
+    verdict: Verdict = in_all(sum(negative), len(negative)) if several else "undecided"
     # Between plateaus it may be as negative: a plateau is then no more of a saddle than the rest.
     if verdict == "yes" and more.holds != "yes":
         verdict = "partly"

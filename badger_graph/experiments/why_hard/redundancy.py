@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
+    CHANCE,
     SOLVED,
     Claim,
     Experiment,
@@ -113,9 +114,9 @@ class Redundancy(Experiment):
 
 
 def _final_error(one: Trained) -> float:
-    """The mean over the last tenth of training."""
+    """The mean over the last tenth of training; chance if it diverged before it logged any."""
     _, errors = one.logged("train/error")
-    return statistics.mean(errors[-max(1, len(errors) // 10) :])
+    return statistics.mean(errors[-max(1, len(errors) // 10) :] or [CHANCE])
 
 
 def _by_seed(columns: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
@@ -149,7 +150,9 @@ def _saturates(
     }
     enough = next((n for n in gains if absent(gains[n], MARGIN) == "yes"), None)
     solved = [n for n in EXPERTS if None not in steps[n]]
-    if enough is None or not solved:
+    if not solved:
+        return Claim(says, "no number of experts solved the game in all seeds", "undecided")
+    if enough is None:
         found = f"{largest} experts end lower than fewer by more than {MARGIN}, or may do so"
         return Claim(says, found, "undecided")
     late, soon = ([step or max_steps for step in steps[n]] for n in (largest, enough))

@@ -145,8 +145,8 @@ def _solved(compared: variants.Compared, max_steps: int) -> Claim:
     )
 
 
-def _on_first(one: Trained) -> dict[str, float]:
-    """Why it stands still there, or does not, by WHY."""
+def _on_first(one: Trained) -> dict[str, float] | None:
+    """Why it stands still there, or does not, by WHY; none if it ended sooner than was measured."""
     (left,) = reached([one], LEFT, squared_error, 1)
     reads = {
         CONFLICT: measured("gradient_conflict", itemgetter("negative_share")),
@@ -154,20 +154,24 @@ def _on_first(one: Trained) -> dict[str, float]:
         ALIKE: measured("outputs_alike", itemgetter("common")),
     }
     courses = {what: zip(*read(one), strict=True) for what, read in reads.items()}
-    return {
-        what: statistics.mean(v for step, v in course if 0 < step <= (left or step))
+    values = {
+        what: [v for step, v in course if 0 < step <= (left or step)]
         for what, course in courses.items()
     }
+    if not all(values.values()):
+        return None
+    return {what: statistics.mean(of_one) for what, of_one in values.items()}
 
 
-def _cell(why: Sequence[dict[str, float]], what: str) -> str:
-    return shown([of_one[what] for of_one in why], 2)
+def _cell(why: Sequence[dict[str, float] | None], what: str) -> str:
+    known = [of_one[what] for of_one in why if of_one is not None]
+    return shown(known, 2) if known else "-"
 
 
-def _why(why: Mapping[str, Sequence[dict[str, float]]]) -> Claim:
+def _why(why: Mapping[str, Sequence[dict[str, float] | None]]) -> Claim:
     """On the tasks of all twenty numbers, which a curriculum has not come to yet."""
     pairs = zip(why["curriculum in d"], why[PLAIN], strict=True)
-    more = [ours[LEFT_OF_SUM] - plain[LEFT_OF_SUM] for ours, plain in pairs]
+    more = [ours[LEFT_OF_SUM] - plain[LEFT_OF_SUM] for ours, plain in pairs if ours and plain]
     words = (
         f"{what}: {_cell(why['curriculum in d'], what)}, plain {_cell(why[PLAIN], what)}"
         for what in WHY

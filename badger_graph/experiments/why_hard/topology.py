@@ -55,6 +55,7 @@ LINKED = [name for name in FAMILIES if name != "no communication"]
 
 CONNECTIVITY, GAP, LINKS = "algebraic connectivity", "spectral gap", "in-links"
 DISTANCE = "steps from the one told"
+STRONG = "strongly connected"
 
 SPEAKERS = 4
 """The experts who guess, one number each."""
@@ -124,7 +125,11 @@ class TopologyExperiment(Experiment):
 
 
 def _properties(one: Trained) -> dict[str, float | None]:
-    """Of the graph of a run: those of PROPERTIES, and whether every expert reaches every other."""
+    """Of the graph of a run: those of PROPERTIES, and whether every expert reaches every other; all
+    none if it diverged before its first checkpoint.
+    """
+    if not one.checkpoint.is_file():
+        return dict.fromkeys((*PROPERTIES, STRONG))
     topology = load_agent(one.checkpoint).topology
     assert isinstance(topology, GraphTopology)
     summary = topology.summary(EXPERTS)
@@ -137,7 +142,7 @@ def _properties(one: Trained) -> dict[str, float | None]:
         DISTANCE: max(heard)
         if None not in (heard := [distance.get(j) for j in range(SPEAKERS)])
         else None,
-        "strongly connected": float(summary.strongly_connected),
+        STRONG: float(summary.strongly_connected),
     }
 
 
@@ -181,18 +186,21 @@ def _strong(
     steps: Mapping[str, Sequence[int | None]],
 ) -> Claim:
     pairs = [
-        (graph["strongly connected"], step is not None)
+        (graph[STRONG], step is not None)
         for name in LINKED  # without links it cannot be solved at all
         for graph, step in zip(graphs[name], steps[name], strict=True)
+        if graph[STRONG] is not None
     ]
     strong = [solved for connected, solved in pairs if connected]
     weak = [solved for connected, solved in pairs if not connected]
-    share, other = statistics.mean(strong), statistics.mean(weak)
+    several = all(len(of_family) > 1 for of_family in graphs.values())
     return Claim(
         "Strongly connected graphs are needed",
         f"solved: {sum(strong)} of {len(strong)} on strongly connected graphs, "
         f"{sum(weak)} of {len(weak)} on others",
-        _needed(share, other),
+        _needed(statistics.mean(strong), statistics.mean(weak))
+        if several and strong and weak
+        else "undecided",
     )
 
 
