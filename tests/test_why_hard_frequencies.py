@@ -71,13 +71,7 @@ def trained(folder: Path, seed: int, orders: Mapping[str, Sequence[int | None]])
     """One training a learner; those that are not named never learn."""
     moves = dict.fromkeys(NAMES, 0.5) | {BINS: 0.01}
     return [
-        recorded(
-            folder,
-            seed,
-            [0.3],
-            rows(orders.get(name, NEVER), 0.01 if name == BINS else 0.5),
-            name=name,
-        )
+        recorded(folder, seed, [0.3], rows(orders.get(name, NEVER), moves[name]), name=name)
         for name in NAMES
     ]
 

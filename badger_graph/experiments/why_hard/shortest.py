@@ -146,7 +146,7 @@ def _solved(compared: variants.Compared, max_steps: int) -> Claim:
 
 
 def _on_first(one: Trained) -> dict[str, float] | None:
-    """Why it stands still there, or does not, by WHY; none if it ended sooner than was measured."""
+    """Why it stands still there, or does not, by WHY; none if nothing was measured there."""
     (left,) = reached([one], LEFT, squared_error, 1)
     reads = {
         CONFLICT: measured("gradient_conflict", itemgetter("negative_share")),
