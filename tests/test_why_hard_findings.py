@@ -202,7 +202,7 @@ def verdicts(
 
 
 def test_mutual_information_falls_or_rises(fresh: Fresh) -> None:
-    """Left at 600; what counts before is measured up to 300, and after in three rows from 600."""
+    """Left at 600; what counts before is measured up to 540, and after in three rows from 600."""
 
     def falls(before: float, left: float, end: float) -> Verdict:
         def mean(step: int) -> list[float]:

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 
 from badger_graph.analysis.measures import intervals, take
 from badger_graph.analysis.subject import Subject
+from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
 
 FILE = "measurements.jsonl"
@@ -76,6 +77,10 @@ class Measurements(Callback):
         self._measured = step  # with accumulated gradients, several batches are one outer step
         learner = cast(MetaLearner, pl_module)
         subject = Subject.of(learner, self.num_tasks, self.seed)
+        if not all(parameter.isfinite().all() for parameter in learner.parameters()):
+            raise NonFiniteLossError(
+                f"weights must be finite, got some that are not at step {step}"
+            )
         row = {"step": step, **take(due, subject)}
         with self._file.open("a") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")

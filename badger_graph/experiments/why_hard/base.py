@@ -27,8 +27,22 @@ CHANCE = 1 / 3
 LEFT = 0.9 * CHANCE
 """The first plateau is left when the error is below this."""
 
+LEARNED = 0.1
+"""Below this the plateau is left, too, on which all outputs guess one number: it is at
+:func:`all_alike`.
+"""
+
 SOLVED = 0.01
 """The game is solved when the error is below this."""
+
+
+def all_alike(num_outputs: int) -> float:
+    r"""The error of the best guess that is one number for all outputs, their mean.
+
+    .. math:: \tfrac{1}{3} (1 - 1/d)
+    """
+    return CHANCE * (1 - 1 / num_outputs)
+
 
 Verdict = Literal["yes", "no", "partly", "undecided"]
 

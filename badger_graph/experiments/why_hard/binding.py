@@ -14,6 +14,7 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Panel,
     Scale,
+    all_alike,
     curve,
     error,
     measured,
@@ -80,7 +81,7 @@ class Binding(Experiment):
                     {"error": curve(trained, error, 5)},
                     log=True,
                     log_x=True,
-                    lines={"chance": CHANCE},
+                    lines={"chance": CHANCE, "one number for all": all_alike(4)},
                 ),
                 Panel(
                     "Binding information in a life",

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from badger_graph.experiments.trainings import Trained, Training, first_below
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
+    LEARNED,
     LEFT,
     Claim,
     Experiment,
     Findings,
     Panel,
     Scale,
+    all_alike,
     curve,
     error,
     mean_error,
@@ -25,9 +27,6 @@ from badger_graph.experiments.why_hard.base import (
     sign_claim,
     with_error,
 )
-
-KNOWN = 0.1
-"""The first plateau has been left for good when the error is below this."""
 
 mean_pair = measured("mutual_information", statistics.mean)
 """In the mean over all pairs of experts."""
@@ -45,7 +44,8 @@ class MutualInformation(Experiment):
         "to guess four numbers. At regular intervals the states that each "
         "pair of them is in at the end of its life are compared over 512 tasks: how much does one "
         "say about the other? If experts must first become different from each other, this "
-        "falls when the first plateau of the error is left."
+        "falls when the plateaus of the error are left: that of guessing zeros, and that on which "
+        "all four guess the same number."
     )
     short = Scale(seeds=2, max_steps=1500)
     full = Scale(seeds=5, max_steps=5000)
@@ -59,7 +59,7 @@ class MutualInformation(Experiment):
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
         left = reached(trained, LEFT)
-        changes = [_change(one, step) for one, step in zip(trained, left, strict=True)]
+        changes = [_change(one) for one in trained]
         known = [change for change in changes if change is not None]
         largest = curve(trained, measured("mutual_information", max))
         smallest = curve(trained, measured("mutual_information", min))
@@ -84,14 +84,14 @@ class MutualInformation(Experiment):
                     {"error": curve(trained, error, 5)},
                     log=True,
                     log_x=True,
-                    lines={"chance": CHANCE},
+                    lines={"chance": CHANCE, "one number for all": all_alike(4)},
                 ),
             ],
             columns=[
                 "seed",
                 "first plateau left at",
-                "on it",
-                f"when left (MSE {KNOWN})",
+                "on the plateaus",
+                f"when left (MSE {LEARNED})",
                 "at the end",
                 "highest",
             ],
@@ -103,21 +103,21 @@ class MutualInformation(Experiment):
         )
 
 
-def _change(one: Trained, left: int | None) -> dict[str, float] | None:
-    """Mutual information on the first plateau, when it has been left, and later; none if it never
-    is, or at once.
+def _change(one: Trained) -> dict[str, float] | None:
+    """Mutual information on the plateaus, when they have been left, and later; none if they never
+    are, or at once.
     """
-    learned = first_below(*mean_error(one), KNOWN)
-    if left is None or learned is None:
+    learned = first_below(*mean_error(one), LEARNED)
+    if learned is None:
         return None
     steps, values = mean_pair(one)
     pairs = list(zip(steps, values, strict=True))
-    before = [value for step, value in pairs if 0 < step <= left / 2]
+    before = [value for step, value in pairs if 0 < step <= 0.9 * learned]
     after = [value for step, value in pairs if step >= learned]
     if not before:
         return None
     return {
-        "on it": statistics.mean(before),
+        "on them": statistics.mean(before),
         "left": statistics.mean(after[:3]),
         "end": statistics.mean(after[-3:]),
         "highest": max(values),
@@ -127,19 +127,19 @@ def _change(one: Trained, left: int | None) -> dict[str, float] | None:
 def _cells(change: dict[str, float] | None) -> list[str]:
     if change is None:
         return ["-"] * 4
-    return [f"{change[name]:.3f}" for name in ("on it", "left", "end", "highest")]
+    return [f"{change[name]:.3f}" for name in ("on them", "left", "end", "highest")]
 
 
 def _falls(changes: list[dict[str, float]]) -> Claim:
-    says = "Mutual information falls when the first plateau of the error is left"
+    says = "Mutual information stands still on the plateaus and falls when they are left"
     if not changes:
-        return Claim(says, "no run left the first plateau", "undecided")
-    falls = [change["on it"] - change["left"] for change in changes]
-    later = [change["on it"] - change["end"] for change in changes]
+        return Claim(says, "no run left the plateaus", "undecided")
+    falls = [change["on them"] - change["left"] for change in changes]
+    later = [change["on them"] - change["end"] for change in changes]
     peaks = [change["highest"] for change in changes]
     measured = (
-        f"{shown([change['on it'] for change in changes])} nats a pair on the plateau, highest "
-        f"{shown(peaks)}; when it has been left (MSE {KNOWN}) lower by {shown(falls)} than on it, "
+        f"{shown([change['on them'] for change in changes])} nats a pair on the plateaus, highest "
+        f"{shown(peaks)}; when they have been left (MSE {LEARNED}) lower by {shown(falls)}, "
         f"at the end by {shown(later)} ({len(changes)} seeds)"
     )
     verdict = positive(falls)

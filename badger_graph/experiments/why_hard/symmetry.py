@@ -13,7 +13,7 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Scale,
 )
-from badger_graph.experiments.why_hard.variants import FIRST, SOLVED_AT
+from badger_graph.experiments.why_hard.variants import FIRST, LEARNED_AT, SOLVED_AT
 
 PLAIN = "plain"
 
@@ -27,14 +27,18 @@ VARIANTS = {
     "larger first weights": "--policy.gain 1.65",
 }
 
+ALIKE = "the plateau on which all guess the same number"
+
 CLAIMS: tuple[tuple[str, str, str, Literal["blog", "ours"]], ...] = (
     (FIRST, "own output weights", "Other output weights for each expert {}", "blog"),
+    (LEARNED_AT, "own output weights", f"... and shorten {ALIKE}", "blog"),
     (FIRST, "exponential update", "The exponential update of states {}", "blog"),
+    (LEARNED_AT, "exponential update", f"The exponential update shortens {ALIKE}", "blog"),
     (SOLVED_AT, "exponential update", "The exponential update solves the game sooner", "blog"),
-    (FIRST, "diversity rewarded", "Making experts more diverse shortens the first plateau", "blog"),
-    (FIRST, "identifiers", "Identifiers of experts shorten the first plateau", "ours"),
-    (FIRST, "random states at birth", "Random states at birth shorten the first plateau", "ours"),
-    (FIRST, "larger first weights", "Larger weights at the start shorten it (1.65)", "ours"),
+    (LEARNED_AT, "diversity rewarded", f"More diverse experts shorten {ALIKE}", "blog"),
+    (LEARNED_AT, "identifiers", f"Identifiers of experts shorten {ALIKE}", "ours"),
+    (LEARNED_AT, "random states at birth", f"Random states at birth shorten {ALIKE}", "ours"),
+    (LEARNED_AT, "larger first weights", f"Larger weights at the start shorten {ALIKE}", "ours"),
 )
 
 REMOVES = "removes the first plateau"
@@ -54,7 +58,8 @@ class Symmetry(Experiment):
     question = (
         "At birth all experts of the plain agent are in the same state, without identifiers: only "
         "their place in the graph, and whether they speak for an output, tells them apart. Which "
-        "way of making them different shortens the plateaus?"
+        "way of making them different shortens the plateaus: the first, of guessing zeros, and "
+        "the second, on which all four guess the same number (MSE 0.25)?"
     )
     short = Scale(seeds=1, max_steps=1500)
     full = Scale(seeds=5, max_steps=3000)

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
+    LEARNED,
     LEFT,
     SOLVED,
     Claim,
@@ -28,9 +29,13 @@ SOAP = (
 )
 """At the learning rate and with the averages of Adam."""
 
-FIRST, SOLVED_AT = "first plateau left (MSE < 0.30)", f"MSE {SOLVED}"
+FIRST, LEARNED_AT, SOLVED_AT = (
+    "first plateau left (MSE < 0.30)",
+    f"MSE {LEARNED}",
+    f"MSE {SOLVED}",
+)
 
-LEVELS = {FIRST: LEFT, "MSE 0.1": 0.1, SOLVED_AT: SOLVED}
+LEVELS = {FIRST: LEFT, LEARNED_AT: LEARNED, SOLVED_AT: SOLVED}
 """Errors whose first outer step is told."""
 
 
