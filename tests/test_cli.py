@@ -20,6 +20,7 @@ from command_line import call, load
 from badger_graph import load_learner
 from badger_graph.arguments import COMPONENTS, CONFIGS, SHORT, expand, overview, resolve_files
 from badger_graph.cli import (
+    DIVERGED,
     choose_run_dir,
     evaluate_main,
     fit_main,
@@ -489,7 +490,7 @@ def test_a_loss_that_is_no_number(tmp_path: Path) -> None:
     """Stops, says where, and keeps what came before."""
     steep = ["--optimizer", "SGD", "--optimizer.lr", "1e4", "--trainer.gradient_clip_val", "null"]
     result = call(fit_main, *SMOKE, *steep, "--trainer.val_check_interval", 1, cwd=tmp_path)
-    assert result.code == 2
+    assert result.code == DIVERGED
     assert re.fullmatch(
         r"error: the [a-z -]+ must be finite, got (inf|nan) at outer step \d+; .*\n", result.err
     )

@@ -20,6 +20,7 @@ from badger_graph import MetaLearner, load_learner
 from badger_graph.analysis.measures import MEASURES, check_measures, intervals, take
 from badger_graph.analysis.subject import Recorded, Subject
 from badger_graph.cli import fit_main
+from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.measuring import FILE, Measurements, read_measurements
 from badger_graph.tasks import SumOfWaves
 from badger_graph.tasks.waves import waves
@@ -234,3 +235,14 @@ def test_what_is_said_last_replaces_what_was_said(
     printed = call(fit_main, *told, "--print_config", cwd=tmp_path)
     assert printed.code == 0, printed.err
     assert yaml.safe_load(printed.out)["measurements"]["measures"] == expected
+
+
+def test_weights_that_blew_up_are_a_divergence_and_no_measurement(
+    tiny_learner: Make, fit: Fit, tmp_path: Path
+) -> None:
+    broken = tiny_learner()
+    with torch.no_grad():
+        next(broken.parameters()).fill_(math.inf)
+    with pytest.raises(NonFiniteLossError, match="weights must be finite"):
+        fit(broken, 1, Measurements(["squared_error"]))
+    assert read_measurements(tmp_path) == []
