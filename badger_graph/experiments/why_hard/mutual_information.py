@@ -131,7 +131,7 @@ def _cells(change: dict[str, float] | None) -> list[str]:
 
 
 def _falls(changes: list[dict[str, float]]) -> Claim:
-    says = "Mutual information stands still on the plateaus and falls when they are left"
+    says = "Mutual information stays high on the plateaus and falls when they are left"
     if not changes:
         return Claim(says, "no run left the plateaus", "undecided")
     falls = [change["on them"] - change["left"] for change in changes]
