@@ -60,8 +60,8 @@ WORDS = {
     "always guessing zero, 1/3",
     "plateau": f"at least {LEAST} outer steps whose errors fit one level within {SHARE:.0%}; the "
     f"first is left when the error is below {LEFT / CHANCE:.0%} of chance",
-    "one number for all": "the plateau on which all outputs guess the same number, at best the mean "
-    "of what they should: an error of 1/3 (1 - 1/d), 0.25 for four numbers",
+    "one number for all": "the plateau on which all outputs guess the same number, at best the "
+    "mean of what they should: an error of 1/3 (1 - 1/d), 0.25 for four numbers",
     "nats": "unit of entropy and information, with natural logarithms: a bit is 0.69 nats",
     "total correlation (TC)": "sum of the entropies of single experts, minus the entropy of all "
     "together: what they have in common, counted once for each further expert that has it",
