@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox, BboxBase
 
@@ -96,6 +97,8 @@ def _draw(axes: Axes, panel: Mapping[str, Any]) -> None:
     _draw_lines(axes, panel["lines"])
     axes.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
     axes.set(xscale="log" if panel.get("log_x") else "linear")
+    if panel["x"].endswith("step") and not panel.get("log_x"):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(yscale="log" if panel["log"] else "linear")
     if _are_points(panel):
         axes.margins(0.12)

@@ -25,6 +25,12 @@ from badger_graph.experiments.why_hard.base import (
     with_error,
 )
 
+NAMES = {
+    "binding_information": "binding information",
+    "total_correlation": "total correlation",
+    "o_information": "O-information",
+}
+
 SWINGS = 0.5
 """Motion is periodic when more than this part of it is in modes that oscillate."""
 
@@ -51,9 +57,8 @@ class Binding(Experiment):
         return [Training("16 experts", "--config binding --topology.seed {seed}", seed, max_steps)]
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
-        measures = ("binding_information", "total_correlation", "o_information")
-        ends = {name: [_last(one, name) for one in trained] for name in measures}
-        starts = {name: [_first(one, name) for one in trained] for name in measures}
+        ends = {name: [_last(one, name) for one in trained] for name in NAMES}
+        starts = {name: [_first(one, name) for one in trained] for name in NAMES}
         untrained, lives = (
             [taken(one, "binding_over_life")[1][k] for one in trained] for k in (0, -1)
         )
@@ -96,15 +101,12 @@ class Binding(Experiment):
                     "Total correlation and O-information in training",
                     "outer step",
                     "nats",
-                    {name.replace("_", " "): _curve(trained, name) for name in measures[1:]},
+                    {NAMES[name]: _curve(trained, name) for name in list(NAMES)[1:]},
                     log_x=True,
                 ),
             ],
             columns=["measure, nats", "untrained", "trained"],
-            rows=[
-                [name.replace("_", " "), shown(starts[name]), shown(ends[name])]
-                for name in measures
-            ],
+            rows=[[NAMES[name], shown(starts[name]), shown(ends[name])] for name in NAMES],
             numbers={
                 "untrained": starts,
                 "trained": ends,
