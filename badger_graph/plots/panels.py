@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from matplotlib.path import Path
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox, BboxBase
 
 from badger_graph.plots.style import BLUE, DASHED, MAX_OUTPUTS, MUTED, output_colours, styled
