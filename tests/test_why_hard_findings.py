@@ -32,6 +32,7 @@ from badger_graph.experiments.why_hard.topology import (
     LINKS,
     STRONG,
     _properties,
+    _strong,
 )
 from topologies.hardwired import RingTopology
 
@@ -391,3 +392,22 @@ def test_twenty_numbers_are_not_solved_in_too_few_steps(tmp_path: Path) -> None:
     wanted = [told for seed in range(2) for told in experiment.trainings(seed, 1000)]
     claims = experiment.findings([lived(tmp_path, told, left=500) for told in wanted]).claims
     assert claims[1].holds == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("strong", "weak", "verdict"),
+    [
+        (True, False, "yes"),
+        (True, True, "no"),  # the others do as well
+        (False, True, "no"),
+        (False, False, "undecided"),
+    ],
+)
+def test_strong_connection_is_needed_when_nothing_else_will_do(
+    strong: bool, weak: bool, verdict: str
+) -> None:
+    graphs = {n: [{STRONG: float(n != "ring")}] * 2 for n in FAMILIES}
+    steps = {n: [100 if (weak if n == "ring" else strong) else None] * 2 for n in FAMILIES}
+    assert _strong(graphs, steps).holds == verdict
+    alone = {name: found[:1] for name, found in steps.items()}
+    assert _strong(graphs, alone).holds == "undecided"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from recorded import recorded
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Trained
 from badger_graph.experiments.why_hard import frequencies
 from badger_graph.experiments.why_hard.amplitudes import Course
 from badger_graph.experiments.why_hard.base import Claim
@@ -178,8 +178,13 @@ def test_a_badger_that_learns_all_frequencies_refutes_that_it_cannot() -> None:
     assert impossible(LOW_FIRST) == impossible(NEVER) == "undecided"
 
 
-def test_the_supervised_learner_is_trained_as_long_as_the_others() -> None:
-    one = supervised_course(Training(LSTM, "", seed=0, max_steps=21))
+def test_the_supervised_learner_is_trained_once_and_as_long_as_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = recorded(tmp_path, 0, [0.3], name=LSTM, max_steps=21)
+    one = supervised_course(beside)
     assert one.steps == [0, 20]
     assert len(one.left) == 20  # 41 samples
     assert one.amplitudes[0] == pytest.approx([0] * 20, abs=0.1)
+    monkeypatch.setattr(frequencies, "train_supervised", None)
+    assert supervised_course(beside) == one

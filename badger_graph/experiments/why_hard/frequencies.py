@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from badger_graph.experiments.measurements import save_result
 from badger_graph.experiments.supervised import train_supervised
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, wave_course
@@ -92,7 +94,7 @@ class Frequencies(Experiment):
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
         groups = by_name(trained)
-        courses = {SUPERVISED: [_supervised(one.training) for one in groups[LSTM]]}
+        courses = {SUPERVISED: [_supervised(one) for one in groups[LSTM]]}
         courses |= {name: [wave_course(one) for one in group] for name, group in groups.items()}
         return Findings(
             claims=[
@@ -130,12 +132,15 @@ class Frequencies(Experiment):
         )
 
 
-def _supervised(training: Training) -> Course:
-    """Trained here and now, for as many steps as the others: 10 ms a step."""
-    learned = train_supervised(
-        training.seed, num_steps=training.max_steps, record_every=RECORD_EVERY
-    )
-    return Course(learned.step.tolist(), learned.amplitude.tolist())
+def _supervised(beside: Trained) -> Course:
+    """Trained here, once, for as many steps as the meta-learner of its seed: 10 ms a step."""
+    file = beside.folder / "supervised.json"
+    if not file.is_file():
+        seed, num_steps = beside.training.seed, beside.training.max_steps
+        learned = train_supervised(seed, num_steps=num_steps, record_every=RECORD_EVERY)
+        course = Course(learned.step.tolist(), learned.amplitude.tolist())
+        save_result(file, course._asdict())
+    return Course(**json.loads(file.read_text()))
 
 
 def _learned(trained: Sequence[Trained]) -> list[Trained]:

@@ -20,6 +20,7 @@ from badger_graph.experiments.why_hard.base import (
     by_name,
     in_all,
     lowest,
+    positive,
     rank_correlation,
     reached,
     shown,
@@ -185,29 +186,32 @@ def _strong(
     graphs: Mapping[str, Sequence[Mapping[str, float | None]]],
     steps: Mapping[str, Sequence[int | None]],
 ) -> Claim:
-    pairs = [
-        (graph[STRONG], step is not None)
-        for name in LINKED  # without links it cannot be solved at all
-        for graph, step in zip(graphs[name], steps[name], strict=True)
-        if graph[STRONG] is not None
-    ]
-    strong = [solved for connected, solved in pairs if connected]
-    weak = [solved for connected, solved in pairs if not connected]
-    several = all(len(of_family) > 1 for of_family in graphs.values())
-    return Claim(
-        "Strongly connected graphs are needed",
-        f"solved: {sum(strong)} of {len(strong)} on strongly connected graphs, "
-        f"{sum(weak)} of {len(weak)} on others",
-        _needed(statistics.mean(strong), statistics.mean(weak))
-        if several and strong and weak
-        else "undecided",
+    """Of each seed the share of its strongly connected graphs that are solved, and of the others;
+    without links none can be.
+    """
+    solved: list[list[list[bool]]] = []  # of each seed: on the others, on strongly connected ones
+    for seed in range(len(next(iter(steps.values())))):
+        of_kind: list[list[bool]] = [[], []]
+        for name in LINKED:
+            if (strong := graphs[name][seed][STRONG]) is not None:
+                of_kind[bool(strong)].append(steps[name][seed] is not None)
+        solved.append(of_kind)
+    shares = [[statistics.mean(kind) for kind in both] for both in solved if all(both)]
+    words = ", ".join(
+        f"{sum(map(sum, of_kind))} of {sum(map(len, of_kind))} on {kind}"
+        for of_kind, kind in zip(
+            zip(*solved, strict=True), ("others", "strongly connected graphs"), strict=True
+        )
     )
-
-
-def _needed(share: float, other: float) -> Verdict:
-    if not share + other:
-        return "undecided"
-    return "yes" if share > 0.8 > 0.2 > other else "partly" if share > other else "no"
+    more = positive([strong - weak for weak, strong in shares])
+    verdict: Verdict = more
+    if len(shares) > 1 and more != "no":
+        weak = statistics.mean(weak for weak, _ in shares)
+        if weak > 0.8:
+            verdict = "no"  # they do as well
+        elif more == "yes" and weak > 0.2:
+            verdict = "partly"
+    return Claim("Strongly connected graphs are needed", f"solved: {words}", verdict)
 
 
 def _goes_with(
