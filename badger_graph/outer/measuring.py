@@ -76,11 +76,11 @@ class Measurements(Callback):
             return
         self._measured = step  # with accumulated gradients, several batches are one outer step
         learner = cast(MetaLearner, pl_module)
-        subject = Subject.of(learner, self.num_tasks, self.seed)
         if not all(parameter.isfinite().all() for parameter in learner.parameters()):
             raise NonFiniteLossError(
                 f"weights must be finite, got some that are not at step {step}"
             )
+        subject = Subject.of(learner, self.num_tasks, self.seed)
         row = {"step": step, **take(due, subject)}
         with self._file.open("a") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")

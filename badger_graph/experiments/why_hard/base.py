@@ -44,6 +44,8 @@ def all_alike(num_outputs: int) -> float:
     return CHANCE * (1 - 1 / num_outputs)
 
 
+Whose = Literal["blog", "ours"]
+
 Verdict = Literal["yes", "no", "partly", "undecided"]
 
 
@@ -53,7 +55,7 @@ class Claim(NamedTuple):
     says: str
     measured: str
     holds: Verdict
-    of: Literal["blog", "ours"] = "blog"
+    of: Whose = "blog"
 
 
 class Panel(NamedTuple):
@@ -180,6 +182,19 @@ def curve(
         for one, table in zip(trained, tables, strict=True)
     ]
     return {"x": places, "y": rows}
+
+
+def plateaus_panel(trained: Sequence[Trained], num_outputs: int) -> Panel:
+    """The error in training, beside those of the two plateaus."""
+    return Panel(
+        "Error",
+        "outer step",
+        "MSE at the last step",
+        {"error": curve(trained, error, 5)},
+        log=True,
+        log_x=True,
+        lines={"chance": CHANCE, "one number for all": all_alike(num_outputs)},
+    )
 
 
 def reached(

@@ -8,16 +8,14 @@ from typing import Any
 
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
-    CHANCE,
     Claim,
     Experiment,
     Findings,
     Panel,
     Scale,
-    all_alike,
     curve,
-    error,
     measured,
+    plateaus_panel,
     positive,
     shown,
     sign_claim,
@@ -79,15 +77,7 @@ class Binding(Experiment):
                     {"binding information": _curve(trained, "binding_information")},
                     log_x=True,
                 ),
-                Panel(
-                    "Error",
-                    "outer step",
-                    "MSE at the last step",
-                    {"error": curve(trained, error, 5)},
-                    log=True,
-                    log_x=True,
-                    lines={"chance": CHANCE, "one number for all": all_alike(4)},
-                ),
+                plateaus_panel(trained, 4),
                 Panel(
                     "Binding information in a life",
                     "inner step",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from typing import Literal
 
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard import variants
@@ -14,6 +13,7 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Scale,
     Verdict,
+    Whose,
     absent,
     positive,
     shown,
@@ -84,7 +84,7 @@ def _sooner(
     max_steps: int,
     variant: str,
     says: str,
-    of: Literal["blog", "ours"] = "blog",
+    of: Whose = "blog",
 ) -> Claim:
     return variants.sooner_claim(says, compared, SOLVED_AT, variant, PLAIN, max_steps, of)
 

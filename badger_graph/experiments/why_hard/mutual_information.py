@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from badger_graph.experiments.trainings import Trained, Training, first_below
 from badger_graph.experiments.why_hard.base import (
-    CHANCE,
     LEARNED,
     LEFT,
     Claim,
@@ -15,11 +14,10 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Panel,
     Scale,
-    all_alike,
     curve,
-    error,
     mean_error,
     measured,
+    plateaus_panel,
     positive,
     reached,
     shown,
@@ -77,15 +75,7 @@ class MutualInformation(Experiment):
                     },
                     log_x=True,
                 ),
-                Panel(
-                    "Error",
-                    "outer step",
-                    "MSE at the last step",
-                    {"error": curve(trained, error, 5)},
-                    log=True,
-                    log_x=True,
-                    lines={"chance": CHANCE, "one number for all": all_alike(4)},
-                ),
+                plateaus_panel(trained, 4),
             ],
             columns=[
                 "seed",

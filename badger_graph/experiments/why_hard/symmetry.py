@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard import variants
@@ -12,6 +11,7 @@ from badger_graph.experiments.why_hard.base import (
     Experiment,
     Findings,
     Scale,
+    Whose,
 )
 from badger_graph.experiments.why_hard.variants import FIRST, LEARNED_AT, SOLVED_AT
 
@@ -29,7 +29,7 @@ VARIANTS = {
 
 ALIKE = "the plateau on which all guess the same number"
 
-CLAIMS: tuple[tuple[str, str, str, Literal["blog", "ours"]], ...] = (
+CLAIMS: tuple[tuple[str, str, str, Whose], ...] = (
     (FIRST, "own output weights", "Other output weights for each expert {}", "blog"),
     (LEARNED_AT, "own output weights", f"... and shorten {ALIKE}", "blog"),
     (FIRST, "exponential update", "The exponential update of states {}", "blog"),

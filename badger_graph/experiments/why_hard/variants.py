@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
@@ -14,6 +14,7 @@ from badger_graph.experiments.why_hard.base import (
     SOLVED,
     Claim,
     Panel,
+    Whose,
     by_name,
     curve,
     lowest,
@@ -116,7 +117,7 @@ def sooner_claim(
     variant: str,
     plain: str,
     max_steps: int,
-    of: Literal["blog", "ours"] = "blog",
+    of: Whose = "blog",
 ) -> Claim:
     """That a variant gets to a level in fewer outer steps than the plain one."""
     words, saved = sooner(compared, level, variant, plain, max_steps)
