@@ -90,6 +90,19 @@ def test_last_moves_by_hand() -> None:
     assert_refused("at least 2", lambda: MEASURES["last_moves"].of(acted(torch.ones(1, 1, 2))))
 
 
+def test_steps_at_rest_by_hand() -> None:
+    """Guesses of size 2: those within 0.2 of the last, with none farther off after them."""
+
+    def resting(*steps: float) -> object:
+        action = torch.tensor(steps)[:, None, None] * torch.tensor([1.0, -1.0])
+        return MEASURES["steps_at_rest"].of(acted(action))
+
+    assert resting(0, 2.1, 1.5, 1.9, 2.1, 2) == 2
+    assert resting(2, 1.9, 2.1, 2) == 3
+    assert resting(2, 2, 1.7, 2) == resting(2) == 0
+    assert_refused("got zeros", lambda: resting(1, 0))
+
+
 def test_outputs_alike_by_hand() -> None:
     same = torch.tensor([[1.0, 1.0], [-1.0, -1.0]])
     opposite = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])

@@ -66,6 +66,7 @@ def measurement(step: int, error: float, said: Mapping[str, Said]) -> dict[str, 
         "hessian": {"smallest": -0.1, "largest": 1.0, "smallest_residual": 0.01},
         "amplitudes": {"in_phase": [known] * 6},
         "last_moves": 0.2 + step % 7 / 64,
+        "steps_at_rest": step % 7,
     }
     given |= {name: of(step) for name, of in said.items()}
     return {"step": step, **{name: value for name, value in given.items() if value is not None}}

@@ -54,6 +54,7 @@ def rows(known_from: Sequence[int | None], moves: float) -> list[dict[str, Any]]
                 "in_phase": [0.95 if k is not None and step >= k else 0.1 for k in known_from]
             },
             "last_moves": moves * (2 - step / 200),
+            "steps_at_rest": step // 20,
             "squared_error": 0.16 - step / 2000,
         }
         for step in range(0, 201, 20)

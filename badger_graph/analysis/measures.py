@@ -47,6 +47,9 @@ FEW_TASKS = 64
 RANKS = (1, 2, 4, 8, 16)
 """Directions of the states in which the inner loop is fitted by a linear map."""
 
+REST = 0.1
+"""A life is at rest where its guesses are nearer to the last than this part of its size."""
+
 LAST_STEPS = 5
 """Inner steps at the end of a life, in which a loop that converges stands still."""
 
@@ -184,6 +187,22 @@ def _last_moves(subject: Subject) -> float:
     return (moves.mean() / size).item()
 
 
+def _steps_at_rest(subject: Subject) -> int:
+    r"""How many inner steps before the last a life has come to rest.
+
+    .. math::
+        \#\{t < T : |x_s - x_T| < 0.1\, |x_T| \text{ for all } s \ge t\}
+
+    with root mean squares over tasks and outputs: 0 where the last step still moves guesses.
+    """
+    action = subject.recorded.action.double()
+    size = action[-1].square().mean().sqrt()
+    if size == 0:
+        raise ValueError("steps_at_rest are relative to the last guess, got zeros")
+    away = (action - action[-1]).square().mean(dim=(1, 2)).sqrt() >= REST * size
+    return len(action) - 1 - int((away.nonzero().max() + 1) if away.any() else 0)
+
+
 def _outputs_alike(subject: Subject) -> dict[str, Any]:
     r"""How far all outputs guess one and the same number at the last step.
 
@@ -218,6 +237,7 @@ MEASURES: dict[str, Measure] = {
     "dynamic_modes": Measure(_dynamic_modes, 500),
     "amplitudes": Measure(_amplitudes, 100),
     "last_moves": Measure(_last_moves, 100),
+    "steps_at_rest": Measure(_steps_at_rest, 100),
     "outputs_alike": Measure(_outputs_alike, 100),
 }
 """What can be measured of an agent; information in nats."""

@@ -42,7 +42,8 @@ LEARNERS = {
     BADGER_41: "--config waves --num_experts 48 --num_outputs 41 --num_steps 40 "
     "--policy.hidden_size 48 --topology.seed {seed}",
     FAST_41: "--config waves_41 --topology.seed {seed} "
-    "--measurements.measures '{{amplitudes: 5, last_moves: 5, squared_error: 5}}'",
+    "--measurements.measures "
+    "'{{amplitudes: 5, last_moves: 5, steps_at_rest: 5, squared_error: 5}}'",
 }
 
 LONGEST = {BADGER_41: 1000, FAST_41: 500}
@@ -60,6 +61,7 @@ WEAK = 0.5
 NOT_LEARNED = "no run got below half of chance"
 
 last_moves = measured("last_moves")
+steps_at_rest = measured("steps_at_rest")
 
 
 class Frequencies(Experiment):
@@ -114,7 +116,7 @@ class Frequencies(Experiment):
                 _differs(courses[BADGER_11]),
                 _impossible(courses),
             ],
-            panels=[*(_panel(name, of_one) for name, of_one in courses.items()), _moves(groups)],
+            panels=[*(_panel(name, of_one) for name, of_one in courses.items()), _rest(groups)],
             columns=[
                 "learner",
                 f"amplitudes within {KNOWN:.0%} of 1",
@@ -207,11 +209,11 @@ def _rests_when_learned(learned: Sequence[Trained]) -> Claim:
     for one in learned:
         errors = squared_error(one)[1]
         later = [k for k, error in enumerate(errors) if error < CHANCE / 2]
-        moves = last_moves(one)[1]
-        pairs.append(rank_correlation([moves[k] for k in later], [errors[k] for k in later]))
+        rest = steps_at_rest(one)[1]
+        pairs.append(rank_correlation([rest[k] for k in later], [-errors[k] for k in later]))
     return _goes_with(
-        "... and the more so, the lower its error in training",
-        "rank correlation of moves and error",
+        "... for more inner steps, the lower its error in training",
+        "rank correlation of steps at rest and minus the error",
         pairs,
     )
 
@@ -250,7 +252,12 @@ def _differs(courses: Sequence[Course]) -> Claim:
         found += [] if rho is None else [rho]
     if len(found) < 3:
         return Claim(says, "needs three seeds with an order, as two are one pair", "undecided")
+    spreads = [one.spread for one in courses if one.spread is not None]
     measured = f"rank correlation of each seed's order with that of the others {shown(found, 2)}"
+    if spreads:
+        measured += (
+            f"; time from the first to the last learned {shown(spreads, 2)} of the median one's"
+        )
     return Claim(says, measured, absent(found, WEAK))
 
 
@@ -306,11 +313,10 @@ def _panel(name: str, courses: Sequence[Course]) -> Panel:
     return Panel(name, "outer step", "amplitude in phase", curves, lines={"right": 1.0})
 
 
-def _moves(groups: Mapping[str, Sequence[Trained]]) -> Panel:
+def _rest(groups: Mapping[str, Sequence[Trained]]) -> Panel:
     return Panel(
-        "Moves of the last guesses of a life",
+        "Steps at rest at the end of a life",
         "outer step",
-        "part of their size",
-        {name: curve(group, last_moves) for name, group in groups.items()},
-        log=True,
+        "inner steps",
+        {name: curve(group, steps_at_rest) for name, group in groups.items()},
     )
