@@ -71,7 +71,7 @@ class Shortest(Experiment):
         "solved to an MSE of 0.01, when one thing is changed (for at most 2,000 outer steps), and "
         "when all are?"
     )
-    short = Scale(seeds=1, max_steps=1000)
+    short = Scale(seeds=1, max_steps=700)
     full = Scale(seeds=3, max_steps=3000)
 
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
