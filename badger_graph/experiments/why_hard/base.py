@@ -215,16 +215,9 @@ def reached(
     return found
 
 
-def lowest(
-    trained: Sequence[Trained], read: Callable[[Trained], Series] = error, window: int = 5
-) -> list[float]:
-    """The lowest mean over ``window`` rows, or over all where there are fewer; a seed each."""
-    found = []
-    for one in trained:
-        _, values = read(one)
-        starts = range(max(1, len(values) - window + 1))
-        found.append(min(statistics.mean(values[k : k + window]) for k in starts))
-    return found
+def lowest(trained: Sequence[Trained]) -> list[float]:
+    """The lowest error on the same tasks; a seed each."""
+    return [min(squared_error(one)[1]) for one in trained]
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:

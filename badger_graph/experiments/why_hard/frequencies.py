@@ -22,6 +22,7 @@ from badger_graph.experiments.why_hard.base import (
     by_name,
     curve,
     in_all,
+    lowest,
     measured,
     positive,
     rank_correlation,
@@ -283,7 +284,7 @@ def _row(name: str, courses: Sequence[Course], trained: Sequence[Trained] | None
     known = [[s for s in one.learned_at if s is not None] for one in courses]
     orders = _orders(courses)
     moves = [last_moves(one)[1][-1] for one in trained or []]
-    errors = [min(squared_error(one)[1]) for one in trained or []]
+    errors = lowest(trained or [])
     return [
         name,
         ", ".join(f"{one.known} of {len(one.left)}" for one in courses),

@@ -12,6 +12,7 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Scale,
     Whose,
+    in_all,
 )
 from badger_graph.experiments.why_hard.variants import FIRST, LEARNED_AT, SOLVED_AT
 
@@ -27,12 +28,14 @@ VARIANTS = {
     "larger first weights": "--policy.gain 1.65",
 }
 
+REMOVES = "this removes the first plateau"
+
 ALIKE = "the plateau on which all guess the same number"
 
 CLAIMS: tuple[tuple[str, str, str, Whose], ...] = (
-    (FIRST, "own output weights", "Other output weights for each expert {}", "blog"),
-    (LEARNED_AT, "own output weights", f"... and shorten {ALIKE}", "blog"),
-    (FIRST, "exponential update", "The exponential update of states {}", "blog"),
+    (FIRST, "own output weights", f"Output weights of its own for each expert: {REMOVES}", "blog"),
+    (LEARNED_AT, "own output weights", f"... shortens {ALIKE}", "blog"),
+    (FIRST, "exponential update", f"The exponential update of states: {REMOVES}", "blog"),
     (LEARNED_AT, "exponential update", f"The exponential update shortens {ALIKE}", "blog"),
     (SOLVED_AT, "exponential update", "The exponential update solves the game sooner", "blog"),
     (LEARNED_AT, "diversity rewarded", f"More diverse experts shorten {ALIKE}", "blog"),
@@ -40,8 +43,6 @@ CLAIMS: tuple[tuple[str, str, str, Whose], ...] = (
     (LEARNED_AT, "random states at birth", f"Random states at birth shorten {ALIKE}", "ours"),
     (LEARNED_AT, "larger first weights", f"Larger weights at the start shorten {ALIKE}", "ours"),
 )
-
-REMOVES = "removes the first plateau"
 
 GONE = 64
 """A plateau that is left within fewer outer steps is none."""
@@ -74,9 +75,7 @@ class Symmetry(Experiment):
         return Findings(
             claims=[
                 _removes(
-                    variants.sooner_claim(
-                        says.format(REMOVES), compared, level, variant, PLAIN, max_steps, of
-                    ),
+                    variants.sooner_claim(says, compared, level, variant, PLAIN, max_steps, of),
                     compared.steps[level][variant],
                 )
                 for level, variant, says, of in CLAIMS
@@ -90,7 +89,11 @@ class Symmetry(Experiment):
 
 def _removes(claim: Claim, steps: Sequence[int | None]) -> Claim:
     """What is only shorter is not removed."""
-    gone = all(step is not None and step <= GONE for step in steps)
-    if REMOVES not in claim.says or claim.holds != "yes" or gone:
+    if REMOVES not in claim.says:
         return claim
-    return claim._replace(holds="partly")
+    gone = sum(step is not None and step <= GONE for step in steps)
+    holds = in_all(gone, len(steps))
+    if holds == "no" and claim.holds == "yes":
+        holds = "partly"
+    measured = f"{claim.measured}; left within {GONE} in {gone} of {len(steps)} seeds"
+    return claim._replace(holds=holds, measured=measured)

@@ -92,7 +92,7 @@ class TopologyExperiment(Experiment):
     def findings(self, trained: Sequence[Trained]) -> Findings:
         groups = by_name(trained)
         steps = {name: reached(group, SOLVED, squared_error, 1) for name, group in groups.items()}
-        errors = {name: lowest(group, squared_error) for name, group in groups.items()}
+        errors = {name: lowest(group) for name, group in groups.items()}
         graphs = {name: [_properties(one) for one in groups[name]] for name in FAMILIES}
         max_steps = trained[0].training.max_steps
         panels = [

@@ -45,7 +45,7 @@ class Compared(NamedTuple):
 
     Attributes:
         steps: by level, then by variant, the outer step of each seed; none if it never got there.
-        lowest: by variant, the lowest error of each seed, in means over some rows.
+        lowest: by variant, the lowest error of each seed.
     """
 
     steps: dict[str, dict[str, list[int | None]]]
@@ -72,7 +72,7 @@ def compare(trained: Sequence[Trained]) -> Compared:
             label: {name: reached(group, level, squared_error, 1) for name, group in groups.items()}
             for label, level in LEVELS.items()
         },
-        lowest={name: lowest(group, squared_error) for name, group in groups.items()},
+        lowest={name: lowest(group) for name, group in groups.items()},
     )
 
 
