@@ -51,7 +51,7 @@ CONFLICT, LEFT_OF_SUM, ALIKE = WHY = (
 
 TOGETHER = ("all but the curriculum", "all")
 
-LONGEST = 2000
+LONGEST = 1500
 """Outer steps of a single change at most: what counts is the first plateau."""
 
 ASKED = 3000
@@ -68,7 +68,7 @@ class Shortest(Experiment):
     question = (
         "Twenty-four experts guess twenty numbers in thirty steps. Trained plainly, they guess "
         "zeros for more than a thousand outer steps. How soon is that plateau left, and the game "
-        "solved to an MSE of 0.01, when one thing is changed (for at most 2,000 outer steps), and "
+        "solved to an MSE of 0.01, when one thing is changed (for at most 1,500 outer steps), and "
         "when all are?"
     )
     short = Scale(seeds=1, max_steps=700)
@@ -95,12 +95,20 @@ class Shortest(Experiment):
                 _most(compared, longest),
                 _solved(compared, max_steps),
                 variants.sooner_claim(
-                    "A curriculum in d by error reached solves twenty numbers sooner",
+                    "A curriculum in d by error reached shortens the first plateau",
                     compared,
-                    SOLVED_AT,
+                    FIRST,
                     "curriculum in d",
                     PLAIN,
                     longest,
+                    "ours",
+                ),
+                variants.sooner_claim(
+                    "On top of all else it solves twenty numbers sooner",
+                    compared,
+                    SOLVED_AT,
+                    *TOGETHER[::-1],
+                    max_steps,
                     "ours",
                 ),
                 _why(why),
