@@ -75,7 +75,7 @@ class Redundancy(Experiment):
             ],
             panels=[
                 Panel(
-                    "What the n-th of 16 experts shares with those before it",
+                    "What the n-th of 16 experts shares",
                     "n",
                     "nats",
                     {"shared": {"x": places, "y": [curve["shared"] for curve in curves]}},
@@ -158,7 +158,7 @@ def _saturates(
     late, soon = ([step or max_steps for step in steps[n]] for n in (largest, enough))
     slower = [float(a - b) for a, b in zip(late, soon, strict=True)]
     measured = (
-        f"{largest} experts end lower than {enough} by {shown(gains[enough], 4)}, less than "
+        f"{largest} experts end lower than {enough} by {shown(gains[enough], 5)}, less than "
         f"{MARGIN}; outer steps to MSE {SOLVED}: {enough} experts {shown_steps(steps[enough])}, "
         f"{largest} experts {shown_steps(steps[largest])}, more by {shown(slower, 0)}"
     )
