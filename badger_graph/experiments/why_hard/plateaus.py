@@ -69,7 +69,7 @@ class Plateaus(Experiment):
         "downwards, so that a plateau is a saddle? In which order are the numbers learned? And "
         "does the end of the curve look chaotic, more than noise does?"
     )
-    short = Scale(seeds=2, max_steps=3000)
+    short = Scale(seeds=2, max_steps=2000)
     full = Scale(seeds=3, max_steps=4000)
 
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
