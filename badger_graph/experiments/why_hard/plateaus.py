@@ -358,6 +358,7 @@ def _panels(courses: Sequence[Course]) -> list[Panel]:
             "outer step",
             "squared error",
             {f"number {k + 1} of {count}, by error": curve(learned, best(k)) for k in ranks},
+            log=True,
             lines=chance,
         ),
         Panel(
