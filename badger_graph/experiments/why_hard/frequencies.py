@@ -82,7 +82,7 @@ class Frequencies(Experiment):
         "A positive rank correlation of frequency and step says: low ones first."
     )
     short = Scale(seeds=1, max_steps=1000)
-    full = Scale(seeds=5, max_steps=4000)
+    full = Scale(seeds=3, max_steps=4000)
 
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
         return [
