@@ -64,7 +64,7 @@ class Losses(Experiment):
         "figure, for three numbers."
     )
     short = Scale(seeds=2, max_steps=600)
-    full = Scale(seeds=5, max_steps=1500)
+    full = Scale(seeds=3, max_steps=1500)
 
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
         return [
