@@ -47,7 +47,7 @@ LEARNERS = {
     "'{{amplitudes: 5, last_moves: 5, steps_at_rest: 5, squared_error: 5}}'",
 }
 
-LONGEST = {BADGER_41: 1000, FAST_41: 500}
+LONGEST = {BADGER_41: 1000, FAST_41: 1000}
 """Outer steps at most, of those with many experts; the rate of the fast recipe falls to the end."""
 
 RECORD_EVERY = 20
