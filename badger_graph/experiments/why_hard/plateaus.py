@@ -30,11 +30,13 @@ from badger_graph.experiments.why_hard.base import (
     taken,
 )
 from badger_graph.experiments.why_hard.standstill import LEAST, SHARE, Course, course_of, holds
+from badger_graph.experiments.why_hard.variants import SOAP
 
-TRAINED = {"20 numbers": "--config twenty", "20 numbers, fast recipe": "--config twenty_fast"}
+TRAINED = {"Adam": "--config twenty", "SOAP": f"--config twenty {SOAP}"}
+"""One loss for both, so that gradients can be compared."""
 
-LONGEST = {"20 numbers, fast recipe": 2000}
-"""Outer steps at most; the rate of the fast recipe falls to the end."""
+LONGEST = {"SOAP": 3000}
+"""Outer steps at most."""
 
 WINDOW = 20
 """Outer steps that curves are drawn in means of."""
@@ -62,8 +64,8 @@ class Plateaus(Experiment):
     title = "Plateaus of the guessing game of twenty numbers"
     question = (
         "Twenty-four experts learn to guess twenty numbers from one error, which stands still for "
-        "long before it falls: with Adam and the mean error over half of a life, and with a recipe "
-        "that is faster (`--config twenty_fast`). How many such plateaus are there? Is the error "
+        "long before it falls: with Adam, and with an optimiser that knows of curvature, SOAP, and "
+        "nothing else changed. How many such plateaus are there? Is the error "
         "on them more than noise, is the gradient small, do the gradients of the single numbers' "
         "errors pull in different directions, and is there a direction in which the loss curves "
         "downwards, so that a plateau is a saddle? In which order are the numbers learned? And "
