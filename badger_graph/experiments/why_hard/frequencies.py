@@ -36,15 +36,19 @@ SUPERVISED, LSTM, BINS = "supervised LSTM", "LSTM meta-learner", "LSTM meta-lear
 BADGER_11, BADGER_41 = "Micro-Badger, n=11", "Micro-Badger, n=41"
 FAST_41 = "Micro-Badger, n=41, fast recipe"
 
+OFTEN = (
+    " --measurements.measures "
+    "'{{amplitudes: 5, last_moves: 5, steps_at_rest: 5, squared_error: 5}}'"
+)
+"""Where amplitudes rise within some tens of outer steps, as their order is asked for."""
+
 LEARNERS = {
-    LSTM: "--config waves_lstm",
-    BINS: "--config waves_lstm_bins",
-    BADGER_11: "--config waves --topology.seed {seed}",
+    LSTM: "--config waves_lstm" + OFTEN,
+    BINS: "--config waves_lstm_bins" + OFTEN,
+    BADGER_11: "--config waves --topology.seed {seed}" + OFTEN,
     BADGER_41: "--config waves --num_experts 48 --num_outputs 41 --num_steps 40 "
     "--policy.hidden_size 48 --topology.seed {seed}",
-    FAST_41: "--config waves_41 --topology.seed {seed} "
-    "--measurements.measures "
-    "'{{amplitudes: 5, last_moves: 5, steps_at_rest: 5, squared_error: 5}}'",
+    FAST_41: "--config waves_41 --topology.seed {seed}" + OFTEN,
 }
 
 LONGEST = {BINS: 1500, BADGER_41: 1000, FAST_41: 1000}
