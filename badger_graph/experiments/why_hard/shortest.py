@@ -36,7 +36,7 @@ VARIANTS = {
     "--curriculum.last_share 1.0",
     "SOAP": variants.SOAP,
     "exponential update": "--policy exponential",
-    "own output weights": "--membrane own_readout",
+    "own output weights": "--membrane own_readout --membrane.hidden_size 48",
     "all but the curriculum": "--config twenty_fast",
     "all": "--config twenty_fast --curriculum one_more_output --curriculum.num_experts 24 "
     "--curriculum.last_share 1.0",
