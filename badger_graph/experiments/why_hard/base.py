@@ -44,7 +44,8 @@ def all_alike(num_outputs: int) -> float:
     return CHANCE * (1 - 1 / num_outputs)
 
 
-Whose = Literal["blog", "ours"]
+Whose = Literal["blog", "suggested", "ours"]
+"""Claimed in the blog, only suggested there as worth a try, or a question of our own."""
 
 Verdict = Literal["yes", "no", "partly", "undecided"]
 

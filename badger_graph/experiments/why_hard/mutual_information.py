@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+from badger_graph.analysis.subject import COMPONENTS
 from badger_graph.experiments.trainings import Trained, Training, first_below
 from badger_graph.experiments.why_hard.base import (
+    CHANCE,
     LEARNED,
     LEFT,
     Claim,
@@ -14,17 +18,30 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Panel,
     Scale,
+    all_alike,
     curve,
+    in_all,
     mean_error,
     measured,
     plateaus_panel,
     positive,
-    reached,
     shown,
     shown_steps,
     sign_claim,
     with_error,
 )
+from badger_graph.experiments.why_hard.standstill import LEAST, one_by_one
+
+OUTPUTS = 4
+
+ALIKE = LEFT / CHANCE * all_alike(OUTPUTS)
+"""The plateau on which all outputs guess one number is left below this, as the first at LEFT."""
+
+RIDGE = 1e-3
+"""That of :meth:`badger_graph.analysis.GaussianEntropy.of_states`."""
+
+COPIES = -COMPONENTS / 2 * math.log(1 - (1 + RIDGE) ** -2)
+"""Nats that two experts share whose states are always the same."""
 
 mean_pair = measured("mutual_information", statistics.mean)
 """In the mean over all pairs of experts."""
@@ -39,11 +56,12 @@ class MutualInformation(Experiment):
     title = "Mutual information between experts"
     question = (
         "Fourteen experts, which nothing but their places in the graph tells apart at birth, learn "
-        "to guess four numbers. At regular intervals the states that each "
-        "pair of them is in at the end of its life are compared over 512 tasks: how much does one "
-        "say about the other? If experts must first become different from each other, this "
-        "falls when the plateaus of the error are left: that of guessing zeros, and that on which "
-        "all four guess the same number."
+        "to guess four numbers. First they guess zeros, then the same number for all four. At "
+        "regular intervals the states that each pair of them is in at the end of its life are "
+        "compared over 512 tasks: how much does one say about the other? If experts must first "
+        "become different from each other, this falls when the second plateau is left, and before "
+        "the error does. Two experts that are always in the same state would share "
+        f"{COPIES:.1f} nats."
     )
     short = Scale(seeds=2, max_steps=1500)
     full = Scale(seeds=5, max_steps=5000)
@@ -56,81 +74,146 @@ class MutualInformation(Experiment):
         ]
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
-        left = reached(trained, LEFT)
-        changes = [_change(one) for one in trained]
-        known = [change for change in changes if change is not None]
-        largest = curve(trained, measured("mutual_information", max))
-        smallest = curve(trained, measured("mutual_information", min))
+        courses = [_course(one) for one in trained]
+        pairs = {
+            "mean of all pairs": mean_pair,
+            "largest": measured("mutual_information", max),
+            "smallest": measured("mutual_information", min),
+        }
         return Findings(
-            claims=[_falls(known), _goes_with_error(trained)],
+            claims=[
+                _two_plateaus(courses),
+                one_by_one(trained),
+                _falls(courses),
+                _first(courses),
+                _rises(courses),
+                _goes_with_error(trained),
+            ],
             panels=[
                 Panel(
                     "Mutual information of pairs",
                     "outer step",
                     "nats",
-                    {
-                        "mean of all pairs": curve(trained, mean_pair),
-                        "largest": largest,
-                        "smallest": smallest,
-                    },
+                    {name: curve(trained, read) for name, read in pairs.items()},
+                    lines={"always the same state": COPIES},
                     log_x=True,
                 ),
-                plateaus_panel(trained, 4),
+                plateaus_panel(trained, OUTPUTS),
             ],
-            columns=[
-                "seed",
-                "first plateau left at",
-                "on the plateaus",
-                f"when left (MSE {LEARNED})",
-                "at the end",
-                "highest",
-            ],
+            columns=["seed", *COLUMNS],
             rows=[
-                [str(one.training.seed), shown_steps([step]), *_cells(change)]
-                for one, step, change in zip(trained, left, changes, strict=True)
+                [str(one.training.seed), *(cell(course) for cell in COLUMNS.values())]
+                for one, course in zip(trained, courses, strict=True)
             ],
-            numbers={"left": left, "changes": changes},
+            numbers={"courses": [course._asdict() for course in courses]},
         )
 
 
-def _change(one: Trained) -> dict[str, float] | None:
-    """Mutual information on the plateaus, when they have been left, and later; none if they never
-    are, or at once.
+class Course(NamedTuple):
+    """Error and mutual information of one training, plateau by plateau.
+
+    Attributes:
+        zeros: outer steps on the first plateau.
+        alike: outer steps on the second, on which all guess the same number.
+        on_zeros: mean mutual information on the first; none if it has none.
+        on_alike: on the second.
+        left: when both are left; none if they never are.
+        end: at the end of training.
+        error_falls: the outer step from which on, until it has learned, the error is below 90% of
+            that of the second.
+        pairs_fall: from which on mutual information is nearer to that when left than to that on it.
     """
-    learned = first_below(*mean_error(one), LEARNED)
-    if learned is None:
-        return None
-    steps, values = mean_pair(one)
-    pairs = list(zip(steps, values, strict=True))
-    before = [value for step, value in pairs if 0 < step <= 0.9 * learned]
-    after = [value for step, value in pairs if step >= learned]
-    if not before:
-        return None
-    return {
-        "on them": statistics.mean(before),
-        "left": statistics.mean(after[:3]),
-        "end": statistics.mean(after[-3:]),
-        "highest": max(values),
-    }
+
+    zeros: int
+    alike: int
+    on_zeros: float | None
+    on_alike: float | None
+    left: float | None
+    end: float
+    error_falls: int | None
+    pairs_fall: int | None
 
 
-def _cells(change: dict[str, float] | None) -> list[str]:
-    if change is None:
-        return ["-"] * 4
-    return [f"{change[name]:.3f}" for name in ("on them", "left", "end", "highest")]
+def _course(one: Trained) -> Course:
+    steps, pairs = mean_pair(one)
+    errors = mean_error(one)[1]
+    every = steps[1] - steps[0] if len(steps) > 1 else 0
+    bounds = ((LEFT, math.inf), (ALIKE, LEFT))
+    zeros, alike = (
+        [k for k, e in enumerate(errors) if steps[k] > 0 and low <= e < high]
+        for low, high in bounds
+    )
+    on_zeros, on_alike = (
+        statistics.mean(pairs[k] for k in part) if part else None for part in (zeros, alike)
+    )
+    learned = first_below(range(len(errors)), errors, LEARNED)
+    left = None if learned is None else statistics.mean(pairs[learned : learned + 3])
+    error_falls = pairs_fall = None
+    if learned is not None and left is not None and on_alike is not None:
+        middle = (on_alike + left) / 2
+        error_falls, pairs_fall = (
+            steps[max((k for k in range(learned) if series[k] > bound), default=-1) + 1]
+            for series, bound in ((errors, ALIKE), (pairs, middle))
+        )
+    return Course(
+        zeros=len(zeros) * every,
+        alike=len(alike) * every,
+        on_zeros=on_zeros,
+        on_alike=on_alike,
+        left=left,
+        end=statistics.mean(pairs[-3:]),
+        error_falls=error_falls,
+        pairs_fall=pairs_fall,
+    )
 
 
-def _falls(changes: list[dict[str, float]]) -> Claim:
-    says = "Mutual information stays high on the plateaus and falls when they are left"
-    if not changes:
-        return Claim(says, "no run left the plateaus", "undecided")
-    falls = [change["on them"] - change["left"] for change in changes]
-    later = [change["on them"] - change["end"] for change in changes]
-    peaks = [change["highest"] for change in changes]
+def _cell(name: str, digits: int = 1) -> Callable[[Course], str]:
+    def cell(course: Course) -> str:
+        value = getattr(course, name)
+        return "-" if value is None else f"{value:.{digits}f}" if digits else f"{value:,}"
+
+    return cell
+
+
+COLUMNS: dict[str, Callable[[Course], str]] = {
+    "outer steps at zeros": _cell("zeros", 0),
+    "at one number for all": _cell("alike", 0),
+    "nats a pair at zeros": _cell("on_zeros"),
+    "at one number": _cell("on_alike"),
+    f"when left (MSE {LEARNED})": _cell("left"),
+    "at the end": _cell("end"),
+    "they fall at": _cell("pairs_fall", 0),
+    "the error falls at": _cell("error_falls", 0),
+}
+"""Of the table, and how each is shown."""
+
+
+def _known(courses: Sequence[Course], *names: str) -> list[list[Any]]:
+    """So many numbers, each by seed, of the seeds that have them all."""
+    rows = [[getattr(course, name) for name in names] for course in courses]
+    return [list(column) for column in zip(*(r for r in rows if None not in r), strict=True)]
+
+
+def _two_plateaus(courses: Sequence[Course]) -> Claim:
+    both = sum(min(course.zeros, course.alike) >= LEAST for course in courses)
     measured = (
-        f"{shown([change['on them'] for change in changes])} nats a pair on the plateaus, highest "
-        f"{shown(peaks)}; when they have been left (MSE {LEARNED}) lower by {shown(falls)}, "
-        f"at the end by {shown(later)} ({len(changes)} seeds)"
+        f"outer steps on the first: {shown_steps([c.zeros for c in courses])}; on the second: "
+        f"{shown_steps([c.alike for c in courses])}; each is left at 90% of its error"
+    )
+    says = "Experts alike guess zeros first, then the same number for all"
+    return Claim(says, measured, in_all(both, len(courses)))
+
+
+def _falls(courses: Sequence[Course]) -> Claim:
+    says = "Mutual information is high while all guess the same number, and falls when that is left"
+    known = _known(courses, "on_alike", "left", "end")
+    if not known:
+        return Claim(says, "no run left the plateaus", "undecided")
+    on, left, end = known
+    falls, later = ([a - b for a, b in zip(on, of, strict=True)] for of in (left, end))
+    measured = (
+        f"{shown(on, 1)} of at most {COPIES:.1f} nats a pair there; lower by {shown(falls, 1)} "
+        f"when it has been left (MSE {LEARNED}), by {shown(later, 1)} at the end ({len(on)} seeds)"
     )
     verdict = positive(falls)
     if verdict != "yes" and positive(later) == "yes":
@@ -138,9 +221,32 @@ def _falls(changes: list[dict[str, float]]) -> Claim:
     return Claim(says, measured, verdict)
 
 
+def _first(courses: Sequence[Course]) -> Claim:
+    known = _known(courses, "pairs_fall", "error_falls")
+    sooner = [float(e - p) for p, e in zip(*known, strict=True)] if known else []
+    return Claim(
+        "It falls before the error does: experts must become different first",
+        f"sooner by {shown(sooner, 0)} outer steps (each: {', '.join(f'{s:.0f}' for s in sooner)})"
+        if sooner
+        else "no run left the plateaus",
+        positive(sooner),
+    )
+
+
+def _rises(courses: Sequence[Course]) -> Claim:
+    says = "It rises when the first plateau, of zeros, is left"
+    known = _known(courses, "on_zeros", "on_alike")
+    if not known:
+        return Claim(says, "no run left the first plateau", "undecided", "ours")
+    zeros, alike = known
+    more = [b - a for a, b in zip(zeros, alike, strict=True)]
+    measured = f"from {shown(zeros, 1)} to {shown(alike, 1)} nats a pair, by {shown(more, 1)}"
+    return Claim(says, measured, positive(more), "ours")
+
+
 def _goes_with_error(trained: Sequence[Trained]) -> Claim:
     return sign_claim(
-        "Less mutual information goes with a lower error",
+        "From one outer step to the next, too, less mutual information goes with a lower error",
         "rank correlation with the error while it learns, given the outer step: {}",
         with_error(trained, mean_pair),
     )

@@ -8,27 +8,32 @@ import re
 from pathlib import Path
 from typing import Any
 
+from badger_graph.analysis.subject import COMPONENTS
 from badger_graph.experiments.why_hard import EXPERIMENTS
 from badger_graph.experiments.why_hard.base import CHANCE, LEFT
 from badger_graph.experiments.why_hard.binding import SWINGS
 from badger_graph.experiments.why_hard.frequencies import WEAK
 from badger_graph.experiments.why_hard.losses import MARGIN as GAIN
-from badger_graph.experiments.why_hard.plateaus import NEAR
-from badger_graph.experiments.why_hard.redundancy import MARGIN as LOWER
+from badger_graph.experiments.why_hard.mutual_information import COPIES
+from badger_graph.experiments.why_hard.plateaus import SHARP
 from badger_graph.experiments.why_hard.run import WHOSE, claims_of, markdown
 from badger_graph.experiments.why_hard.standstill import LEAST, SHARE
 
 INTRODUCTION = """# Why is Badger hard to train?
 
-Petr Šimánek's study of that name (GoodAI blog) looks at Micro-Badger, an agent of a dozen experts
-that all run the same small recurrent network and talk along the edges of a random graph. They learn
-to guess numbers: all they are told is how wrong the last guess was, in one number. In training
-the error stands still for long, on plateaus, and then falls all at once; the study explains the
-plateaus by symmetry (nothing tells one expert, or one number, from another), and looks for what
-goes with leaving them. Its runs are single ones, and its formulas are lost.
+Petr Šimánek's study of that name (2020, a post on GoodAI's blog) looks at Micro-Badger: a dozen
+experts that all run the same small recurrent network and talk along the edges of a random graph.
+They learn to guess numbers: all they are told is how wrong the last guess was, in one number. In
+training the error stands still on several plateaus. First all numbers are guessed as zero, then all
+as the same number, then they are learned one by one. The study gives four explanations, that do
+not exclude each other: what improves one number spoils another (ray interference), gradients of the
+numbers cancel, symmetric loss functions have many saddles, and squared errors say little in many
+dimensions. Behind most of them is symmetry: nothing tells one expert, or one number, from another.
+It then looks for what goes with leaving a plateau. Each of its figures is of one run or two, and
+its formulas are lost.
 
 Here its claims are tested with several seeds, but for those [at the end](#not-tested), and so are
-some claims of our own: the tables say whose each is. This page is written by
+its suggestions and some questions of our own: the tables say whose each is. This page is written by
 `python scripts/why_hard.py page` from the JSON files in `results/why_hard`."""
 
 RULES = f"""## How to read it
@@ -37,13 +42,15 @@ RULES = f"""## How to read it
 - A claim about a sign holds (*yes*) where this interval lies on its side of zero, does not (*no*)
   where it lies on the other, and is *undecided* otherwise.
 - That something is absent is *yes* only where the interval ends below a margin ({WEAK} for a rank
-  correlation, {GAIN:.0%} of the plain run's number for a gain by another loss, {LOWER} for the MSE
-  of more experts), and *no* where it lies above zero.
-- Two claims have a bound: swings are absent below {SWINGS:.0%} of the motion, and a Hurst exponent
-  is very close to 0.5 within {NEAR}; *yes* or *no* where the interval lies on one side of it.
+  correlation, {GAIN:.0%} of the plain run's number for a gain by another loss or by more experts),
+  and *no* where it lies above zero.
+- Swings are absent where the interval lies below {SWINGS:.0%} of the motion.
+- A Hurst exponent is that of noise where it lies among those of shuffled copies, which must scatter
+  by less than {SHARP} to either side; one of twenty lies outside by chance.
 - Claims about counts, of seeds or of plateaus: all is *yes*, some *partly*, none *no*.
 - *Partly* also stands where only a part of the claim holds.
-- One seed decides nothing: *undecided*.
+- One seed decides nothing: *undecided*. And of so many claims at 95%, one in twenty or so errs.
+- Times are those of one thread; two trainings run side by side, so that a clock shows about half.
 - Medians of outer steps are of the runs that got to a level, with "n of m" where not all did; in
   differences, a run that never gets there, or diverges before, counts as if it did at the last
   outer step.
@@ -69,6 +76,10 @@ WORDS = {
     "left when all others are known: what two or more share, counted once",
     "O-information, redundancy": "TC - B; as a share (TC - B) / (TC + B): above zero redundancy "
     "(many know the same), below synergy (only together they know)",
+    "of states": f"information is that of {COMPONENTS} numbers an expert, the directions in which "
+    "its states differ most over tasks, taken for Gaussian after ranking, with a noise (ridge) of "
+    f"0.001 of the variance: two experts in the same state share {COPIES:.1f} nats, not infinitely "
+    "many",
     "Hurst exponent": "H where the swings of the summed-up series about its trend grow as (length "
     "of the window)^H: 0.5 is noise without memory, more goes on, less turns back",
     "Lyapunov exponent": "mean logarithm of the factor by which two nearly equal states, or pieces "
@@ -96,7 +107,15 @@ Claims of the study without an experiment here:
 - *The L2 error gets worse with dimension, and saddles multiply with the number of outputs.* Nothing
   here varies the number of outputs d with all else equal.
 - *Gradients conflict as in reinforcement learning, where supervised learning goes straight.* The
-  conflict is measured in Badger alone, without a supervised control."""
+  conflict is measured in Badger alone, without a supervised control.
+- *An architecture with products of features (Yu 2019) avoids conflicting gradients.* Only the other
+  half of that suggestion, gradient surgery, is tested.
+- *Weights of its own for each expert break an invariance.* That trained experts can be permuted
+  is not tested here, nor that links are made use of where there are some; but
+  `scripts/unseen_graphs.py` cuts them.
+- *The converged solution of three numbers is not stable.* The Lyapunov exponent of the training
+  curve is taken of twenty numbers.
+- Landscape analysis, learned loss functions and Hebbian networks: suggestions for later."""
 
 
 def page(results: Path, file: Path) -> None:

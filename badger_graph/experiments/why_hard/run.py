@@ -67,7 +67,7 @@ def run(
     return result
 
 
-WHOSE = {"blog": "the study", "ours": "ours"}
+WHOSE = {"blog": "the study", "suggested": "suggested by the study", "ours": "ours"}
 """Whose a claim is, in the words of the tables."""
 
 

@@ -1,21 +1,40 @@
-"""A training curve, where it stands still, and what its noise is like there."""
+"""A training curve, where it stands still, what its noise is like there, and what comes after."""
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
 from badger_graph.analysis import Plateau, Tested, find_plateaus, hurst_test, lyapunov_test
 from badger_graph.experiments.trainings import Trained, first_below
-from badger_graph.experiments.why_hard.base import CHANCE, Series, error, taken
+from badger_graph.experiments.why_hard.base import (
+    CHANCE,
+    LEARNED,
+    Claim,
+    Series,
+    Verdict,
+    error,
+    positive,
+    shown,
+    taken,
+)
 
 LEAST = 64
 """Outer steps of the shortest plateau: fewer have no Hurst exponent."""
 
 SHARE = 0.04
 """Below this share two levels are one: of twenty numbers a single one is a twentieth."""
+
+HALFWAY = (0.2, 0.6)
+"""A number whose error is between these parts of chance is being learned; to guess one and the same
+for all numbers, at three quarters and more, is not to learn any.
+"""
+
+FEW, MANY = 0.25, 0.5
+"""Parts of the numbers that are learned at a time: one by one, or together."""
 
 
 class Course(NamedTuple):
@@ -26,7 +45,7 @@ class Course(NamedTuple):
         plateaus: of its error.
         hurst: exponents of the error on each of them, beside those of shuffled copies.
         chaos: the Lyapunov exponent of the error on a plateau on which the training ends, likewise;
-            none if it ends on none.
+            none if it ends on none, or before it has learned.
         learned: of each output the first measured outer step at which its error is below half of
             chance.
     """
@@ -60,6 +79,8 @@ def course_of(one: Trained) -> Course:
         for plateau in plateaus
     ]
     ends = plateaus[-1] if plateaus and not plateaus[-1].escaped else None
+    if ends is not None and ends.level > LEARNED:
+        ends = None  # no solution, so nothing that could be a stable one
     last = series[[ends is not None and holds(ends, step) for step in steps]]
     chaos = lyapunov_test(last, generator) if len(last) >= LEAST else None
     return Course(one, plateaus, hurst, chaos, _learned(one))
@@ -73,3 +94,26 @@ def holds(plateau: Plateau, step: int) -> bool:
 def _learned(one: Trained) -> list[int | None]:
     steps, given = taken(one, "output_errors")
     return [first_below(steps, errors, CHANCE / 2) for errors in zip(*given, strict=True)]
+
+
+def one_by_one(trained: Sequence[Trained]) -> Claim:
+    """How many are on their way at the same time: one of d, or all."""
+    says = "Then the numbers are learned one by one"
+    shares, known = [], []
+    for one in trained:
+        _, rows = taken(one, "output_errors")
+        on_the_way = [
+            [HALFWAY[0] < error / CHANCE < HALFWAY[1] for error in errors] for errors in rows
+        ]
+        some = [statistics.mean(of_row) for of_row in on_the_way if any(of_row)]
+        shares += [statistics.mean(some)] if some else []
+        known.append(sum(step is not None for step in _learned(one)))
+    if not shares:
+        return Claim(says, "no run learned a number", "undecided")
+    measured = (
+        f"numbers learned (below half of chance), by seed: {', '.join(map(str, known))}; while any "
+        f"of them is between {HALFWAY[0]} and {HALFWAY[1]} of chance, {shown(shares, 2)} of all are"
+    )
+    few, many = (positive([edge - share for share in shares]) for edge in (FEW, MANY))
+    verdict: Verdict = "partly" if (few, many) == ("no", "yes") else "undecided"
+    return Claim(says, measured, "yes" if few == "yes" else "no" if many == "no" else verdict)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
@@ -12,9 +14,13 @@ from badger_graph.experiments.why_hard.base import (
     Findings,
     Scale,
     Whose,
+    by_name,
     in_all,
+    shown,
 )
 from badger_graph.experiments.why_hard.variants import FIRST, LEARNED_AT, SOLVED_AT
+from badger_graph.outer.checkpoint import load_learner
+from badger_graph.rollout import Recorder, unroll
 
 PLAIN = "plain"
 
@@ -34,18 +40,25 @@ ALIKE = "the plateau on which all guess the same number"
 
 CLAIMS: tuple[tuple[str, str, str, Whose], ...] = (
     (FIRST, "own output weights", f"Output weights of its own for each expert: {REMOVES}", "blog"),
-    (LEARNED_AT, "own output weights", f"... shortens {ALIKE}", "blog"),
     (FIRST, "exponential update", f"The exponential update of states: {REMOVES}", "blog"),
-    (LEARNED_AT, "exponential update", f"The exponential update shortens {ALIKE}", "blog"),
-    (SOLVED_AT, "exponential update", "The exponential update solves the game sooner", "blog"),
-    (LEARNED_AT, "diversity rewarded", f"More diverse experts shorten {ALIKE}", "blog"),
+    (FIRST, "larger first weights", f"Larger weights at the start: {REMOVES}", "ours"),
+    (LEARNED_AT, "own output weights", f"Output weights of its own shorten {ALIKE}", "ours"),
+    (LEARNED_AT, "exponential update", f"The exponential update shortens {ALIKE}", "ours"),
+    (LEARNED_AT, "diversity rewarded", f"More diverse experts shorten {ALIKE}", "suggested"),
     (LEARNED_AT, "identifiers", f"Identifiers of experts shorten {ALIKE}", "ours"),
     (LEARNED_AT, "random states at birth", f"Random states at birth shorten {ALIKE}", "ours"),
     (LEARNED_AT, "larger first weights", f"Larger weights at the start shorten {ALIKE}", "ours"),
+    (SOLVED_AT, "exponential update", "The exponential update solves the game sooner", "ours"),
 )
 
 GONE = 64
 """A plateau that is left within fewer outer steps is none."""
+
+LONG = 5
+"""Times as many inner steps as in training."""
+
+EXPLODED = 10.0
+"""States of a larger root mean square; those of the plain update stay within -1 and 1."""
 
 
 class Symmetry(Experiment):
@@ -79,7 +92,8 @@ class Symmetry(Experiment):
                     compared.steps[level][variant],
                 )
                 for level, variant, says, of in CLAIMS
-            ],
+            ]
+            + [_no_explosion(by_name(trained)["exponential update"])],
             panels=[variants.error_panel(trained, "Error in training")],
             columns=columns,
             rows=rows,
@@ -97,3 +111,38 @@ def _removes(claim: Claim, steps: Sequence[int | None]) -> Claim:
         holds = "partly"
     measured = f"{claim.measured}; left within {GONE} in {gone} of {len(steps)} seeds"
     return claim._replace(holds=holds, measured=measured)
+
+
+def _no_explosion(trained: Sequence[Trained]) -> Claim:
+    """In lives as long as those of training, and in longer ones."""
+    says = "The exponential update makes no states explode"
+    found = [sizes for one in trained if (sizes := _sizes(one)) is not None]
+    if not found:
+        return Claim(says, "no run got to a checkpoint", "undecided")
+    at_end, later = ([size[k] for size in found] for k in range(2))
+    measured = (
+        f"root mean square of the states after a life as long as in training {shown(at_end, 1)}, "
+        f"after {LONG} times as many inner steps {min(later):.1g} to {max(later):.1g}"
+    )
+    small, still_small = (sum(size < EXPLODED for size in sizes) for sizes in (at_end, later))
+    verdict = in_all(small, len(found))
+    if verdict == "yes" and still_small < len(found):
+        verdict = "partly"
+    return Claim(says, measured, verdict)
+
+
+@torch.no_grad()
+def _sizes(one: Trained) -> tuple[float, float] | None:
+    """Of the states of the trained agent; none if it diverged before its first checkpoint."""
+    if not one.checkpoint.is_file():
+        return None
+    learner = load_learner(one.checkpoint)
+    generator, recorder = torch.Generator().manual_seed(one.training.seed), Recorder(learner.agent)
+    num_steps = learner.num_steps
+    task = learner.task.sample(64, learner.num_outputs, generator)
+    unroll(learner.agent, task, learner.num_experts, LONG * num_steps, generator, probe=recorder)
+    hidden = recorder.arrays()["hidden"].double()
+    first, last = (
+        hidden[k - 1].square().mean().sqrt().item() for k in (num_steps, LONG * num_steps)
+    )
+    return first, last
