@@ -269,6 +269,16 @@ def test_the_page_can_be_read_from_the_top(tmp_path: Path) -> None:
     assert "1200 seeds; 20 minutes of CPU time (an abacus)" in written
 
 
+def test_the_page_draws_figures_again_from_what_is_committed(tmp_path: Path) -> None:
+    made_up(tmp_path, "binding")
+    picture = tmp_path / "binding.png"
+    page(tmp_path, tmp_path / "page.md")
+    first = picture.read_bytes()
+    picture.write_bytes(b"of another day")
+    page(tmp_path, tmp_path / "page.md")
+    assert picture.read_bytes() == first
+
+
 @pytest.mark.parametrize("word", WORDS_OF_TABLES)
 def test_words_of_the_tables_are_explained(word: str) -> None:
     assert any(word in explained for explained in WORDS)

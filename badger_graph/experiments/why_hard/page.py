@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from badger_graph import plots
 from badger_graph.experiments.why_hard import EXPERIMENTS
 from badger_graph.experiments.why_hard.base import CHANCE, LEFT
 from badger_graph.experiments.why_hard.binding import SWINGS
@@ -100,7 +101,9 @@ Claims of the study without an experiment here:
 
 
 def page(results: Path, file: Path) -> None:
-    """Write the page of all results there are.
+    """Write the page of all results there are, and draw the figure of each beside its JSON again.
+
+    Figures are made of what the JSON files hold, without any training.
 
     Raises:
         ValueError: when there is no result.
@@ -110,6 +113,8 @@ def page(results: Path, file: Path) -> None:
     ]
     if not found:
         raise ValueError(f"the page needs results, got none in {str(results)!r}")
+    for path, result in found:
+        plots.panels(result["panels"]).savefig(path.with_suffix(".png"))
     sections = [_section(path, result, file.parent) for path, result in found]
     parts = [INTRODUCTION, _overview(found), RULES, _glossary(), *sections, NOT_TESTED]
     file.parent.mkdir(parents=True, exist_ok=True)
