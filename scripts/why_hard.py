@@ -3,6 +3,7 @@
 Each experiment trains what is not trained yet and writes a JSON file, its table and its figure:
 with ``--full true`` to ``results/why_hard/<name>.json``, of which the page is made. Without, it
 takes at most a quarter of an hour on two cores and writes to ``runs/why_hard/results``.
+``python scripts/why_hard.py page`` draws the figures again from these JSON files, without training.
 """
 
 from pathlib import Path
@@ -24,10 +25,11 @@ def why_hard(
     runs: str = "runs/why_hard",
     out: str | None = None,
 ) -> None:
-    """Run an experiment, or write the page of all results.
+    """Run an experiment, or write the page of all results with their figures.
 
     Args:
-        experiment: its name; ``page`` writes docs/why_hard.md from the results there are.
+        experiment: its name; ``page`` writes docs/why_hard.md from the results there are, and
+            draws their figures again, without training.
         full: as many seeds and outer steps as the committed results have.
         seeds: other than those.
         max_steps: outer steps of a training at most, other than those.

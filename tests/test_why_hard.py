@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import runpy
 from pathlib import Path
@@ -232,6 +233,9 @@ def test_from_trainings_to_a_page(tmp_path: Path) -> None:
     assert_refused("needs results, got none", lambda: page(tmp_path, tmp_path / "p.md"))
 
 
+EMPTY: dict[str, Any] = {"title": "", "x": "", "y": "", "log": False, "lines": {}}
+
+
 def made_up(folder: Path, name: str, **claim: str) -> None:
     """A result of one claim, which is what JSON files held before claims had an owner."""
     told = {"says": f"of {name}", "measured": "0 ± 1", "holds": "undecided", **claim}
@@ -244,6 +248,7 @@ def made_up(folder: Path, name: str, **claim: str) -> None:
         "claims": [told],
         "columns": [],
         "rows": [],
+        "panels": [{**EMPTY, "curves": {"a": {"x": [1, 2], "y": [[1.0, 2.0]]}}}],
     }
     (folder / f"{name}.json").write_text(json.dumps(result))
 
@@ -262,6 +267,16 @@ def test_the_page_can_be_read_from_the_top(tmp_path: Path) -> None:
     targets = {re.sub("[^a-z0-9-]", "", head.lower().replace(" ", "-")) for head in headings}
     assert set(re.findall(r"\]\(#(.*?)\)", written)) <= targets
     assert "1200 seeds; 20 minutes of CPU time (an abacus)" in written
+
+
+def test_the_page_draws_figures_again_from_what_is_committed(tmp_path: Path) -> None:
+    made_up(tmp_path, "binding")
+    picture = tmp_path / "binding.png"
+    page(tmp_path, tmp_path / "page.md")
+    first = picture.read_bytes()
+    picture.write_bytes(b"of another day")
+    page(tmp_path, tmp_path / "page.md")
+    assert picture.read_bytes() == first
 
 
 @pytest.mark.parametrize("word", WORDS_OF_TABLES)
@@ -293,8 +308,7 @@ def test_committed_figures_can_be_drawn_again(file: Path) -> None:
 
 def drawn(curves: dict[str, Any], **settings: Any) -> Axes:
     """The one panel of a figure, as it is in a file, and no more of it than is needed."""
-    panel = {"title": "", "x": "", "y": "", "log": False, "lines": {}}
-    figure = plots.panels([{**panel, "curves": curves, **settings}])
+    figure = plots.panels([{**EMPTY, "curves": curves, **settings}])
     figure.draw_without_rendering()
     return figure.axes[0]
 
@@ -323,18 +337,43 @@ def test_a_logarithmic_axis_leaves_out_zero() -> None:
     axes = drawn({"a": curve, "b": curve}, log_x=True)
     assert axes.get_xscale() == "log"
     assert all(line.get_xdata().tolist() == [1, 10] for line in axes.get_lines())
-    assert axes.get_lines()[2].get_ydata().tolist() == [3, 3]  # the mean of those there are
+    assert axes.get_lines()[2].get_ydata().tolist() == [3, 3]  # the median of those there are
     assert drawn({"a": curve}).get_xscale() == "linear"  # as panels were before
 
 
-@pytest.mark.parametrize(("count", "below"), [(6, False), (7, True)])
-def test_a_legend_lies_on_no_curve_of_many(count: int, below: bool) -> None:
+def test_a_bold_line_is_the_median_of_the_seeds_there_are() -> None:
+    """Seeds that jump at different times: their mean would be on plateaus that none is on."""
+    seeds = [[9.0, 0.0, 0.0, None], [9.0, 9.0, 0.0, None], [9.0, 9.0, 9.0, None]]
+    *thin, bold = drawn({"a": {"x": [1, 2, 3, 4], "y": seeds}}).get_lines()
+    assert [line.get_ydata()[:3].tolist() for line in thin] == [seed[:3] for seed in seeds]
+    assert bold.get_ydata()[:3].tolist() == [9, 9, 0]
+    assert math.isnan(bold.get_ydata()[3])
+    assert bold.get_zorder() > thin[0].get_zorder()
+
+
+@pytest.mark.parametrize("count", [2, 7])
+def test_a_legend_lies_on_no_curve(count: int) -> None:
     curve = {"x": [*range(20)], "y": [[1.0] * 20, [3.0] * 20]}
-    axes = drawn({f"a rather long name {k}": curve for k in range(count)})
+    axes = drawn({f"a rather long name {k}": curve for k in range(count)}, x="outer step")
     legend = axes.get_legend().get_window_extent()
-    assert (legend.y1 < axes.xaxis.label.get_window_extent().y0) == below
+    assert legend.y1 < axes.xaxis.label.get_window_extent().y0
     assert legend.y0 >= 0
-    assert axes.get_lines()[0].get_alpha() == (0.2 if below else 0.45)
+
+
+def test_one_curve_has_no_legend() -> None:
+    assert drawn({"a": {"x": [1, 2], "y": [[1.0, 2.0]]}}).get_legend() is None
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_names_of_lines_are_right_of_the_axes_and_of_each_other_apart(log: bool) -> None:
+    lines = {"one number for all": 0.3, "chance": 0.31, "nearly chance": 0.305, "solved": 0.01}
+    axes = drawn({"a": {"x": [1, 2], "y": [[0.4, 0.001]]}}, log=log, lines=lines)
+    boxes = {text.get_text(): Text.get_window_extent(text) for text in axes.texts}
+    assert {box.count_overlaps(boxes.values()) for box in boxes.values()} == {1}  # itself
+    assert all(axes.bbox.x1 < box.x0 and box.x1 < axes.figure.bbox.x1 for box in boxes.values())
+    assert sorted(boxes, key=lambda name: boxes[name].y0) == sorted(lines, key=lines.__getitem__)
+    solved = boxes["solved"].y0 + boxes["solved"].height / 2
+    assert solved == pytest.approx(axes.transData.transform((1, 0.01))[1], abs=1)
 
 
 def test_a_figure_has_a_panel() -> None:

@@ -9,15 +9,30 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.path import Path
+from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox, BboxBase
 
-from badger_graph.plots.style import BLUE, DASHED, MAX_OUTPUTS, MUTED, output_colours, styled
+from badger_graph.plots.style import (
+    BLUE,
+    DASHED,
+    MAX_OUTPUTS,
+    MUTED,
+    apart,
+    output_colours,
+    styled,
+)
 
 WIDTH, HEIGHT, COLUMNS = 6.4, 4.4, 2
 
 LEGEND_LINE = 0.22
 """Height of a line of the legend, in inches."""
+
+BELOW_NAMES = 4.4
+"""From the axes to the legend below their numbers and name, in its letters' size."""
+
+WIDEST, NARROWEST = 3.4, 1.4
+"""Curves get narrower between these, so that where all are one the first show behind the last."""
 
 WAYS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)])
 DISTANCES = (5, 12, 20, 30, 42, 56)
@@ -30,10 +45,14 @@ LINE = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.6, "shrinkA": 0, "shri
 
 @styled
 def panels(drawn: Sequence[Mapping[str, Any]]) -> Figure:
-    """One panel a question: the mean over seeds, and each seed as a thin line.
+    """One panel a question: the median over seeds, and each seed as a thin line.
 
-    Where every curve is a single point, its name stands beside it. More curves than can be told
-    apart by colour have their legend below the axes, and the later ones are dashed.
+    The median is of the seeds that have a value at an x. It jumps where seeds do, and a mean of
+    seeds that jump at different times has plateaus that none of them has.
+
+    Where every curve is a single point, its name stands beside it. Otherwise the legend of
+    several curves is below the axes; those beyond the colours that can be told apart are dashed.
+    Names of lines to compare with are right of the axes.
 
     Args:
         drawn: of each panel ``title``, ``x``, ``y`` (names of the axes), ``log`` (whether the
@@ -58,6 +77,7 @@ def panels(drawn: Sequence[Mapping[str, Any]]) -> Figure:
         axes.remove()
     figure.draw_without_rendering()  # where names have room is known when all is in its place
     for axes, panel in zip(grid, drawn, strict=False):
+        _part_names(axes, figure.dpi / 72)
         if _are_points(panel):
             _name_points(axes, figure.dpi / 72)
     return figure
@@ -70,7 +90,7 @@ def _are_points(panel: Mapping[str, Any]) -> bool:
 def _lines_below(panel: Mapping[str, Any]) -> int:
     """Of a legend below the axes."""
     names = len(panel["curves"])
-    return 0 if names <= MAX_OUTPUTS or _are_points(panel) else -(-names // _columns_below(panel))
+    return 0 if names < 2 or _are_points(panel) else -(-names // _columns_below(panel))
 
 
 def _columns_below(panel: Mapping[str, Any]) -> int:
@@ -80,20 +100,19 @@ def _columns_below(panel: Mapping[str, Any]) -> int:
 
 def _draw(axes: Axes, panel: Mapping[str, Any]) -> None:
     curves = panel["curves"]
-    many = len(curves) > MAX_OUTPUTS
+    widths = np.linspace(WIDEST, NARROWEST, len(curves) + 2)[1:-1]
     for k, (name, curve) in enumerate(curves.items()):
         x = np.asarray(curve["x"], dtype=float)
-        seeds = np.asarray(curve["y"], dtype=float)  # none becomes nan: a gap
+        seeds = np.ma.masked_invalid(np.asarray(curve["y"], dtype=float))  # none is nan: a gap
         if panel.get("log_x"):
             x, seeds = x[x > 0], seeds[:, x > 0]
         colour = BLUE if _are_points(panel) else output_colours(len(curves))[k]
         if len(seeds) > 1:
-            axes.plot(x, seeds.T, color=colour, linewidth=0.7, alpha=0.2 if many else 0.45)
-        known = np.isfinite(seeds).sum(axis=0)
-        mean = np.where(known, np.nansum(seeds, axis=0) / np.maximum(known, 1), np.nan)
-        marker = "o" if len(x) < 12 else None
-        dashes = "-" if k < MAX_OUTPUTS else DASHED
-        axes.plot(x, mean, color=colour, ls=dashes, lw=2.2, marker=marker, ms=4, label=name)
+            axes.plot(x, seeds.T, color=colour, linewidth=0.8, alpha=0.5, zorder=2)
+        median = np.ma.median(seeds, axis=0).filled(np.nan)
+        marker = {"marker": "o", "markersize": 4} if len(x) < 12 else {}
+        look = {"linewidth": widths[k], "linestyle": "-" if k < MAX_OUTPUTS else DASHED, **marker}
+        axes.plot(x, median, color=colour, label=name, zorder=3, **look)
     _draw_lines(axes, panel["lines"])
     axes.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
     axes.set(xscale="log" if panel.get("log_x") else "linear")
@@ -102,12 +121,14 @@ def _draw(axes: Axes, panel: Mapping[str, Any]) -> None:
     axes.set(yscale="log" if panel["log"] else "linear")
     if _are_points(panel):
         axes.margins(0.12)
-    elif many:
-        columns = _columns_below(panel)
-        below = (0.5, -0.16)
-        axes.legend(fontsize=9, ncols=columns, loc="upper center", bbox_to_anchor=below)
     elif len(curves) > 1:
-        axes.legend(fontsize=9)
+        axes.legend(
+            fontsize=9,
+            ncols=_columns_below(panel),
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0),
+            borderaxespad=BELOW_NAMES,
+        )
 
 
 def _draw_lines(axes: Axes, lines: Mapping[str, float]) -> None:
@@ -116,12 +137,26 @@ def _draw_lines(axes: Axes, lines: Mapping[str, float]) -> None:
         axes.annotate(
             name,
             (1, value),
-            xycoords=("axes fraction", "data"),
+            xytext=(5, 0),
+            xycoords=axes.get_yaxis_transform(),
+            textcoords="offset points",
             color=MUTED,
             fontsize=9,
-            ha="right",
-            va="bottom",
+            va="center",
         )
+
+
+def _part_names(axes: Axes, pixels: float) -> None:
+    """Names of lines that are nearly one another, moved up and down until they can be read."""
+    names = [text for text in axes.texts if isinstance(text, Annotation)]
+    if not names:
+        return
+    names.sort(key=lambda name: name.xy[1])
+    boxes = [name.get_window_extent() for name in names]
+    centres = [(box.y0 + box.y1) / 2 for box in boxes]
+    parted = apart(centres, max(box.height for box in boxes))
+    for name, centre, place in zip(names, centres, parted, strict=True):
+        name.xyann = (name.xyann[0], (place - centre) / pixels)
 
 
 def _name_points(axes: Axes, pixels: float) -> None:

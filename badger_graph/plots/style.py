@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -146,6 +147,12 @@ def action_axis(axes: Axes, *values: NDArray[Any]) -> None:
 def dot(points: NDArray[Any]) -> dict[str, Any]:
     """A single point is no line: mark it."""
     return {"marker": "o", "markersize": 4} if len(points) == 1 else {}
+
+
+def apart(places: Sequence[float], gap: float) -> NDArray[np.float64]:
+    """Increasing places, moved as little as it takes, in squares, to be a gap apart."""
+    steps = gap * np.arange(len(places))
+    return np.asarray(isotonic_regression(np.asarray(places) - steps).x + steps)
 
 
 def disc(colour: str, label: str) -> Line2D:

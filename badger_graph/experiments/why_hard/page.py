@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from badger_graph import plots
 from badger_graph.analysis.subject import COMPONENTS
 from badger_graph.experiments.why_hard import EXPERIMENTS
 from badger_graph.experiments.why_hard.base import CHANCE, LEFT
@@ -54,7 +55,7 @@ RULES = f"""## How to read it
 - Medians of outer steps are of the runs that got to a level, with "n of m" where not all did; in
   differences, a run that never gets there, or diverges before, counts as if it did at the last
   outer step.
-- Thin lines in figures are seeds, bold ones their mean; a run that stopped early, as it had solved
+- Thin lines in figures are seeds, bold ones their median; a run that stopped early, as it had solved
   the game, keeps its last value."""
 
 WORDS = {
@@ -119,7 +120,9 @@ Claims of the study without an experiment here:
 
 
 def page(results: Path, file: Path) -> None:
-    """Write the page of all results there are.
+    """Write the page of all results there are, and draw the figure of each beside its JSON again.
+
+    Figures are made of what the JSON files hold, without any training.
 
     Raises:
         ValueError: when there is no result.
@@ -129,6 +132,8 @@ def page(results: Path, file: Path) -> None:
     ]
     if not found:
         raise ValueError(f"the page needs results, got none in {str(results)!r}")
+    for path, result in found:
+        plots.panels(result["panels"]).savefig(path.with_suffix(".png"))
     sections = [_section(path, result, file.parent) for path, result in found]
     parts = [INTRODUCTION, _overview(found), RULES, _glossary(), *sections, NOT_TESTED]
     file.parent.mkdir(parents=True, exist_ok=True)
