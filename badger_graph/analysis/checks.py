@@ -9,6 +9,10 @@ class UndefinedError(ValueError):
     """A measure means nothing of these numbers, though it can be taken of others of their shape."""
 
 
+class DivergedError(ValueError):
+    """The lives to be measured left all numbers."""
+
+
 def check_shape(name: str, values: Tensor, *axes: str) -> None:
     """Refuse a tensor of other dimensions, or one that is empty.
 
