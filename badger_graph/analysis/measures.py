@@ -27,7 +27,7 @@ from badger_graph.analysis.subject import Subject
 from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingTask, SeparableFamily
 
-Measured = float | list[float] | dict[str, Any]
+Measured = int | float | list[float] | dict[str, Any]
 
 
 class Measure(NamedTuple):
