@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 import torch
@@ -191,3 +192,8 @@ def test_bad_covariances() -> None:
     assert_refused("symmetric, got an asymmetry of 1.0e", lambda: GaussianEntropy(skew))
     assert_refused("6 samples of 6", lambda: GaussianEntropy(covariance, num_samples=6))
     assert_refused("finite, got 36 of 36", lambda: GaussianEntropy(covariance * math.nan))
+    for wrong in (covariance.flatten(2).flatten(0, 1), covariance[:2], covariance[:, :0, :, :0]):
+        message = re.escape(
+            f"[experts, features, experts, features], at least one of each, got {list(wrong.shape)}"
+        )
+        assert_refused(message, lambda wrong=wrong: GaussianEntropy(wrong))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 
 import pytest
 import torch
@@ -149,3 +150,6 @@ def test_gradients_without_a_direction_are_refused() -> None:
         wrong = torch.tensor([[1.0, value], [0, 1]])
         assert_refused("gradients must be finite", lambda wrong=wrong: gradient_conflict(wrong))
     assert_refused("at least two gradients, got 1", lambda: gradient_conflict(torch.ones(1, 3)))
+    for shape in ((3,), (2, 0), (2, 2, 2)):
+        message = re.escape(f"[outputs, parameters], at least one of each, got {list(shape)}")
+        assert_refused(message, lambda shape=shape: gradient_conflict(torch.ones(shape)))

@@ -51,6 +51,14 @@ def test_neither_scale_nor_level_matters() -> None:
     assert hurst_exponent(1000 - 7 * series) == pytest.approx(hurst_exponent(series), abs=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_no_number_is_too_large_or_too_small(scale: float) -> None:
+    series = fractional_noise(0.7, 1, 100, seed=3)[0]
+    assert hurst_exponent(scale * series) == pytest.approx(hurst_exponent(series), abs=1e-9)
+    scaled, plain = (hurst_test(x, seeded(0), 39) for x in (scale * series, series))
+    assert scaled == pytest.approx(plain, abs=1e-9)
+
+
 def test_the_test_has_its_rate_of_false_alarms() -> None:
     """At p <= 0.05, 4% of 200 series of white noise: 8, with a standard deviation of 2.8."""
     noise = torch.randn(200, 64, generator=seeded(4), dtype=torch.float64)

@@ -312,9 +312,63 @@ def test_redundancy_is_seen_through_few_samples() -> None:
     assert redundancy(naive) < 0.2
 
 
+def test_the_redundancy_of_independent_experts_keeps_within_its_bounds() -> None:
+    """Of 60 samples TC + B may be all but zero, or negative: the ratio alone goes beyond 10."""
+    covariance = torch.eye(12).double().view(6, 2, 6, 2)
+    beyond, undefined = 0, 0
+    for seed in range(100):
+        entropy = GaussianEntropy.of_states(drawn(covariance, 60, seed))
+        total, binding = total_correlation(entropy), binding_information(entropy)
+        found = redundancy(entropy)
+        beyond += abs(total - binding) > 10 * abs(total + binding)
+        undefined += total + binding <= 0
+        assert abs(found) <= 4 / 6
+        assert total + binding > 0 or found == 0
+        curve = binding_curve(entropy, seeded(seed), num_orders=1)
+        torch.testing.assert_close(curve.redundancy, found)
+    assert beyond > 0
+    assert undefined > 0
+
+
 def test_the_orders_come_from_the_generator() -> None:
     entropy = GaussianEntropy(some_covariance(5, 2))
     assert_deterministic_by_seed(
         lambda seed: binding_curve(entropy, seeded(seed), num_orders=1).binding
     )
     assert_refused("at least one order", lambda: binding_curve(entropy, seeded(0), num_orders=0))
+
+
+# ----------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize("entropy", [some_table(3), GaussianEntropy(some_covariance(3, 2))])
+@pytest.mark.parametrize(
+    ("orders", "message"),
+    [
+        ([[0, 1], [2, 3]], r"different experts from 0 to 2, got \[2, 3\]"),
+        ([[0, -1]], r"different experts from 0 to 2, got \[0, -1\]"),
+        ([[1, 0, 1]], r"different experts from 0 to 2, got \[1, 0, 1\]"),
+        ([0, 1], r"orders must be \[orders, experts\], at least one of each, got \[2\]"),
+        ([[]], r"at least one of each, got \[1, 0\]"),
+        ([[0.0, 1.0]], "orders must be integers, got torch.float"),
+    ],
+)
+def test_wrong_orders_are_refused(entropy: JointEntropy, orders: list, message: str) -> None:
+    assert_refused(message, lambda: entropy(torch.tensor(orders)))
+
+
+def test_states_are_no_entropy() -> None:
+    states = drawn(some_covariance(3, 2), 9, 0)
+    for measure in (
+        mutual_information,
+        total_correlation,
+        residual_entropy,
+        binding_information,
+        o_information,
+        redundancy,
+        lambda states: binding_curve(states, seeded(0)),
+    ):
+        assert_refused(
+            r"GaussianEntropy.of_states\(states\) or .*, got a Tensor",
+            lambda measure=measure: measure(states),
+        )

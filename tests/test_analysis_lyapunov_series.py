@@ -56,6 +56,15 @@ def test_neither_scale_nor_level_matters() -> None:
     assert found == pytest.approx(lyapunov_of_series(series), abs=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_no_number_is_too_large_or_too_small(scale: float) -> None:
+    series = henon_series(100)
+    found = lyapunov_of_series(scale * series)
+    assert found == pytest.approx(lyapunov_of_series(series), abs=1e-9)
+    scaled, plain = (lyapunov_test(x, seeded(0), 39) for x in (scale * series, series))
+    assert scaled == pytest.approx(plain, abs=1e-9)
+
+
 def test_noise_has_a_positive_exponent_too() -> None:
     """The reason for the control: of noise alone one would say that it is chaotic."""
     tested = lyapunov_test(noise(300), seeded(0), 99)
@@ -87,6 +96,7 @@ def test_wrong_input_is_refused() -> None:
     assert_refused("exclusion.* got -1", lambda: lyapunov_of_series(series, exclusion=-1))
     assert_refused("at least 47 values, got 46", lambda: lyapunov_of_series(series[:46]))
     assert_refused("constant", lambda: lyapunov_test(torch.ones(100), seeded(0)))
+    assert_refused("up to rounding", lambda: lyapunov_of_series(1 + 1e-16 * noise(200)))
     assert_refused(
         "repeats itself", lambda: lyapunov_of_series(torch.tensor([0.0, 1, 5]).repeat(50))
     )

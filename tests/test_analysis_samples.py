@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from badger_graph.analysis import (
     DiscreteEntropy,
+    GaussianEntropy,
     above_shuffled,
     gaussianised,
     principal,
@@ -116,7 +118,33 @@ def test_bad_samples() -> None:
     states = normal(0, 9, 2, 5)
     states[3, 1, 2] = math.nan
     assert_refused("finite, got 1 of 90", lambda: principal(states, 2))
+    for make_ready in (gaussianised, standardised):
+        for samples, message in (
+            (states.flatten(1), "samples must be finite, got 1 of 90"),
+            (states, r"must be \[samples, columns\], at least one of each, got \[9, 2, 5\]"),
+            (states[:0].flatten(1), r"at least one of each, got \[0, 10\]"),
+        ):
+            assert_refused(message, lambda ready=make_ready, samples=samples: ready(samples))
     assert_refused("at least 2 samples, got 1", lambda: principal(states[:1], 2))
     assert_refused(
         "at least 2, got 1", lambda: above_shuffled(torch.mean, states, seeded(0), num_shuffles=1)
     )
+    assert_refused(
+        "must be finite, got 9 of 9", lambda: above_shuffled(torch.mean, states, seeded(0))
+    )
+
+
+@pytest.mark.parametrize("shape", [(9, 5), (9, 2, 5, 1), (9, 2, 0), (0, 2, 5)])
+def test_states_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    message = re.escape(f"[samples, experts, features], at least one of each, got {list(shape)}")
+    for take in (lambda states: principal(states, 1), GaussianEntropy.of_states):
+        assert_refused(message, lambda take=take: take(torch.ones(shape)))
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_the_units_of_samples_do_not_matter(scale: float) -> None:
+    """Though squares of such numbers are zero or infinite."""
+    states = normal(0, 60, 3, 2)
+    columns = states.flatten(1)
+    torch.testing.assert_close(standardised(columns * scale), standardised(columns))
+    torch.testing.assert_close(principal(states * scale, 2) / scale, principal(states, 2))

@@ -30,6 +30,10 @@ Make = Callable[..., MetaLearner]
 Fit = Callable[..., Trainer]
 
 
+ONE = torch.ones(1, 1, 1)
+ZEROS = "last_moves are relative to the last guess, got zeros"
+
+
 def subject(learner: MetaLearner, num_tasks: int = 40) -> Subject:
     return Subject.of(learner, num_tasks, seed=3)
 
@@ -111,6 +115,22 @@ def test_outputs_alike_by_hand() -> None:
         found = MEASURES["outputs_alike"].of(acted((action + bias)[None]))
         assert found == {"size": pytest.approx(1), "common": pytest.approx(common)}
     assert MEASURES["outputs_alike"].of(acted(bias.expand(1, 3, 2))) == {"size": 0, "common": 1}
+    one = acted(same[None, :1])
+    assert_refused("at least 2 tasks, got 1", lambda: MEASURES["outputs_alike"].of(one))
+
+
+def test_squares_of_large_guesses_do_not_overflow() -> None:
+    """They are those of float32; what is beyond float64 is no measure."""
+    large = torch.full((1, 3, 2), 1e30)
+    found = take(["squared_error"], acted(large, 0 * large[-1]))
+    assert found["squared_error"] == pytest.approx(1e60)
+    beyond = acted(1e200 * large.double(), 0 * large[-1])
+    assert_refused("squared_error must be finite", lambda: take(["squared_error"], beyond))
+
+
+def test_states_of_zero_have_no_modes() -> None:
+    still = acted(torch.empty(1), hidden=torch.zeros(5, 2, 2, 3))
+    assert_refused("must not all be zero", lambda: take(["dynamic_modes"], still))
 
 
 def test_dynamic_modes_of_a_linear_system() -> None:
@@ -152,8 +172,20 @@ def test_unknown_measures() -> None:
     assert_refused(
         "did you mean 'hessian'", lambda: Measurements({"squared_error": 2, "hesian": 100})
     )
-    assert_refused("one hessian to the next .* got 0", lambda: Measurements({"hessian": 0}))
+    for every in (0, -1, 2.5, math.nan):
+        assert_refused(
+            f"one hessian to the next must be a whole number .* at least 1, got {every}",
+            lambda every=every: Measurements({"hessian": every}),
+        )
     assert_refused("num_tasks must be at least 1, got 0", lambda: Measurements([], num_tasks=0))
+    assert_refused(
+        "one of output_errors, .* got 'nonsense'", lambda: take(["nonsense"], acted(ONE))
+    )
+    for refuses in (check_measures, intervals, lambda name: take(name, acted(ONE))):
+        assert_refused(
+            r"several names, for example \[hessian\], got 'hessian'",
+            lambda refuses=refuses: refuses("hessian"),
+        )
 
 
 def test_a_trained_agent_from_the_command_line(tmp_path: Path) -> None:
@@ -167,9 +199,11 @@ def test_a_trained_agent_from_the_command_line(tmp_path: Path) -> None:
     assert (wrong.code, wrong.err.count("\n")) == (2, 1)
 
 
-def test_too_few_tasks_for_a_covariance(tiny_learner: Make) -> None:
+def test_too_few_tasks_for_a_covariance(tiny_learner: Make, fit: Fit) -> None:
     few = subject(tiny_learner(), num_tasks=15)  # 5 experts x 3 directions
     assert_refused("more samples than dimensions", lambda: take(["o_information"], few))
+    callback = Measurements(["o_information"], num_tasks=15)
+    assert_refused("more samples than dimensions", lambda: fit(tiny_learner(), 1, callback))
 
 
 # ---------------------------------------------------------------------------- in training
@@ -259,3 +293,49 @@ def test_weights_that_blew_up_are_a_divergence_and_no_measurement(
     with pytest.raises(NonFiniteLossError, match="weights must be finite"):
         fit(broken, 1, Measurements(["squared_error"]))
     assert read_measurements(tmp_path) == []
+
+
+def overflowing(learner: MetaLearner) -> MetaLearner:
+    """Its weights are finite, and what it does of them is not."""
+    with torch.no_grad():
+        for parameter in learner.parameters():
+            parameter.mul_(1e30)
+    return learner
+
+
+@pytest.mark.parametrize("name", ["squared_error", "steps_at_rest", "dynamic_modes", "lyapunov"])
+def test_lives_that_blow_up_are_a_divergence(
+    name: str, tiny_learner: Make, fit: Fit, tmp_path: Path
+) -> None:
+    callback = Measurements([name], num_tasks=8)
+    with pytest.raises(NonFiniteLossError, match=r"must be finite, got .* at outer step 0"):
+        fit(overflowing(tiny_learner()), 1, callback)
+    assert read_measurements(tmp_path) == []
+
+
+def test_lives_that_blow_up_are_said_on_the_command_line(
+    tiny_learner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = runpy.run_path(str(ROOT / "scripts" / "measure.py"))["main"]
+    broken = overflowing(tiny_learner())
+    monkeypatch.setitem(main.__globals__, "load_learner", lambda checkpoint: broken)
+    wrong = call(main, "micro_badger", "--num_tasks", "8", cwd=tmp_path)
+    assert (wrong.code, wrong.err.count("\n")) == (2, 1)
+    assert "error: the agent's states must be finite, got" in wrong.err
+
+
+def test_what_means_nothing_at_one_step_is_left_out_there(
+    tiny_learner: Make, fit: Fit, tmp_path: Path
+) -> None:
+    """Guesses of zero have no moves relative to their size, until training changes them."""
+    learner = tiny_learner()
+    with torch.no_grad():
+        for parameter in learner.agent.policy.readout.parameters():
+            parameter.zero_()
+    learner.optimizer = lambda parameters: torch.optim.SGD(parameters, lr=0.0)
+    names = ["squared_error", "last_moves", "gradient_conflict"]
+    with pytest.warns(UserWarning, match="left out where it is undefined") as warned:
+        fit(learner, 2, Measurements(dict.fromkeys(names, 1), num_tasks=8))
+    said = [str(one.message) for one in warned if "left out" in str(one.message)]
+    assert said == ["last_moves is left out where it is undefined: " + ZEROS]
+    assert [list(row) for row in read_measurements(tmp_path)] == [["step", *names[::2]]] * 3

@@ -1,5 +1,6 @@
 """Measures of training and of the inner loop: plain functions on plain tensors."""
 
+from badger_graph.analysis.checks import DivergedError, UndefinedError
 from badger_graph.analysis.discrete_entropy import DiscreteEntropy
 from badger_graph.analysis.entropy import JointEntropy
 from badger_graph.analysis.frequencies import WaveAmplitudes, wave_amplitudes
@@ -38,6 +39,7 @@ from badger_graph.analysis.surrogates import Tested, against_shuffled
 __all__ = [
     "BindingCurve",
     "DiscreteEntropy",
+    "DivergedError",
     "Excess",
     "ExtremeEigenvalues",
     "GaussianEntropy",
@@ -46,6 +48,7 @@ __all__ = [
     "Modes",
     "Plateau",
     "Tested",
+    "UndefinedError",
     "WaveAmplitudes",
     "above_shuffled",
     "against_shuffled",

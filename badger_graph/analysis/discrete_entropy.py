@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from badger_graph.analysis.checks import check_integers, check_shape
 from badger_graph.analysis.entropy import JointEntropy
 
 
@@ -22,16 +23,16 @@ class DiscreteEntropy(JointEntropy):
         probability: of each outcome; without it, all count alike, as samples do.
 
     Raises:
-        ValueError: when there is no outcome, or the probabilities are not S numbers that are not
-            negative and sum to 1.
+        ValueError: when symbols are no such table of integers, there is no outcome, or the
+            probabilities are not S numbers that are not negative and sum to 1.
     """
 
     def __init__(
         self, symbols: Int[Tensor, "S N"], probability: Float[Tensor, " S"] | None = None
     ) -> None:
+        check_shape("symbols", symbols, "outcomes", "experts")
+        check_integers("symbols", symbols)
         super().__init__(symbols.size(1))
-        if not len(symbols):
-            raise ValueError("an entropy needs at least one outcome, got none")
         if probability is None:
             probability = torch.full((len(symbols),), 1 / len(symbols), dtype=torch.float64)
         if probability.shape != (len(symbols),):
@@ -48,7 +49,7 @@ class DiscreteEntropy(JointEntropy):
         self.symbols = symbols
         self.probability = probability.to(symbols.device).double()
 
-    def __call__(self, orders: Int[Tensor, "K n"]) -> Float[Tensor, "K n"]:
+    def _entropies(self, orders: Int[Tensor, "K n"]) -> Float[Tensor, "K n"]:
         columns = [column.unique(return_inverse=True)[1] for column in self.symbols.unbind(1)]
         entropies = [self._along([columns[i] for i in order]) for order in orders.tolist()]
         return torch.stack(entropies)

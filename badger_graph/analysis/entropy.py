@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from badger_graph.analysis.checks import check_integers, check_shape
+
 
 class JointEntropy(ABC):
     """Joint entropies of the states of some of N experts, in nats and float64.
@@ -26,7 +28,6 @@ class JointEntropy(ABC):
             raise ValueError(f"shared information needs at least two experts, got {num_experts}")
         self.num_experts = num_experts
 
-    @abstractmethod
     def __call__(self, orders: Int[Tensor, "K n"]) -> Float[Tensor, "K n"]:
         r"""Joint entropies of the first 1, 2, ..., n experts of each order.
 
@@ -37,4 +38,21 @@ class JointEntropy(ABC):
 
         Args:
             orders: K times n different experts, numbered from 0.
+
+        Raises:
+            ValueError: when it is not that.
         """
+        check_shape("orders", orders, "orders", "experts")
+        check_integers("orders", orders)
+        again = orders.sort(dim=1).values.diff(dim=1) == 0
+        wrong = again.any(dim=1) | ((orders < 0) | (orders >= self.num_experts)).any(dim=1)
+        if wrong.any():
+            raise ValueError(
+                f"an order must be of different experts from 0 to {self.num_experts - 1}, "
+                f"got {orders[wrong][0].tolist()}"
+            )
+        return self._entropies(orders)
+
+    @abstractmethod
+    def _entropies(self, orders: Int[Tensor, "K n"]) -> Float[Tensor, "K n"]:
+        """The same, of orders that were checked."""

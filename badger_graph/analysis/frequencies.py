@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from badger_graph.analysis.checks import UndefinedError, check_finite
+
 
 class WaveAmplitudes(NamedTuple):
     """Every frequency of a guess, relative to that of the target.
@@ -49,28 +51,28 @@ def wave_amplitudes(
         target: what they should be.
 
     Raises:
-        ValueError: when the two differ in shape, n is even or below 3, something is not finite, or
-            the target lacks a frequency, so that nothing can be relative to it.
+        ValueError: when the two differ in shape, are empty, n is even or below 3, something is not
+            finite, or the target lacks a frequency, so that nothing can be relative to it.
     """
     if guess.shape != target.shape:
         raise ValueError(
             "guess and target must have one shape, "
             f"got {list(guess.shape)} and {list(target.shape)}"
         )
-    if guess.dim() == 0 or guess.size(-1) < 3 or guess.size(-1) % 2 == 0:
+    if guess.dim() == 0 or not guess.numel() or guess.size(-1) < 3 or guess.size(-1) % 2 == 0:
         raise ValueError(
-            "frequencies need an odd number of samples, at least 3, "
+            "frequencies need an odd number of samples, at least 3, of at least one signal, "
             f"got guess and target {list(guess.shape)}"
         )
-    if not (guess.isfinite().all() and target.isfinite().all()):
-        raise ValueError("guess and target must be finite, got some that are not")
+    check_finite("guess and target", torch.stack([guess, target]))
     guessed, wanted = (torch.fft.rfft(x.double())[..., 1:] for x in (guess, target))
     # Rounding alone, of targets in float32, is about 1e-7 of the whole.
     missing = wanted.abs() <= 1e-5 * target.double().norm(dim=-1, keepdim=True)
     if missing.any():
         frequencies = sorted({int(place[-1]) + 1 for place in missing.nonzero()})
-        raise ValueError(f"the target must have every frequency, got none of {frequencies}")
+        raise UndefinedError(f"the target must have every frequency, got none of {frequencies}")
     ratio = guessed / wanted
     amplitude = ratio.abs()
+    check_finite("amplitudes relative to the target", amplitude)
     phase_error = ratio.angle().where(amplitude > 0, 0.0)  # else decided by the signs of zeros
     return WaveAmplitudes(amplitude, phase_error, ratio.real)

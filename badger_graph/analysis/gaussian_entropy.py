@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from badger_graph.analysis.checks import UndefinedError, check_finite, check_shape
 from badger_graph.analysis.entropy import JointEntropy
-from badger_graph.analysis.samples import check_finite, gaussianised, standardised
+from badger_graph.analysis.samples import gaussianised, standardised
 
 
 @final
@@ -42,7 +43,8 @@ class GaussianEntropy(JointEntropy):
         num_samples: of how many samples S the covariance is; without it, it is taken for exact.
 
     Raises:
-        ValueError: when :math:`\Sigma` is not symmetric and positive definite, or S not above N F.
+        ValueError: when :math:`C` has other dimensions, :math:`\Sigma` is not symmetric and
+            positive definite, or S not above N F.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class GaussianEntropy(JointEntropy):
         ridge: float = 0.0,
         num_samples: int | None = None,
     ) -> None:
+        check_shape("a covariance", covariance, "experts", "features", "experts", "features")
         super().__init__(covariance.size(0))
         if not 0 <= ridge < math.inf:
             raise ValueError(f"the ridge must be a number not below 0, got {ridge}")
-        check_finite(covariance)
+        check_finite("a covariance", covariance)
         self.covariance = covariance.double()
         self.ridge = ridge
         self.num_samples = num_samples
@@ -65,7 +68,7 @@ class GaussianEntropy(JointEntropy):
         # The share of its variance by which each feature differs from those before it.
         share = factor.diagonal().square() / matrix.diagonal()
         if failed or not (share > len(matrix) * torch.finfo(matrix.dtype).eps).all():
-            raise ValueError(
+            raise UndefinedError(
                 "a covariance must be positive definite, got one in which a feature is constant or "
                 "follows from the others; a ridge makes it so"
             )
@@ -92,16 +95,17 @@ class GaussianEntropy(JointEntropy):
         Raises:
             ValueError: unless S is above N F, all states are finite, and the ridge is not negative.
         """
+        check_shape("states", states, "samples", "experts", "features")
         num_samples, num_experts, num_features = states.shape
         _check_enough(num_samples, num_experts * num_features)
-        check_finite(states)
+        check_finite("states", states)
         columns = states.flatten(1)
         columns = standardised(gaussianised(columns) if ranks else columns)
         correlation = columns.mT @ columns / (num_samples - 1)
         blocks = correlation.view(2 * (num_experts, num_features))
         return cls(blocks, ridge, num_samples)
 
-    def __call__(self, orders: Int[Tensor, "K n"]) -> Float[Tensor, "K n"]:
+    def _entropies(self, orders: Int[Tensor, "K n"]) -> Float[Tensor, "K n"]:
         matrix, num_features = self._noisy(), self.covariance.size(1)
         feature = torch.arange(num_features, device=orders.device)
         rows = (orders[:, :, None] * num_features + feature).flatten(1).to(matrix.device)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.analysis.checks import UndefinedError, check_finite, check_shape
 from badger_graph.rollout import Rollout, unroll
 from badger_graph.tasks import GuessingTask, SeparableFamily
 
@@ -104,19 +105,21 @@ def gradient_conflict(gradients: Float[Tensor, "d P"]) -> GradientConflict:
     2019.
 
     Raises:
-        ValueError: for fewer than two gradients, or one that is zero or not finite: a zero
-            gradient has no direction.
+        ValueError: for other dimensions, fewer than two gradients, or one that is zero or not
+            finite: a zero gradient has no direction.
     """
+    check_shape("gradients", gradients, "outputs", "parameters")
     if len(gradients) < 2:
         raise ValueError(f"a conflict needs at least two gradients, got {len(gradients)}")
+    check_finite("gradients", gradients)
     gradients = gradients.double()
-    if not gradients.isfinite().all():
-        raise ValueError("gradients must be finite, got some that are not")
     # In units of the largest number, so that squares of tiny gradients do not vanish.
     largest = gradients.abs().amax(dim=1, keepdim=True)
     zero = (largest == 0).flatten().nonzero().flatten().tolist()
     if zero:
-        raise ValueError(f"a gradient of zero has no direction, got zeros for the outputs {zero}")
+        raise UndefinedError(
+            f"a gradient of zero has no direction, got zeros for the outputs {zero}"
+        )
     scaled = gradients / largest
     length = scaled.norm(dim=1, keepdim=True)
     direction = scaled / length

@@ -11,6 +11,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.analysis.checks import check_finite
 from badger_graph.policies import MessagePolicy
 
 Vector = Float64[Tensor, " P"]
@@ -62,7 +63,7 @@ def extreme_eigenvalues(
 
     Raises:
         ValueError: when ``num_iterations`` is below 1, there are no parameters, or the loss is not
-            one finite number or its curvature is not finite.
+            one finite number made of them or its curvature is not finite.
     """
     parameters = [parameter for parameter in parameters if parameter.requires_grad]
     size = sum(parameter.numel() for parameter in parameters)
@@ -96,8 +97,11 @@ def twice_differentiable(agent: BadgerAgent) -> BadgerAgent:
 
 def _hessian_product(loss: Tensor, parameters: list[Tensor]) -> Callable[[Vector], Vector]:
     """The Hessian as a map of vectors, from one graph of the gradient."""
-    if loss.numel() != 1 or not loss.isfinite().all():
-        raise ValueError(f"the loss must be one finite number, got {loss.tolist()}")
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        raise ValueError(f"the loss must be a tensor of one number, got {loss}")
+    check_finite("the loss", loss)
+    if not loss.requires_grad or not _depends(loss, parameters):
+        raise ValueError("the loss must be made of the parameters, got one that uses none of them")
     gradient = _flat(loss, parameters, create_graph=True)
 
     def product(vector: Vector) -> Vector:
@@ -105,11 +109,15 @@ def _hessian_product(loss: Tensor, parameters: list[Tensor]) -> Callable[[Vector
             return torch.zeros_like(vector)
         along = gradient @ vector.to(gradient)
         curved = _flat(along, parameters).double().cpu()
-        if not curved.isfinite().all():
-            raise ValueError("the curvature of the loss must be finite, got some that is not")
+        check_finite("the curvature of the loss", curved)
         return curved
 
     return product
+
+
+def _depends(loss: Tensor, parameters: list[Tensor]) -> bool:
+    found = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+    return any(part is not None for part in found)
 
 
 def _flat(value: Tensor, parameters: list[Tensor], create_graph: bool = False) -> Tensor:

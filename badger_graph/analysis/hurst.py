@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from badger_graph.analysis.checks import UndefinedError
 from badger_graph.analysis.surrogates import Tested, against_shuffled, check_series
 
 SHORTEST_WINDOW = 8
@@ -66,15 +67,16 @@ def hurst_test(
 
 def _exponents(rows: Float[Tensor, "S n"]) -> Float[Tensor, " S"]:
     length = rows.size(1)
+    rows = rows / rows.abs().amax(dim=1, keepdim=True)  # or squares might overflow
     profile = (rows - rows.mean(dim=1, keepdim=True)).cumsum(dim=1)
     ends = math.log(SHORTEST_WINDOW), math.log(length // WINDOWS)
     scales = torch.linspace(ends[0], ends[1], SCALES).exp().round().int().unique().tolist()
     fluctuation = torch.stack([_fluctuation(profile, scale) for scale in scales])
     # Rounding alone leaves about 1e-16 of the values, and the logarithm of nothing is no slope.
-    flat = fluctuation <= 1e-12 * rows.abs().amax(dim=1)
+    flat = fluctuation <= 1e-12
     if flat.any():
         scale = scales[int(flat.any(dim=1).nonzero()[0])]
-        raise ValueError(
+        raise UndefinedError(
             "the series must fluctuate within windows, got one whose sum is a line in every "
             f"window of {scale} values"
         )

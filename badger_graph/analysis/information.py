@@ -47,6 +47,7 @@ def mutual_information(entropy: JointEntropy) -> Float[Tensor, "N N"]:
     Symmetric. The diagonal is zero by convention: what a continuous state knows of itself is
     infinite.
     """
+    _check(entropy)
     single = entropy(torch.arange(entropy.num_experts)[:, None])[:, 0]
     pairs = torch.combinations(torch.arange(entropy.num_experts))
     i, j = pairs.to(single.device).unbind(1)
@@ -73,6 +74,7 @@ def residual_entropy(entropy: JointEntropy) -> Float[Tensor, ""]:
 
     Of continuous states a differential entropy, which may be negative.
     """
+    _check(entropy)
     along = entropy(_rotations(torch.arange(entropy.num_experts)))
     return (along[:, -1] - along[:, -2]).sum()
 
@@ -105,10 +107,12 @@ def redundancy(entropy: JointEntropy) -> Float[Tensor, ""]:
     .. math:: \frac{TC - B}{TC + B} \in \left[-\frac{N - 2}{N}, \frac{N - 2}{N}\right]
 
     The bounds are reached by N copies of one number, and by numbers of which any N - 1 are
-    independent and give the last one. Independent experts have 0, by convention; for those that
-    are nearly so it says nothing, see :func:`badger_graph.analysis.samples.above_shuffled`.
+    independent and give the last one. Independent experts, where TC + B is 0, have 0 by
+    convention. Estimates of TC and B may be slightly negative: where their sum is, it is 0, too,
+    and beyond a bound it is the bound. Of experts that are nearly independent it says nothing, see
+    :func:`badger_graph.analysis.samples.above_shuffled`.
     """
-    return _redundancy(*_dependence(entropy))
+    return _redundancy(*_dependence(entropy), entropy.num_experts)
 
 
 class BindingCurve(NamedTuple):
@@ -157,26 +161,38 @@ def binding_curve(
     """
     if num_orders < 1:
         raise ValueError(f"the curve needs at least one order of experts, got {num_orders}")
+    _check(entropy)
     rings = [_ring(entropy.num_experts, generator) for _ in range(num_orders)]
     mean = torch.stack([entropy(_rotations(ring)).mean(dim=0) for ring in rings]).mean(dim=0)
     new = mean.diff(prepend=mean.new_zeros(1))
     binding = mean - new * torch.arange(1, len(mean) + 1, device=mean.device)
     increment = binding.diff(prepend=mean.new_zeros(1))
     shared = new[0] - new
-    return BindingCurve(binding, increment, shared, _redundancy(shared.sum(), binding[-1]))
+    share = _redundancy(shared.sum(), binding[-1], entropy.num_experts)
+    return BindingCurve(binding, increment, shared, share)
+
+
+def _check(entropy: JointEntropy) -> None:
+    if not isinstance(entropy, JointEntropy):
+        raise ValueError(
+            "information is measured of entropies, GaussianEntropy.of_states(states) or "
+            f"DiscreteEntropy(symbols), got a {type(entropy).__name__}"
+        )
 
 
 def _dependence(entropy: JointEntropy) -> tuple[Tensor, Tensor]:
     """Total correlation and binding information, each expert once first and once last."""
+    _check(entropy)
     along = entropy(_rotations(torch.arange(entropy.num_experts)))
     joint = along[0, -1]
     residual = (along[:, -1] - along[:, -2]).sum()
     return along[:, 0].sum() - joint, joint - residual
 
 
-def _redundancy(total: Tensor, binding: Tensor) -> Tensor:
-    dependence = total + binding
-    return torch.where(dependence > INDEPENDENT, (total - binding) / dependence, 0.0)
+def _redundancy(total: Tensor, binding: Tensor, num_experts: int) -> Tensor:
+    dependence, bound = total + binding, (num_experts - 2) / num_experts
+    share = ((total - binding) / dependence).clamp(-bound, bound)
+    return torch.where(dependence > INDEPENDENT, share, 0.0)
 
 
 def _ring(num_experts: int, generator: torch.Generator) -> Tensor:

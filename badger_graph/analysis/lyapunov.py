@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.analysis.checks import UndefinedError
 from badger_graph.executors.prepare import DENSE_UP_TO
 from badger_graph.policies import AttentionPolicy
 from badger_graph.tasks import Task
@@ -48,23 +49,34 @@ def largest_lyapunov(
         generator: source of the first v, on the device of ``state``.
 
     Raises:
-        ValueError: when ``num_steps`` is below 1, ``discard`` negative, the state leaves all
-            bounds, or the step forgets its state, so that the exponent is minus infinity.
+        ValueError: when ``num_steps`` is below 1, ``discard`` negative, the state no row of
+            floating-point numbers or a step changes its shape, the state leaves all bounds, or the
+            step forgets it, so that the exponent is minus infinity.
     """
     if num_steps < 1:
         raise ValueError(f"num_steps must be at least 1, got {num_steps}")
     if discard < 0:
         raise ValueError(f"discard must not be negative, got {discard}")
+    if not (state.dim() and state.numel() and state.is_floating_point()):
+        raise ValueError(
+            "the state must be rows of floating-point numbers, "
+            f"got {state.dtype} {list(state.shape)}"
+        )
     tangent = torch.randn(state.shape, generator=generator, device=state.device, dtype=state.dtype)
     tangent = tangent / tangent.norm(dim=-1, keepdim=True)
     total = torch.zeros_like(state[..., 0])
     for now in range(discard + num_steps):
+        before = state.shape
         state, tangent = _pushed(step, state, tangent)
+        if state.shape != before:
+            raise ValueError(
+                f"a step must keep the shape of the state, {list(before)}, got {list(state.shape)}"
+            )
         length = tangent.norm(dim=-1, keepdim=True)
         if not (state.isfinite().all() and length.isfinite().all()):
-            raise ValueError(f"states must stay finite, got some that are not after step {now}")
+            raise UndefinedError(f"states must stay finite, got some that are not after step {now}")
         if (length == 0).any():
-            raise ValueError(
+            raise UndefinedError(
                 f"steps must depend on the state, got one that forgets it after step {now}: "
                 "an exponent of minus infinity"
             )

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from badger_graph.analysis.checks import UndefinedError
 from badger_graph.analysis.surrogates import Tested, against_shuffled, check_series
 
 PIECE = 256
@@ -45,7 +46,7 @@ def lyapunov_of_series(
 
     Raises:
         ValueError: when an argument is too small, or the series too short, not finite, constant
-            or periodic.
+            up to rounding, or periodic.
     """
     _check_embedding(series, dimension, delay, horizon, exclusion)
     return _divergence(series.double()[None], dimension, delay, horizon, exclusion)[0].item()
@@ -103,6 +104,7 @@ def _divergence(
 def _slope(
     series: Float[Tensor, " n"], dimension: int, delay: int, horizon: int, exclusion: int
 ) -> Float[Tensor, ""]:
+    series = series / series.abs().max()  # or squares might overflow
     points = series.unfold(0, (dimension - 1) * delay + 1, 1)[:, ::delay]
     start = torch.arange(len(points) - horizon, device=series.device)
     neighbour = torch.cat(
@@ -112,7 +114,7 @@ def _slope(
     apart = (points[start + ahead] - points[neighbour + ahead]).norm(dim=-1)
     parts = apart > 1e-12 * (series.max() - series.min())
     if not parts.any(dim=1).all():
-        raise ValueError("neighbours must part, got a series that repeats itself")
+        raise UndefinedError("neighbours must part, got a series that repeats itself")
     log = torch.where(parts, apart, 1).log()
     mean = log.sum(dim=1) / parts.sum(dim=1)
     time = ahead[:, 0].to(mean) - horizon / 2

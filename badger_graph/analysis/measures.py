@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import torch
 
+from badger_graph.analysis.checks import UndefinedError
 from badger_graph.analysis.frequencies import wave_amplitudes
 from badger_graph.analysis.gradients import gradient_conflict, output_gradients
 from badger_graph.analysis.hessian import extreme_eigenvalues, twice_differentiable
@@ -25,7 +27,7 @@ from badger_graph.analysis.subject import Subject
 from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingTask, SeparableFamily
 
-Measured = float | list[float] | dict[str, Any]
+Measured = int | float | list[float] | dict[str, Any]
 
 
 class Measure(NamedTuple):
@@ -60,13 +62,14 @@ def _output_errors(subject: Subject) -> list[float]:
     if not isinstance(family, SeparableFamily):
         raise ValueError(f"output_errors needs a SeparableFamily, got {type(family).__name__}")
     recorded = subject.recorded
-    return family.output_errors(recorded.action[-1], recorded.target).mean(dim=0).tolist()
+    action, target = recorded.action[-1].double(), recorded.target.double()
+    return family.output_errors(action, target).mean(dim=0).tolist()
 
 
 def _squared_error(subject: Subject) -> float:
     """The mean squared error at the last step, whatever error the task family counts."""
     recorded = subject.recorded
-    return (recorded.action[-1] - recorded.target).square().mean().item()
+    return (recorded.action[-1].double() - recorded.target).square().mean().item()
 
 
 def _mutual_information(subject: Subject) -> list[float]:
@@ -148,7 +151,7 @@ def _dynamic_modes(subject: Subject) -> dict[str, Any]:
         raise ValueError(f"dynamic_modes needs at least 3 inner steps, got {len(hidden)}")
     states = hidden.flatten(2).transpose(0, 1)  # [S, T, N H]
     full = int(torch.linalg.matrix_rank(states[:, :-1].flatten(0, 1)))
-    ranks = [rank for rank in RANKS if rank <= full]
+    ranks = [rank for rank in RANKS if rank <= max(full, 1)]
     found = [dynamic_modes(states, rank) for rank in ranks]
     return {
         "rank": ranks,
@@ -183,7 +186,7 @@ def _last_moves(subject: Subject) -> float:
     size = action[-1].square().mean().sqrt()
     moves = action[-LAST_STEPS - 1 :].diff(dim=0).square().mean(dim=(1, 2)).sqrt()
     if size == 0:
-        raise ValueError("last_moves are relative to the last guess, got zeros")
+        raise UndefinedError("last_moves are relative to the last guess, got zeros")
     return (moves.mean() / size).item()
 
 
@@ -198,7 +201,7 @@ def _steps_at_rest(subject: Subject) -> int:
     action = subject.recorded.action.double()
     size = action[-1].square().mean().sqrt()
     if size == 0:
-        raise ValueError("steps_at_rest are relative to the last guess, got zeros")
+        raise UndefinedError("steps_at_rest are relative to the last guess, got zeros")
     away = (action - action[-1]).square().mean(dim=(1, 2)).sqrt() >= REST * size
     return len(action) - 1 - int((away.nonzero().max() + 1) if away.any() else 0)
 
@@ -215,6 +218,8 @@ def _outputs_alike(subject: Subject) -> dict[str, Any]:
     guess. Common is 1 where all are the same, and 1/d where they are independent.
     """
     action = subject.recorded.action[-1].double()
+    if len(action) < 2:
+        raise ValueError(f"outputs_alike needs at least 2 tasks, got {len(action)}")
     guess = action - action.mean(dim=0)
     size, common = guess.square().mean(), guess.mean(dim=1).square().mean()
     share = (common / size).item() if size > 0 else 1.0  # all say nothing
@@ -243,17 +248,35 @@ MEASURES: dict[str, Measure] = {
 """What can be measured of an agent; information in nats."""
 
 
-def take(names: Iterable[str], subject: Subject) -> dict[str, Measured]:
-    """The measures of these names."""
-    return {name: MEASURES[name].of(subject) for name in names}
+def take(names: Collection[str], subject: Subject) -> dict[str, Measured]:
+    """The measures of these names.
+
+    Raises:
+        UndefinedError: when a measure means nothing of this agent as it is now.
+        DivergedError: when its states or guesses are not finite, whatever is measured.
+        ValueError: for what is no measure, or cannot be measured at these sizes.
+    """
+    check_measures(names)
+    _ = subject.recorded  # or a measure of other lives might make sense of what blew up
+    return {name: _finite(name, MEASURES[name].of(subject)) for name in names}
 
 
-def check_measures(names: Iterable[str]) -> None:
+def _finite(name: str, measured: Measured) -> Measured:
+    try:
+        json.dumps(measured, allow_nan=False)
+    except ValueError as error:
+        raise UndefinedError(f"{name} must be finite, got numbers that are not") from error
+    return measured
+
+
+def check_measures(names: Collection[str]) -> None:
     """Refuse what is no measure.
 
     Raises:
         ValueError: lists those that there are.
     """
+    if isinstance(names, str):
+        raise ValueError(f"measures must be several names, for example [{names}], got {names!r}")
     for name in names:
         if name not in MEASURES:
             close = difflib.get_close_matches(name, MEASURES, n=1)
@@ -263,19 +286,22 @@ def check_measures(names: Iterable[str]) -> None:
             )
 
 
-def intervals(measures: Iterable[str] | Mapping[str, int]) -> dict[str, int]:
+def intervals(measures: Collection[str] | Mapping[str, int]) -> dict[str, int]:
     """Outer steps from one measurement to the next, of each measure.
 
     Args:
         measures: the steps by name, or names, for the default of each.
 
     Raises:
-        ValueError: for what is no measure, or fewer steps than one.
+        ValueError: for what is no measure, or steps that are no whole number of at least 1.
     """
     check_measures(measures)
     if not isinstance(measures, Mapping):
         return {name: MEASURES[name].every for name in measures}
     for name, every in measures.items():
-        if every < 1:
-            raise ValueError(f"from one {name} to the next must be at least 1 step, got {every}")
+        if not isinstance(every, int) or every < 1:
+            raise ValueError(
+                f"from one {name} to the next must be a whole number of steps, at least 1, "
+                f"got {every}"
+            )
     return dict(measures)

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
+from badger_graph.analysis.checks import UndefinedError, check_finite
+
 
 class Modes(NamedTuple):
     r"""A linear map that carries snapshots on, by its eigenvalues and eigenvectors.
@@ -76,13 +78,12 @@ def dynamic_modes(snapshots: Float[Tensor, "*R T n"], rank: int | None = None) -
     num_steps = snapshots.size(-2)
     if num_steps < 2:
         raise ValueError(f"a rollout must have at least two snapshots, got {num_steps}")
-    if not snapshots.isfinite().all():
-        raise ValueError("snapshots must be finite, got some that are not")
+    check_finite("snapshots", snapshots)
     snapshots = snapshots.detach().double()
     now = snapshots[..., :-1, :].reshape(-1, snapshots.size(-1)).T
     following = snapshots[..., 1:, :].reshape(-1, snapshots.size(-1)).T
     if not now.any() or not following.any():
-        raise ValueError("snapshots must not all be zero, nothing moves there")
+        raise UndefinedError("snapshots must not all be zero, nothing moves there")
     left, singular, right = torch.linalg.svd(now, full_matrices=False)
     rounding = max(now.shape) * torch.finfo(now.dtype).eps * singular[0]
     full = int((singular > rounding).sum())
@@ -132,7 +133,9 @@ def oscillating_share(modes: Modes, least_cycles: float = 1.0) -> float:
     oscillating, other = _motion(modes, oscillates), _motion(modes, ~oscillates)
     moved = oscillating + other
     if not 1e-24 * modes.amplitudes.abs().square().sum().item() < moved < math.inf:
-        raise ValueError(f"the modes must move, and not beyond all numbers, got {moved:g} in all")
+        raise UndefinedError(
+            f"the modes must move, and not beyond all numbers, got {moved:g} in all"
+        )
     return oscillating / moved
 
 

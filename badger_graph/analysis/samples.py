@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from badger_graph.analysis.checks import check_finite, check_shape
+
 
 def principal(states: Float[Tensor, "S N F"], components: int) -> Float[Tensor, "S N C"]:
     r"""States of all experts in the few directions in which they vary most over samples.
@@ -28,8 +30,10 @@ def principal(states: Float[Tensor, "S N F"], components: int) -> Float[Tensor, 
         The projected states, in float64, of mean zero for each expert.
 
     Raises:
-        ValueError: when C is not in 1..F, there is a single sample, or a state is not finite.
+        ValueError: when C is not in 1..F, states have other dimensions, there is a single sample,
+            or a state is not finite.
     """
+    check_shape("states", states, "samples", "experts", "features")
     num_samples, _, num_features = states.shape
     if not 1 <= components <= num_features:
         raise ValueError(
@@ -37,10 +41,10 @@ def principal(states: Float[Tensor, "S N F"], components: int) -> Float[Tensor, 
         )
     if num_samples < 2:
         raise ValueError(f"principal components need at least 2 samples, got {num_samples}")
-    check_finite(states)
+    check_finite("states", states)
     centred = states.double()
     centred = centred - centred.mean(dim=0)
-    pooled = centred.flatten(0, 1)
+    pooled = _scaled(centred.flatten(0, 1), dim=(0, 1))
     _, directions = torch.linalg.eigh(pooled.mT @ pooled / len(pooled))
     directions = directions.flip(1)[:, :components]
     largest = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True))
@@ -58,7 +62,11 @@ def gaussianised(samples: Float[Tensor, "S C"]) -> Float[Tensor, "S C"]:
 
     Source: Ince et al., "A statistical framework for neuroimaging data analysis based on mutual
     information estimated via a Gaussian copula", Human Brain Mapping 38(3), 2017.
+
+    Raises:
+        ValueError: when samples are no such table, there are none, or one is not finite.
     """
+    _check_table(samples)
     columns = samples.double().mT.contiguous()
     ordered = columns.sort(dim=1).values
     smaller = torch.searchsorted(ordered, columns)
@@ -68,9 +76,14 @@ def gaussianised(samples: Float[Tensor, "S C"]) -> Float[Tensor, "S C"]:
 
 
 def standardised(samples: Float[Tensor, "S C"]) -> Float[Tensor, "S C"]:
-    """Every column with mean zero and variance one, in float64; a constant one becomes zero."""
-    # From the first sample on, so that the mean of a constant is exact.
-    columns = samples.double() - samples[0].double()
+    """Every column with mean zero and variance one, in float64; a constant one becomes zero.
+
+    Raises:
+        ValueError: when samples are no such table, there are none, or one is not finite.
+    """
+    _check_table(samples)
+    columns = _scaled(samples.double(), dim=0)
+    columns = columns - columns[0]  # so that the mean of a constant is exact
     columns = columns - columns.mean(dim=0)
     deviation = columns.std(dim=0)
     return columns / torch.where(deviation > 0, deviation, 1.0)
@@ -127,19 +140,22 @@ def above_shuffled(
         num_shuffles: how many K.
 
     Raises:
-        ValueError: for fewer than two shuffles.
+        ValueError: for fewer than two shuffles, or when the measure is NaN or infinite.
     """
     if num_shuffles < 2:
         raise ValueError(f"a deviation over shuffles needs at least 2, got {num_shuffles}")
     chance = torch.stack([measure(shuffled(states, generator)) for _ in range(num_shuffles)])
-    return Excess(measure(states) - chance.mean(dim=0), chance.std(dim=0))
+    found = measure(states)
+    check_finite("measures of the samples and their shuffles", torch.cat([found[None], chance]))
+    return Excess(found - chance.mean(dim=0), chance.std(dim=0))
 
 
-def check_finite(values: Tensor) -> None:
-    """Refuse numbers that are NaN or infinite.
+def _check_table(samples: Tensor) -> None:
+    check_shape("samples", samples, "samples", "columns")
+    check_finite("samples", samples)
 
-    Raises:
-        ValueError: when there is one; says how many.
-    """
-    if bad := int((~values.isfinite()).sum()):
-        raise ValueError(f"all numbers must be finite, got {bad} of {values.numel()} that are not")
+
+def _scaled(values: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """In units of the largest, so that squares neither overflow nor vanish; zeros stay."""
+    largest = values.abs().amax(dim=dim, keepdim=True)
+    return values / torch.where(largest > 0, largest, 1.0)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.analysis.checks import DivergedError
 from badger_graph.analysis.gaussian_entropy import GaussianEntropy
 from badger_graph.analysis.samples import principal
 from badger_graph.rollout import Recorder, unroll
@@ -93,13 +94,23 @@ class Subject:
     @cached_property
     @torch.no_grad()
     def recorded(self) -> Recorded:
-        """The lives on all tasks."""
+        """The lives on all tasks.
+
+        Raises:
+            DivergedError: when a state or a guess is NaN or infinite.
+        """
         generator, recorder = self.generator(), Recorder(self.agent)
         task = self.family.sample(self.num_tasks, self.num_outputs, generator)
         rollout = unroll(
             self.agent, task, self.num_experts, self.num_steps, generator, probe=recorder
         )
-        return Recorded(recorder.arrays()["hidden"], rollout.action, rollout.target)
+        recorded = Recorded(recorder.arrays()["hidden"], rollout.action, rollout.target)
+        for name, values in (("states", recorded.hidden), ("guesses", recorded.action)):
+            if bad := int((~values.isfinite()).sum()):
+                raise DivergedError(
+                    f"the agent's {name} must be finite, got {bad} of {values.numel()} that are not"
+                )
+        return recorded
 
     @cached_property
     def entropy(self) -> GaussianEntropy:

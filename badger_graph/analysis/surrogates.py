@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from badger_graph.analysis.checks import UndefinedError, check_finite, check_shape
+
 COVERED = 0.95
 """Share of the surrogates between the two ends of an interval."""
 
@@ -53,19 +55,22 @@ def against_shuffled(
         num_surrogates: S; the least p-value is ``2 / (S + 1)``.
 
     Raises:
-        ValueError: when there are fewer than 39 surrogates, too few for p = 0.05, or from
+        ValueError: when there are fewer than 39 surrogates, too few for p = 0.05, when the series
+            has no order (see :func:`check_series`) or is measured as NaN or infinite, or from
             ``measure``.
     """
     if num_surrogates < 39:
         raise ValueError(
             f"num_surrogates must be at least 39, for p-values down to 0.05, got {num_surrogates}"
         )
+    check_series(series, least=2)
     series = series.double()
     value = measure(series[None])[0]
     keys = torch.rand(
         num_surrogates, len(series), generator=generator, device=series.device, dtype=series.dtype
     )
     found = measure(series[keys.argsort(dim=1)])
+    check_finite("measures of the series and its surrogates", torch.cat([value[None], found]))
     low, high = found.quantile((1 - COVERED) / 2), found.quantile((1 + COVERED) / 2)
     beyond = min(int((found <= value).sum()), int((found >= value).sum()))
     p_value = min(1.0, 2 * (1 + beyond) / (num_surrogates + 1))
@@ -80,14 +85,17 @@ def check_series(series: Float[Tensor, " n"], least: int) -> None:
         least: so many are needed.
 
     Raises:
-        ValueError: when it is not one series, too short, not finite or constant.
+        ValueError: when it is not one series, too short, not finite, or constant up to rounding.
     """
-    if series.dim() != 1:
-        raise ValueError(f"a series must have one dimension, got {list(series.shape)}")
+    check_shape("a series", series, "values")
     if len(series) < least:
         raise ValueError(f"the series must have at least {least} values, got {len(series)}")
     if not series.isfinite().all():
         first = int((~series.isfinite()).nonzero()[0])
-        raise ValueError(f"the series must be finite, got {series[first].item()} at {first}")
-    if (series == series[0]).all():
-        raise ValueError(f"the series must not be constant, got {series[0].item():g} throughout")
+        raise UndefinedError(f"the series must be finite, got {series[first].item()} at {first}")
+    series = series.double()
+    # Sums of these numbers have rounding errors of about 1e-16 of the largest.
+    if (series - series[0]).abs().max() <= 1e-12 * series.abs().max():
+        raise UndefinedError(
+            f"the series must not be constant, got {series[0].item():g} throughout, up to rounding"
+        )

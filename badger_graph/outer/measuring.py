@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,8 @@ from typing import Any, cast
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from badger_graph.analysis.measures import intervals, take
+from badger_graph.analysis.checks import DivergedError, UndefinedError
+from badger_graph.analysis.measures import Measured, intervals, take
 from badger_graph.analysis.subject import Subject
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
@@ -25,6 +27,10 @@ class Measurements(Callback):
     The rows go to ``measurements.jsonl`` in the folder of the run, one a line: ``step``, the outer
     steps done, and each measure that is due then. A resumed run goes on where its checkpoint was.
 
+    A measure that means nothing of the agent as it is, such as how much guesses of zero move, is
+    left out of that row, with a warning the first time. Where the agent's states or guesses are not
+    finite, training has diverged, and ends.
+
     Args:
         measures: outer steps from one measurement to the next by name, or a list of names, see
             :data:`badger_graph.analysis.measures.MEASURES`: each at its default interval, at
@@ -37,6 +43,7 @@ class Measurements(Callback):
     Raises:
         ValueError: for an unknown measure, an interval or number below 1, or sizes that a measure
             cannot work with; before training.
+        NonFiniteLossError: when weights, states or guesses are not finite; says the outer step.
     """
 
     def __init__(
@@ -54,6 +61,7 @@ class Measurements(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._measured = -1
+        self._warned: set[str] = set()
         if not self._works(trainer):
             return
         self._file = Path(trainer.default_root_dir) / FILE
@@ -78,12 +86,29 @@ class Measurements(Callback):
         learner = cast(MetaLearner, pl_module)
         if not all(parameter.isfinite().all() for parameter in learner.parameters()):
             raise NonFiniteLossError(
-                f"weights must be finite, got some that are not at step {step}"
+                f"weights must be finite, got some that are not at outer step {step}"
             )
         subject = Subject.of(learner, self.num_tasks, self.seed)
-        row = {"step": step, **take(due, subject)}
+        try:
+            row = {"step": step, **self._defined(due, subject)}
+        except DivergedError as error:
+            raise NonFiniteLossError(f"{error} at outer step {step}") from error
         with self._file.open("a") as file:
             file.write(json.dumps(row, allow_nan=False) + "\n")
+
+    def _defined(self, names: Sequence[str], subject: Subject) -> dict[str, Measured]:
+        """The measures that mean something of this agent; of each that does not, one warning."""
+        found: dict[str, Measured] = {}
+        for name in names:
+            try:
+                found |= take([name], subject)
+            except UndefinedError as error:
+                if name not in self._warned:
+                    warnings.warn(
+                        f"{name} is left out where it is undefined: {error}", stacklevel=2
+                    )
+                    self._warned.add(name)
+        return found
 
     def _works(self, trainer: Trainer) -> bool:
         dry: int = trainer.fast_dev_run  # type: ignore[attr-defined]

@@ -1,0 +1,51 @@
+"""What measures refuse, so that no number is given that would mean nothing."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+class UndefinedError(ValueError):
+    """A measure means nothing of these numbers, though it can be taken of others of their shape."""
+
+
+class DivergedError(ValueError):
+    """The lives to be measured left all numbers."""
+
+
+def check_shape(name: str, values: Tensor, *axes: str) -> None:
+    """Refuse a tensor of other dimensions, or one that is empty.
+
+    Args:
+        name: what to call it.
+        values: the tensor.
+        axes: the name of each dimension; those of one name must have one size.
+
+    Raises:
+        ValueError: says the dimensions that there must be.
+    """
+    size = dict(zip(axes, values.shape, strict=False))
+    if list(values.shape) != [size.get(axis) for axis in axes] or not values.numel():
+        raise ValueError(
+            f"{name} must be [{', '.join(axes)}], at least one of each, got {list(values.shape)}"
+        )
+
+
+def check_finite(name: str, values: Tensor) -> None:
+    """Refuse numbers that are NaN or infinite.
+
+    Raises:
+        UndefinedError: when there is one; says how many.
+    """
+    if bad := int((~values.isfinite()).sum()):
+        raise UndefinedError(f"{name} must be finite, got {bad} of {values.numel()} that are not")
+
+
+def check_integers(name: str, values: Tensor) -> None:
+    """Refuse numbers of another type, whole or not.
+
+    Raises:
+        ValueError: says the type.
+    """
+    if values.is_floating_point() or values.is_complex():
+        raise ValueError(f"{name} must be integers, got {values.dtype}")
