@@ -55,8 +55,8 @@ RULES = f"""## How to read it
 - Medians of outer steps are of the runs that got to a level, with "n of m" where not all did; in
   differences, a run that never gets there, or diverges before, counts as if it did at the last
   outer step.
-- Thin lines in figures are seeds, bold ones their median; a run that stopped early, as it had solved
-  the game, keeps its last value."""
+- Thin lines in figures are seeds, bold ones their median; a run that stopped early, as it had
+  solved the game, keeps its last value."""
 
 WORDS = {
     "expert, in-links": "one of the N copies of the network, with a state of its own; in-links are "
