@@ -2,10 +2,13 @@
 
 Each experiment trains what is not trained yet and writes a JSON file, its table and its figure:
 with ``--full true`` to ``results/why_hard/<name>.json``, of which the page is made. Without, it
-takes at most a quarter of an hour on two cores and writes to ``runs/why_hard/results``.
+takes at most a quarter of an hour on two cores and writes to ``runs/why_hard/results``, as it does
+with ``--arguments "--config fast"``, which trains all of it with what shortens plateaus most.
 ``python scripts/why_hard.py page`` draws the figures again from these JSON files, without training.
 """
 
+import re
+import shlex
 from pathlib import Path
 
 from badger_graph.cli import program
@@ -24,6 +27,7 @@ def why_hard(
     jobs: int = 2,
     runs: str = "runs/why_hard",
     out: str | None = None,
+    arguments: str = "",
 ) -> None:
     """Run an experiment, or write the page of all results with their figures.
 
@@ -36,6 +40,7 @@ def why_hard(
         jobs: trainings side by side, one thread each.
         runs: where to keep the trainings.
         out: where to write, other than there; table and figure go beside the JSON.
+        arguments: further ones of fit.py, for every training.
 
     Raises:
         ValueError: for an unknown experiment or a number below 1.
@@ -53,12 +58,14 @@ def why_hard(
         scale.seeds if seeds is None else seeds,
         scale.max_steps if max_steps is None else max_steps,
     )
+    full = told == chosen.full
     command = f"python scripts/why_hard.py {experiment}"
-    command += (
-        " --full true" if told == chosen.full else f" --seeds {told[0]} --max_steps {told[1]}"
-    )
-    out = out or (RESULTS if told == chosen.full else f"{runs}/results")
-    print(markdown(run(chosen, experiment, *told, jobs, runs, out, command)))
+    command += " --full true" if full else f" --seeds {told[0]} --max_steps {told[1]}"
+    if arguments:
+        command += f" --arguments {shlex.quote(arguments)}"
+    out = out or (RESULTS if full and not arguments else f"{runs}/results")
+    name = experiment + re.sub(r"\W+", "-", arguments).rstrip("-")
+    print(markdown(run(chosen, name, *told, jobs, runs, out, command, arguments)))
 
 
 if __name__ == "__main__":

@@ -363,18 +363,25 @@ def test_the_best_way_out_must_be_better_than_the_second(fresh: Fresh) -> None:
         def lives(name: str) -> dict[str, Any]:
             alignment = 0.6 if name == "curriculum in d" else 0.2
             conflict = {"negative_share": 0.5, "alignment": alignment}
+            growth = 2.0 if name == "SOAP" else 0.9
+
+            def alike(step: int) -> dict[str, float]:
+                return {"size": 0.01 * growth ** (step / 100), "common": 1.0}
+
             return {
                 "left": steps.get(name, 1000),
+                "outputs_alike": alike,
                 "solved": 2500 if name in ways_out.TOGETHER else 1800,
                 "gradient_conflict": lambda step: conflict,
             }
 
         return of_experiment(EXPERIMENTS["shortest"](), next(fresh), lives)
 
-    best, solved, sooner, on_top, why = found(SOAP=500)
+    best, solved, sooner, on_top, agree, grow = found(SOAP=500)
     assert "'SOAP'" in best.says
     assert "saved 500 ± 0 against the second, 1000 ± 0 against plain" in best.measured
-    assert [best.holds, solved.holds, sooner.holds, why.holds] == ["yes"] * 4
+    assert [best.holds, solved.holds, sooner.holds, agree.holds, grow.holds] == ["yes"] * 5
+    assert "a factor of 0.90 ± 0.00, with 'SOAP' of 2.00 ± 0.00" in grow.measured
     assert on_top.holds == "undecided"
     assert found(SOAP=500, exponential_update=500)[0].holds == "undecided"
 
@@ -395,10 +402,10 @@ def test_what_leaves_the_plateau_before_gradients_are_measured_has_no_reason(
         for told in experiment.trainings(seed, MAX_STEPS)
     ]
     findings = experiment.findings(trained)
-    cells = {row[0]: row[-3:] for row in findings.rows}
-    assert cells["curriculum in d"] == ["-"] * 3
-    assert cells["SOAP"] == ["0.50 ± 0.00", "0.20 ± 0.00", "1.00 ± 0.00"]
-    assert findings.claims[-1].holds == "undecided"
+    cells = {row[0]: row[-4:] for row in findings.rows}
+    assert cells["curriculum in d"] == ["-"] * 4
+    assert cells["SOAP"] == ["0.50 ± 0.00", "0.20 ± 0.00", "1.00 ± 0.00", "1.00 ± 0.00"]
+    assert findings.claims[-2].holds == "undecided"
 
 
 def test_twenty_numbers_are_not_solved_in_too_few_steps(tmp_path: Path) -> None:

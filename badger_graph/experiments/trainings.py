@@ -124,7 +124,7 @@ def first_below(steps: Sequence[int], errors: Sequence[float], level: float) -> 
 
 def _remember(training: Training, folder: Path) -> None:
     note, told = folder / "training.json", training.told()
-    if not note.is_file():
+    if not (note.is_file() and (folder / "logs").is_dir()):  # not begun, or refused
         save_result(note, told)
         return
     before = json.loads(note.read_text())

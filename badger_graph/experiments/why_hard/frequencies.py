@@ -46,9 +46,8 @@ LEARNERS = {
     LSTM: "--config waves_lstm" + OFTEN,
     BINS: "--config waves_lstm_bins" + OFTEN,
     BADGER_11: "--config waves --topology.seed {seed}" + OFTEN,
-    BADGER_41: "--config waves --num_experts 48 --num_outputs 41 --num_steps 40 "
-    "--policy.hidden_size 48 --topology.seed {seed}",
-    FAST_41: "--config waves_41 --topology.seed {seed}" + OFTEN,
+    BADGER_41: "--config waves_41 --topology.seed {seed}",
+    FAST_41: "--config waves_41 --config fast --topology.seed {seed}" + OFTEN,
 }
 
 LONGEST = {BINS: 1500, BADGER_41: 1000, FAST_41: 1000}

@@ -97,8 +97,8 @@ class Losses(Experiment):
                 _chaos(compared, max_steps),
             ],
             panels=[
-                variants.error_panel(_named(trained, VARIANTS), "Error in training"),
-                variants.error_panel(_named(trained, LSTMS), "LSTM meta-learner"),
+                variants.error_panel(_named(trained, VARIANTS), "Sixteen experts", 4),
+                variants.error_panel(_named(trained, LSTMS), "LSTM meta-learner", 3),
             ],
             columns=columns,
             rows=rows,

@@ -94,6 +94,8 @@ WORDS = {
     "guesses that are one number": "mean square, over tasks, of the mean of all outputs, over that "
     "of single ones, less what each says on any task: 1 where all guess the same, 1/d where each "
     "goes its own way",
+    "growth of the guesses": "the factor by which the root mean square of guesses, less what each "
+    "says on any task, grows in 100 outer steps",
     "moves ... of their size": "root mean square of the change of a guess in each of the last five "
     "inner steps, over that of the last guess: 0 where a life has come to rest",
     "steps at rest": "inner steps at the end of a life from the first on which all guesses are "

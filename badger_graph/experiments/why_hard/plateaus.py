@@ -22,6 +22,7 @@ from badger_graph.experiments.why_hard.base import (
     Scale,
     Series,
     Verdict,
+    all_alike,
     by_name,
     curve,
     error,
@@ -327,6 +328,7 @@ def _row(course: Course, plateau: Plateau, hurst: Tested) -> list[str]:
 def _panels(courses: Sequence[Course]) -> list[Panel]:
     """Of single numbers only those runs that learned some."""
     chance = {"chance": CHANCE}
+    levels = chance | {"one number for all": all_alike(len(courses[0].learned))}
     trained = [course.one for course in courses]
     groups = by_name(trained)
     learned = [course.one for course in courses if any(course.learned)] or trained
@@ -340,10 +342,10 @@ def _panels(courses: Sequence[Course]) -> list[Panel]:
         return measured("output_errors", lambda errors: sorted(errors)[k])
 
     return [
-        Panel("Error", "outer step", "MSE at the last step", in_means(error), True, chance),
+        Panel("Error", "outer step", "MSE at the last step", in_means(error), True, levels),
         Panel("Gradient norm", "outer step", "norm", in_means(gradient_norm), True),
         Panel(
-            "Error of single numbers",
+            f"Error of single numbers: {', '.join(by_name(learned))}",
             "outer step",
             "squared error",
             {f"number {k + 1} of {count}, by error": curve(learned, best(k)) for k in ranks},

@@ -24,6 +24,7 @@ def run(
     runs: str,
     out: str,
     command: str,
+    arguments: str = "",
 ) -> dict[str, Any]:
     """Train what is not trained yet, and write ``<name>.json``, ``.md`` and ``.png`` into ``out``.
 
@@ -36,13 +37,18 @@ def run(
         runs: where the trainings are kept.
         out: where the results go.
         command: what makes them again.
+        arguments: further ones of ``fit.py`` for every training, after its own.
 
     Raises:
         ValueError: when a number is below 1.
     """
     check_sizes(seeds=(seeds, 1), max_steps=(max_steps, 1), jobs=(jobs, 1))
     torch.set_num_threads(1)
-    wanted = [one for seed in range(seeds) for one in experiment.trainings(seed, max_steps)]
+    wanted = [
+        one._replace(arguments=f"{one.arguments} {arguments}".strip())
+        for seed in range(seeds)
+        for one in experiment.trainings(seed, max_steps)
+    ]
     trained = train(wanted, Path(runs) / name, jobs)
     findings = experiment.findings(trained)
     result: dict[str, Any] = {

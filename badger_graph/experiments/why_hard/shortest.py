@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
@@ -14,6 +15,7 @@ from badger_graph.experiments.why_hard.base import (
     Experiment,
     Findings,
     Scale,
+    Verdict,
     by_name,
     in_all,
     measured,
@@ -37,17 +39,23 @@ VARIANTS = {
     "SOAP": variants.SOAP,
     "exponential update": "--policy exponential",
     "own output weights": "--membrane own_readout --membrane.hidden_size 48",
-    "all but the curriculum": "--config twenty_fast",
-    "all": "--config twenty_fast --curriculum one_more_output --curriculum.num_experts 24 "
+    "all but the curriculum": "--config fast",
+    "all": "--config fast --curriculum one_more_output --curriculum.num_experts 24 "
     "--curriculum.last_share 1.0",
 }
 
-CONFLICT, LEFT_OF_SUM, ALIKE = WHY = (
+CONFLICT, LEFT_OF_SUM, ALIKE, GROWTH = WHY = (
     "pairs of gradients in conflict",
     "left of their sum",
     "guesses that are one number",
+    "growth of the guesses",
 )
-"""Measured in the mean until the first plateau is left, on games of twenty numbers."""
+"""Measured until the first plateau is left, on games of twenty numbers: means, and the factor in
+100 outer steps by which the part of the guesses grows that depends on the task.
+"""
+
+SIZE = measured("outputs_alike", itemgetter("size"))
+"""Root mean square of the part of the guesses that depends on the task."""
 
 TOGETHER = ("all but the curriculum", "all")
 
@@ -66,10 +74,10 @@ class Shortest(Experiment):
 
     title = "What shortens the first plateau most"
     question = (
-        "Twenty-four experts guess twenty numbers in thirty steps. Trained plainly, they guess "
-        "zeros for more than a thousand outer steps. How soon is that plateau left, and the game "
-        "solved to an MSE of 0.01, when one thing is changed (for at most 1,500 outer steps), and "
-        "when all are?"
+        "Twenty-four experts, which identifiers tell apart, guess twenty numbers in thirty steps. "
+        "Trained plainly, they guess zeros for more than a thousand outer steps. How soon is that "
+        "plateau left, and the game solved to an MSE of 0.01, when one thing is changed (for at "
+        "most 1,500 outer steps), and when all are? And why?"
     )
     short = Scale(seeds=1, max_steps=700)
     full = Scale(seeds=3, max_steps=3000)
@@ -111,9 +119,10 @@ class Shortest(Experiment):
                     max_steps,
                     "ours",
                 ),
-                _why(why),
+                _agree(why),
+                _grow(why, _ranked(compared, longest)[0]),
             ],
-            panels=[variants.error_panel(trained, "Error in training")],
+            panels=[variants.error_panel(trained, "Error in training", 20)],
             columns=[*columns, *WHY],
             rows=[
                 [*row, *(_cell(why[name], what) for what in WHY)]
@@ -123,13 +132,16 @@ class Shortest(Experiment):
         )
 
 
-def _most(compared: variants.Compared, longest: int) -> Claim:
-    """The best single change against the second best: somebody is always best."""
+def _ranked(compared: variants.Compared, longest: int) -> list[str]:
+    """Single changes, the soonest to leave the first plateau first."""
     steps = compared.steps[FIRST]
     single = [name for name in VARIANTS if name not in (PLAIN, *TOGETHER)]
-    best, second, *_ = sorted(
-        single, key=lambda name: statistics.mean(step or longest for step in steps[name])
-    )
+    return sorted(single, key=lambda name: statistics.mean(step or longest for step in steps[name]))
+
+
+def _most(compared: variants.Compared, longest: int) -> Claim:
+    """The best single change against the second best: somebody is always best."""
+    best, second, *_ = _ranked(compared, longest)
     _, saved = variants.sooner(compared, FIRST, best, PLAIN, longest)
     words, more = variants.sooner(compared, FIRST, best, second, longest)
     return Claim(
@@ -166,9 +178,14 @@ def _on_first(one: Trained) -> dict[str, float] | None:
         what: [v for step, v in course if 0 < step <= (left or step)]
         for what, course in courses.items()
     }
-    if not all(values.values()):
+    sizes = {
+        step: size for step, size in zip(*SIZE(one), strict=True) if 0 < step <= (left or step)
+    }
+    if len(sizes) < 2 or not all(values.values()):
         return None
-    return {what: statistics.mean(of_one) for what, of_one in values.items()}
+    (first, *_, last) = sizes
+    growth = math.exp(math.log(sizes[last] / sizes[first]) * 100 / (last - first))
+    return {what: statistics.mean(of_one) for what, of_one in values.items()} | {GROWTH: growth}
 
 
 def _cell(why: Sequence[dict[str, float] | None], what: str) -> str:
@@ -176,7 +193,7 @@ def _cell(why: Sequence[dict[str, float] | None], what: str) -> str:
     return shown(known, 2) if known else "-"
 
 
-def _why(why: Mapping[str, Sequence[dict[str, float] | None]]) -> Claim:
+def _agree(why: Mapping[str, Sequence[dict[str, float] | None]]) -> Claim:
     """On the tasks of all twenty numbers, which a curriculum has not come to yet."""
     pairs = zip(why["curriculum in d"], why[PLAIN], strict=True)
     more = [ours[LEFT_OF_SUM] - plain[LEFT_OF_SUM] for ours, plain in pairs if ours and plain]
@@ -191,3 +208,21 @@ def _why(why: Mapping[str, Sequence[dict[str, float] | None]]) -> Claim:
         positive(more),
         "ours",
     )
+
+
+def _grow(why: Mapping[str, Sequence[dict[str, float] | None]], best: str) -> Claim:
+    """Whose guesses say nothing of the task gets no gradient to say more, nor to listen."""
+    plain, ours = (
+        [math.log(of_one[GROWTH]) for of_one in why[name] if of_one is not None]
+        for name in (PLAIN, best)
+    )
+    says = (
+        "On the first plateau plain guesses depend less and less on the task, and so do gradients; "
+        f"with '{best}' more and more"
+    )
+    if not plain or not ours:
+        return Claim(says, "not measured on the plateau", "undecided", "ours")
+    verdicts = {positive([-rate for rate in plain]), positive(ours)}
+    verdict: Verdict = "no" if "no" in verdicts else "yes" if verdicts == {"yes"} else "undecided"
+    words = f"grow in 100 outer steps by a factor of {_cell(why[PLAIN], GROWTH)}"
+    return Claim(says, f"{words}, with '{best}' of {_cell(why[best], GROWTH)}", verdict, "ours")

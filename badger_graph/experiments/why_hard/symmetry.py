@@ -94,7 +94,7 @@ class Symmetry(Experiment):
                 for level, variant, says, of in CLAIMS
             ]
             + [_no_explosion(by_name(trained)["exponential update"])],
-            panels=[variants.error_panel(trained, "Error in training")],
+            panels=[variants.error_panel(trained, "Error in training", 4)],
             columns=columns,
             rows=rows,
             numbers=variants.numbers(compared),

@@ -15,6 +15,7 @@ from badger_graph.experiments.why_hard.base import (
     Claim,
     Panel,
     Whose,
+    all_alike,
     by_name,
     curve,
     lowest,
@@ -91,10 +92,10 @@ def table(
     return ["variant", *LEVELS, lowest_error, "CPU seconds a run"], rows
 
 
-def error_panel(trained: Sequence[Trained], title: str) -> Panel:
-    """The errors of all variants."""
+def error_panel(trained: Sequence[Trained], title: str, num_outputs: int) -> Panel:
+    """The errors of all variants, beside those of the two plateaus."""
     curves = {name: curve(group, squared_error) for name, group in by_name(trained).items()}
-    lines = {"chance": CHANCE}
+    lines = {"chance": CHANCE, "one number for all": all_alike(num_outputs)}
     return Panel(title, "outer step", "MSE at the last step", curves, log=True, lines=lines)
 
 
