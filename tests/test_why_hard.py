@@ -6,7 +6,9 @@ import json
 import math
 import re
 import runpy
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +43,8 @@ WORDS_OF_TABLES = (
     *("total correlation", "binding information", "O-information", "redundancy", "(shuffled)"),
     *("Hurst exponent", "Lyapunov exponent", "of their size", *shortest.WHY[1:]),
 )
+
+FIVE_SEEDS = ("mutual_information", "binding", "symmetry", "topology")
 
 COMMITTED = sorted((ROOT / "results" / "why_hard").glob("*.json"))
 
@@ -78,6 +82,14 @@ def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
     wrong = Training("wrong", "--config smoke --topology.k 50", seed=0, max_steps=2)
     with pytest.raises(RuntimeError, match=r"(?s)failed.*out\.txt.*k must be"):
         train([wrong], tmp_path)
+
+
+def test_what_was_refused_may_be_told_anew(tmp_path: Path) -> None:
+    wrong = Training("once", f"{SMOKE} --topology.k 50", seed=0, max_steps=2)
+    with pytest.raises(RuntimeError, match="k must be"):
+        train([wrong], tmp_path)
+    (mended,) = train([wrong._replace(arguments=SMOKE)], tmp_path)
+    assert mended.checkpoint.is_file()
 
 
 def test_a_training_that_diverges_is_done(tmp_path: Path) -> None:
@@ -288,11 +300,37 @@ def test_words_of_the_tables_are_explained(word: str) -> None:
 def test_every_experiment_says_what_it_asks(name: str) -> None:
     experiment = EXPERIMENTS[name]()
     assert experiment.short.seeds <= experiment.full.seeds
-    assert experiment.full.seeds >= 3
     wanted = experiment.trainings(1, 10)
     folders = {one.folder(Path("runs")) for one in wanted}
     assert len(folders) == len(wanted)
     assert len(experiment.question.split()) > 20
+
+
+def test_all_experiments_have_committed_results() -> None:
+    assert {file.stem for file in COMMITTED} == EXPERIMENTS.keys()
+
+
+@pytest.mark.parametrize("file", COMMITTED, ids=lambda file: file.stem)
+def test_committed_results_have_seeds_enough(file: Path) -> None:
+    result, full = json.loads(file.read_text()), EXPERIMENTS[file.stem].full
+    assert (result["seeds"], result["max_steps"]) == full
+    assert full.seeds >= (5 if file.stem in FIVE_SEEDS else 3)
+    trainings = EXPERIMENTS[file.stem]().trainings(0, full.max_steps)
+    assert result["trainings"] == full.seeds * len(trainings)
+
+
+def test_the_committed_page_is_that_of_the_committed_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "results" / "why_hard"
+    folder.mkdir(parents=True)
+    for file in COMMITTED:
+        shutil.copy(file, folder)
+    blank = SimpleNamespace(savefig=lambda file: None)
+    monkeypatch.setattr(plots, "panels", lambda panels: blank)
+    page(folder, tmp_path / "docs" / "why_hard.md")
+    written = (tmp_path / "docs" / "why_hard.md").read_text()
+    assert written == (ROOT / "docs" / "why_hard.md").read_text()
 
 
 @pytest.mark.parametrize("file", COMMITTED, ids=lambda file: file.stem)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import runpy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +14,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from command_line import ROOT, call
 from properties import seeded
 from recorded import recorded
 
 from badger_graph import plots
+from badger_graph.cli import program
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard import EXPERIMENTS, Claim, Experiment, losses, symmetry
 from badger_graph.experiments.why_hard import shortest as ways_out
@@ -174,6 +177,29 @@ def test_findings_whatever_happens(
             assert {len(of_seed) for of_seed in curve["y"]} == {len(curve["x"])}
     if case == "one seed":
         assert {claim["holds"] for claim in result["claims"]} == {"undecided"}
+
+
+def test_arguments_are_those_of_every_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In folders and results of their own: they are not the experiment as committed."""
+    why_hard = runpy.run_path(str(ROOT / "scripts" / "why_hard.py"))["why_hard"]
+    full = EXPERIMENTS["mutual_information"].full
+    told: list[Training] = []
+
+    def train(wanted: Sequence[Training], runs: Path, jobs: int) -> list[Trained]:
+        told.extend(wanted)
+        assert runs == Path("runs/why_hard/mutual_information-config-fast")
+        return [lived(runs, one, **SOLVES) for one in wanted]
+
+    monkeypatch.setattr("badger_graph.experiments.why_hard.run.train", train)
+    arguments = ["mutual_information", "--full", "true", "--arguments", "--config fast"]
+    result = call(lambda words: program(why_hard, words), *arguments, cwd=tmp_path)
+    assert result.code == 0, result.err
+    assert len(told) == full.seeds
+    assert {tuple(one.command()[-6:-4]) for one in told} == {("--config", "fast")}
+    written = tmp_path / "runs" / "why_hard" / "results" / "mutual_information-config-fast.json"
+    assert json.loads(written.read_text())["command"].endswith(" --arguments '--config fast'")
 
 
 # --------------------------------------------------------------------------------- by hand
