@@ -389,7 +389,7 @@ def test_the_best_way_out_must_be_better_than_the_second(fresh: Fresh) -> None:
         def lives(name: str) -> dict[str, Any]:
             alignment = 0.6 if name == "curriculum in d" else 0.2
             conflict = {"negative_share": 0.5, "alignment": alignment}
-            growth = 2.0 if name == "SOAP" else 0.9
+            growth = 2.0 if name == "--config fast" else 0.9
 
             def alike(step: int) -> dict[str, float]:
                 return {"size": 0.01 * growth ** (step / 100), "common": 1.0}
@@ -403,11 +403,12 @@ def test_the_best_way_out_must_be_better_than_the_second(fresh: Fresh) -> None:
 
         return of_experiment(EXPERIMENTS["shortest"](), next(fresh), lives)
 
-    best, solved, sooner, on_top, agree, grow = found(SOAP=500)
+    best, together, solved, sooner, on_top, agree, grow = found(SOAP=500)
     assert "'SOAP'" in best.says
     assert "saved 500 ± 0 against the second, 1000 ± 0 against plain" in best.measured
-    assert [best.holds, solved.holds, sooner.holds, agree.holds, grow.holds] == ["yes"] * 5
-    assert "a factor of 0.90 ± 0.00, with 'SOAP' of 2.00 ± 0.00" in grow.measured
+    others = (together, solved, sooner, agree, grow)
+    assert [claim.holds for claim in (best, *others)] == ["yes"] * 6
+    assert "a factor of 0.90 ± 0.00, with --config fast of 2.00 ± 0.00" in grow.measured
     assert on_top.holds == "undecided"
     assert found(SOAP=500, exponential_update=500)[0].holds == "undecided"
 
@@ -438,7 +439,7 @@ def test_twenty_numbers_are_not_solved_in_too_few_steps(tmp_path: Path) -> None:
     experiment = EXPERIMENTS["shortest"]()
     wanted = [told for seed in range(2) for told in experiment.trainings(seed, 1000)]
     claims = experiment.findings([lived(tmp_path, told, left=500) for told in wanted]).claims
-    assert claims[1].holds == "undecided"
+    assert claims[2].holds == "undecided"
 
 
 @pytest.mark.parametrize(
