@@ -14,7 +14,7 @@ from recorded import recorded
 from badger_graph import analysis
 from badger_graph.experiments.trainings import Trained
 from badger_graph.experiments.why_hard.base import CHANCE, Claim
-from badger_graph.experiments.why_hard.plateaus import Plateaus, _noise
+from badger_graph.experiments.why_hard.plateaus import THREE, Plateaus, _noise
 from badger_graph.experiments.why_hard.standstill import Course
 
 OUTPUTS = 4
@@ -55,7 +55,9 @@ def row(
     }
 
 
-def staircase(folder: Path, seed: int, ends: int = 500, **said: Any) -> Trained:
+def staircase(
+    folder: Path, seed: int, ends: int = 500, name: str = "twenty", **said: Any
+) -> Trained:
     """At chance up to step 200, then a fall of a hundred steps to 0.09, and there it stays."""
     chance, low = (torch.tensor(level).log10().item() for level in (CHANCE, 0.09))
     fall = torch.logspace(chance, low, 100, dtype=torch.float64)
@@ -63,7 +65,7 @@ def staircase(folder: Path, seed: int, ends: int = 500, **said: Any) -> Trained:
     errors = levels * (1 + 0.02 * torch.randn(500, generator=seeded(seed)))
     norms = [0.1] * 200 + [1.0] * 100 + [0.1] * 200
     rows = [row(step, plateau=step != 250, **said) for step in STEPS if step <= ends]
-    return recorded(folder, seed, errors.tolist()[:ends], rows, norms[:ends], every=1)
+    return recorded(folder, seed, errors.tolist()[:ends], rows, norms[:ends], every=1, name=name)
 
 
 def claims(trained: Sequence[Trained]) -> list[Claim]:
@@ -72,8 +74,10 @@ def claims(trained: Sequence[Trained]) -> list[Claim]:
 
 def test_of_a_staircase(tmp_path: Path) -> None:
     trained = [staircase(tmp_path, seed) for seed in range(2)]
-    findings = Plateaus().findings(trained)
-    several, noise, small, alike, one_by_one, chaos, conflict, saddles = findings.claims
+    three = [staircase(tmp_path, seed, name=THREE) for seed in range(2)]
+    findings = Plateaus().findings([*trained, *three])
+    several, noise, small, alike, one_by_one, conflict, saddles, chaos = findings.claims
+    assert "three numbers, from outer step 301 (301-301) on" in chaos.measured
     for ends in findings.numbers["plateaus"]:
         spans = [(plateau["start"], plateau["stop"]) for plateau in ends]
         assert torch.tensor(spans).tolist() == [
@@ -90,13 +94,13 @@ def test_of_a_staircase(tmp_path: Path) -> None:
     assert one_by_one.holds == "partly"
     assert "by seed: 3, 3; " in one_by_one.measured
     assert "0.38 ± 0.00 of all are" in one_by_one.measured
-    assert findings.numbers["learned"] == [list(LEARNED)] * 2
+    assert findings.numbers["learned"] == [list(LEARNED)] * 4
     assert chaos.holds == "partly"  # noise has a positive exponent, too
     assert conflict.holds == "yes"
     assert "0.200 ± 0.000, between 0.800 ± 0.000" in conflict.measured
     assert saddles.holds == "yes"
     assert "-0.250 ± 0.000 on plateaus, 0.250 ± 0.000 between" in saddles.measured
-    assert len(findings.rows) == 4
+    assert len(findings.rows) == 8
     assert all(len(cells) == len(findings.columns) for cells in findings.rows)
 
 
@@ -112,18 +116,22 @@ def test_one_by_one_or_all_together(tmp_path: Path) -> None:
 
 def test_plateaus_are_no_more_of_a_saddle_than_what_is_between_them(tmp_path: Path) -> None:
     both = [staircase(tmp_path, seed, valley=-0.5) for seed in range(2)]
-    *_, saddles = claims(both)
+    *_, saddles, _ = claims(both)
     assert saddles.holds == "partly"
     assert "in 8 of 8 measurements" in saddles.measured  # neither those between nor at birth
     assert "-0.250 ± 0.000 on plateaus, -0.250 ± 0.000 between" in saddles.measured
 
 
 def test_a_curve_that_ends_in_a_fall_has_no_last_plateau(tmp_path: Path) -> None:
-    falling = [staircase(tmp_path, seed, ends=290) for seed in range(2)]
+    falling = [
+        staircase(tmp_path, seed, ends=290, name=name)
+        for seed in range(2)
+        for name in ("twenty", THREE)
+    ]
     findings = Plateaus().findings(falling)
-    assert [len(found) for found in findings.numbers["plateaus"]] == [1, 1]
-    assert findings.numbers["lyapunov"] == [None, None]
-    chaos = findings.claims[5]
+    assert [len(found) for found in findings.numbers["plateaus"]] == [1] * 4
+    assert findings.numbers["lyapunov"] == [None] * 4
+    chaos = findings.claims[-1]
     assert chaos.measured == "no run ended on a plateau below an MSE of 0.1"
     assert chaos.holds == "undecided"
     assert findings.claims[0].holds == "no"
@@ -167,7 +175,7 @@ def test_a_fall_on_the_way_is_no_plateau_and_noise_is_told_from_memory(tmp_path:
         return recorded(tmp_path, seed, errors.tolist(), rows, [0.1] * 1000, every=1)
 
     both = [wandering(seed) for seed in range(2)]
-    several, noise, small, alike, one_by_one, _, conflict, _ = claims(both)
+    several, noise, small, alike, one_by_one, conflict, *_ = claims(both)
     assert several.holds == "undecided"  # how many there would have been is not known
     assert noise.holds == "no"
     assert alike.holds == "no"
@@ -179,7 +187,7 @@ def test_curves_too_short_say_nothing(tmp_path: Path) -> None:
         recorded(tmp_path, seed, [0.3] * 12, [row(0, plateau=True)], [0.1] * 12, every=1)
         for seed in range(2)
     ]
-    several, *_, alike, one_by_one, chaos, conflict, saddles = claims(both)
+    several, *_, alike, one_by_one, conflict, saddles, chaos = claims(both)
     assert several.holds == "no"
     assert alike.holds == "yes"
     undecided = (one_by_one, chaos, conflict, saddles)

@@ -116,8 +116,6 @@ Claims of the study without an experiment here:
 - *Weights of its own for each expert break an invariance.* That trained experts can be permuted
   is not tested here, nor that links are made use of where there are some; but
   `scripts/unseen_graphs.py` cuts them.
-- *The converged solution of three numbers is not stable.* The Lyapunov exponent of the training
-  curve is taken of twenty numbers.
 - Landscape analysis, learned loss functions and Hebbian networks: suggestions for later."""
 
 

@@ -45,10 +45,13 @@ from badger_graph.experiments.why_hard.standstill import (
 )
 from badger_graph.experiments.why_hard.variants import SOAP
 
-TRAINED = {"Adam": "--config twenty", "SOAP": f"--config twenty {SOAP}"}
-"""One loss for both, so that gradients can be compared."""
+THREE = "three numbers"
+"""The game of which the study looks at the solution: it is reached soon."""
 
-LONGEST = {"SOAP": 3000}
+TRAINED = {"Adam": "--config twenty", "SOAP": f"--config twenty {SOAP}", THREE: "--num_outputs 3"}
+"""One loss for all, so that gradients can be compared."""
+
+LONGEST = {"SOAP": 3000, THREE: 3000}
 """Outer steps at most."""
 
 WINDOW = 20
@@ -78,7 +81,7 @@ class Plateaus(Experiment):
         "the error on them more than noise, is the gradient small, do the gradients of the single "
         "numbers' errors pull in different directions, and is there a direction in which the loss "
         "curves downwards, so that a plateau is a saddle? Are the numbers learned one by one? And "
-        "once they are, does the curve look chaotic, more than noise does?"
+        "once three are, in a game of its own, does the curve look chaotic, more than noise does?"
     )
     short = Scale(seeds=2, max_steps=2000)
     full = Scale(seeds=3, max_steps=4000)
@@ -96,13 +99,18 @@ class Plateaus(Experiment):
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
         courses = [course_of(one) for one in trained]
+        three = [course for course in courses if course.one.training.name == THREE]
+        twenty = [course for course in courses if course not in three]
         return Findings(
             claims=[
-                claim._replace(says=f"{claim.says}: {name}")
-                for name in by_name(trained)
-                for claim in _claims([one for one in courses if one.one.training.name == name])
+                *(
+                    claim._replace(says=f"{claim.says}: {name}")
+                    for name in by_name([course.one for course in twenty])
+                    for claim in _claims([c for c in twenty if c.one.training.name == name])
+                ),
+                _chaos(three),
             ],
-            panels=_panels(courses),
+            panels=_panels(twenty),
             columns=[
                 "training",
                 "seed",
@@ -135,7 +143,6 @@ def _claims(courses: Sequence[Course]) -> list[Claim]:
         _small_gradients(courses),
         _alike_first(courses),
         one_by_one([course.one for course in courses]),
-        _chaos(courses),
         _conflict(courses),
         _saddles(courses),
     ]
@@ -224,17 +231,19 @@ def _alike_first(courses: Sequence[Course]) -> Claim:
 
 
 def _chaos(courses: Sequence[Course]) -> Claim:
+    """Of the solution of three numbers, where training ends."""
     says = "The Lyapunov exponent of the last plateau is positive, the solution not stable"
     tests = [course.chaos for course in courses if course.chaos is not None]
     if not tests:
         return Claim(says, f"no run ended on a plateau below an MSE of {LEARNED}", "undecided")
+    ends = shown_steps([course.plateaus[-1].start for course in courses if course.chaos])
     above = sum(test.value > test.high for test in tests)
     value, low, high = (
         shown([getattr(test, name) for test in tests], 2) for name in ("value", "low", "high")
     )
     measured = (
-        f"{value} a step, but that of noise is positive, too: shuffled copies have {low} to "
-        f"{high}; above theirs in {above} of {len(tests)}"
+        f"three numbers, from outer step {ends} on: {value} a step, but that of noise is positive, "
+        f"too: shuffled copies have {low} to {high}; above theirs in {above} of {len(tests)}"
     )
     positive_ones = sum(test.value > 0 for test in tests)
     if positive_ones == len(tests) > 1 and not above:
