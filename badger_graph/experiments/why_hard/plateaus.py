@@ -231,7 +231,9 @@ def _alike_first(courses: Sequence[Course]) -> Claim:
 
 
 def _chaos(courses: Sequence[Course]) -> Claim:
-    """Of the solution of three numbers, where training ends."""
+    """Of the solution of three numbers, where training ends. Memory, such as that of an error that
+    still falls, parts a curve from shuffled copies as chaos does: more than partly is not shown.
+    """
     says = "The Lyapunov exponent of the last plateau is positive, the solution not stable"
     tests = [course.chaos for course in courses if course.chaos is not None]
     if not tests:
@@ -243,7 +245,112 @@ def _chaos(courses: Sequence[Course]) -> Claim:
     )
     measured = (
         f"three numbers, from outer step {ends} on: {value} a step, but that of noise is positive, "
-        f"too: shuffled copies have {low} to {high}; above theirs in {above} of {len(tests)}"
+        f"too: shuffled copies have {low} to {high}; above theirs in {above} of {len(tests)}, "
+        "which a slow drift explains as well as chaos"
+    )
+    verdict = in_all(sum(test.value > 0 for test in tests), len(tests))
+    return Claim(says, measured, "partly" if verdict == "yes" else verdict)
+
+
+def _conflicting(name: str) -> Callable[[Trained], Series]:
+    return measured("gradient_conflict", itemgetter(name))
+
+
+negative_share = _conflicting("negative_share")
+smallest_curvature = measured("hessian", itemgetter("smallest"))
+
+
+# ------------------------------------------------------------------------------------ claims
+
+
+def _several(courses: Sequence[Course]) -> Claim:
+    """Of the runs that got off the first: how many the others would have had, nobody knows."""
+    says = "There are several plateaus, the first of them at chance"
+    left = reached([course.one for course in courses], LEFT)
+    off = [course for course, step in zip(courses, left, strict=True) if step is not None]
+    counts = ", ".join(str(len(course.plateaus)) for course in courses)
+    measured = (
+        f"plateaus of at least {LEAST} outer steps in each seed: {counts}; error first below "
+        f"{LEFT:.2f} after {shown_steps(left)} outer steps"
+    )
+    both = sum(len(c.plateaus) > 1 and _at_chance(c.plateaus[0]) for c in off)
+    return Claim(says, measured, in_all(both, len(off)))
+
+
+def _at_chance(plateau: Plateau) -> bool:
+    return abs(plateau.level / CHANCE - 1) < SHARE
+
+
+def _noise(courses: Sequence[Course]) -> Claim:
+    """Each error is that of a fresh batch: this alone makes noise of it. One copy of twenty lies
+    outside by chance.
+    """
+    says = "On plateaus the error is noise, its Hurst exponent very close to 0.5"
+    sharp = [
+        test for course in courses for test in course.hurst if (test.high - test.low) / 2 < SHARP
+    ]
+    count = sum(len(course.hurst) for course in courses)
+    if not sharp:
+        return Claim(says, f"none of {count} plateaus is long enough to tell", "undecided")
+    outside = sum(not test.low <= test.value <= test.high for test in sharp)
+    values = ", ".join(f"{t.value:.2f} ({t.low:.2f} to {t.high:.2f})" for t in sharp)
+    measured = (
+        f"on those {len(sharp)} of {count} plateaus that are long enough to tell, beside shuffled "
+        f"copies: {values}; that every outer step has a fresh batch would alone give 0.5"
+    )
+    by_chance = float(binomtest(outside, len(sharp), 0.05, "greater").pvalue) > 0.05
+    verdict = in_all(len(sharp) if by_chance else len(sharp) - outside, len(sharp))
+    return Claim(says, measured, verdict)
+
+
+def _small_gradients(courses: Sequence[Course]) -> Claim:
+    return _differs(
+        "On plateaus the gradient is small",
+        "gradient norm",
+        [course.contrast(gradient_norm(course.one)) for course in courses],
+        lower=True,
+    )
+
+
+def _alike_first(courses: Sequence[Course]) -> Claim:
+    """At their best before the first output is learned, and only where guesses are no rounding."""
+    says = "First all outputs guess the same number, which is not zero"
+    common = []
+    for course in courses:
+        first = min((step for step in course.learned if step is not None), default=None)
+        least = (CHANCE / len(course.learned)) ** 0.5 / 2  # half of the best common guess
+        shares = [
+            alike["common"]
+            for step, alike in zip(*taken(course.one, "outputs_alike"), strict=True)
+            if alike["size"] > least and (first is None or step <= first)
+        ]
+        common += [max(shares)] if shares else []
+    if not common:
+        return Claim(says, "no run guessed anything else than zero", "undecided")
+    measured = (
+        "largest share of the guesses that is one number for all, before the first output is "
+        f"learned: {shown(common, 2)}"
+    )
+    return Claim(says, measured, in_all(sum(share > 0.9 for share in common), len(common)))
+
+
+def _chaos(courses: Sequence[Course]) -> Claim:
+    """Of the solution of three numbers, where training ends. Memory, such as that of an error that
+    still falls, parts a curve from shuffled copies as chaos does: more than partly is not shown.
+    """
+    says = "The Lyapunov exponent of the last plateau is positive, the solution not stable"
+    tests = [course.chaos for course in courses if course.chaos is not None]
+    if not tests:
+        return Claim(says, f"no run ended on a plateau below an MSE of {LEARNED}", "undecided")
+    ends = shown_steps([course.plateaus[-1].start for course in courses if course.chaos])
+    above = sum(test.value > test.high for test in tests)
+    value, low, high = (
+        shown([getattr(test, name) for test in tests], 2) for name in ("value", "low", "high")
+    )
+    measured = (
+        f"three numbers, from outer step {ends} on: {value} a step, but that of noise is positive, "
+        f"too: shuffled copies have {low} to {high}; above theirs in {above} of {len(tests)}, "
+        "which a slow drift explains as well as chaos"
     )
     positive_ones = sum(test.value > 0 for test in tests)
     if positive_ones == len(tests) > 1 and not above:
