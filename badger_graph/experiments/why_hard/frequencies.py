@@ -83,8 +83,8 @@ class Frequencies(Experiment):
         f"the amplitude of each frequency, in phase with the target, more than half of right? "
         f"And is it within {KNOWN:.0%} of right at the end? "
         "A positive rank correlation of frequency and step says: low ones first. Experts of "
-        "Micro-Badger are told apart by identifiers. The learner with 12 bins and the fast recipe are "
-        "trained by the last guess of a life alone, and may move until then."
+        "Micro-Badger are told apart by identifiers. The learner with 12 bins and the fast recipe "
+        "are trained by the last guess of a life alone, and may move until then."
     )
     short = Scale(seeds=1, max_steps=1000)
     full = Scale(seeds=3, max_steps=4000)
