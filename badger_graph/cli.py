@@ -61,8 +61,8 @@ Result = TypeVar("Result")
 # What is wrong with what the user asked for; anything else is a bug and keeps its traceback.
 USER_ERRORS = (ArgumentError, ValueError, MisconfigurationException, NonFiniteLossError)
 
-DIVERGED = 3
-"""Exit status of a training that diverged; 2 is that of wrong arguments."""
+WRONG, DIVERGED = 2, 3
+"""Exit status of wrong arguments, and of a training that diverged."""
 
 
 class BadgerCLI(LightningCLI):
@@ -280,7 +280,7 @@ def saying_what_is_wrong(hint: str = HINT) -> Iterator[None]:
         print(f"error: {plain(str(error))}", file=sys.stderr)
         if isinstance(error, ArgumentError):
             print(hint, file=sys.stderr)
-        raise SystemExit(DIVERGED if isinstance(error, NonFiniteLossError) else 2) from error
+        raise SystemExit(DIVERGED if isinstance(error, NonFiniteLossError) else WRONG) from error
 
 
 def plain(message: str) -> str:

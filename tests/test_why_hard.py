@@ -80,13 +80,13 @@ def test_a_configuration_that_changed_is_another_training(tmp_path: Path) -> Non
 
 def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
     wrong = Training("wrong", "--config smoke --topology.k 50", seed=0, max_steps=2)
-    with pytest.raises(RuntimeError, match=r"(?s)failed.*out\.txt.*k must be"):
+    with pytest.raises(ValueError, match=r"(?s)failed.*out\.txt.*k must be"):
         train([wrong], tmp_path)
 
 
 def test_what_was_refused_may_be_told_anew(tmp_path: Path) -> None:
     wrong = Training("once", f"{SMOKE} --topology.k 50", seed=0, max_steps=2)
-    with pytest.raises(RuntimeError, match="k must be"):
+    with pytest.raises(ValueError, match="k must be"):
         train([wrong], tmp_path)
     (mended,) = train([wrong._replace(arguments=SMOKE)], tmp_path)
     assert mended.checkpoint.is_file()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_graph.arguments import configurations, resolve_files
-from badger_graph.cli import DIVERGED
+from badger_graph.cli import DIVERGED, WRONG
 from badger_graph.experiments.measurements import save_result
 from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.measuring import read_measurements
@@ -97,7 +97,8 @@ def train(
     logged and measured until then.
 
     Raises:
-        ValueError: when a folder holds a training that was told something else.
+        ValueError: when a folder holds a training that was told something else, or fit.py refuses
+            what one is told.
         RuntimeError: when a training fails.
     """
     lock = threading.Lock()
@@ -161,7 +162,8 @@ def _fit(training: Training, folder: Path) -> bool:
         )
     if done.returncode not in (0, DIVERGED):
         end = "\n".join(out.read_text().splitlines()[-12:])
-        raise RuntimeError(f"{shlex.join(command)} failed; the end of {str(out)!r}:\n{end}")
+        failed = ValueError if done.returncode == WRONG else RuntimeError
+        raise failed(f"{shlex.join(command)} failed; the end of {str(out)!r}:\n{end}")
     return not done.returncode
 
 
