@@ -83,7 +83,7 @@ class Plateaus(Experiment):
         "curves downwards, so that a plateau is a saddle? Are the numbers learned one by one? And "
         "once three are, in a game of its own, does the curve look chaotic, more than noise does?"
     )
-    short = Scale(seeds=2, max_steps=2000)
+    short = Scale(seeds=2, max_steps=1200)
     full = Scale(seeds=3, max_steps=4000)
 
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
