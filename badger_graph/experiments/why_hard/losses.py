@@ -71,7 +71,7 @@ class Losses(Experiment):
         "fewer outer steps, and which ends lower? All errors are MSE, whatever is minimised, and "
         "learning rates are the default's. The study compared L1 and MSE in an LSTM that is the "
         "whole agent: so does the second figure, for three numbers and with SOAP, as with "
-        "Adam it learns neither."
+        "Adam it seldom learns either."
     )
     short = Scale(seeds=2, max_steps=600)
     full = Scale(seeds=3, max_steps=1500)
