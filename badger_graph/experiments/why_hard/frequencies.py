@@ -232,39 +232,38 @@ def _goes_with(says: str, what: str, found: Sequence[float | None]) -> Claim:
 
 def _together(courses: Mapping[str, Sequence[Course]], name: str) -> Claim:
     """Against the supervised learner of the same seed."""
-    says = f"All frequencies are learned at about the same time: {name}"
-    pairs = [
-        (one.spread, other.spread)
-        for one, other in zip(courses[name], courses[SUPERVISED], strict=True)
-        if one.spread is not None and other.spread is not None
-    ]
-    if not pairs:
-        return Claim(says, "no run learned all frequencies", "undecided")
-    ours, theirs = ([pair[k] for pair in pairs] for k in range(2))
-    less = [b - a for a, b in zip(ours, theirs, strict=True)]
-    measured = (
-        "time from the first to the last learned, in parts of the median one: "
-        f"{shown(ours, 2)}, {SUPERVISED} {shown(theirs, 2)}"
+    words, less = _less_spread(courses, name, SUPERVISED)
+    return Claim(
+        f"All frequencies are learned at about the same time: {name}", words, positive(less)
     )
-    return Claim(says, measured, positive(less))
 
 
 def _apart(courses: Mapping[str, Sequence[Course]]) -> Claim:
     """More than those of the learner that is said to learn them at the same time."""
+    words, less = _less_spread(courses, BADGER_11, LSTM)
     says = f"{BADGER_11}: some frequencies are learned earlier than others"
+    return Claim(says, words, positive([-by for by in less]))
+
+
+def _less_spread(
+    courses: Mapping[str, Sequence[Course]], name: str, other: str
+) -> tuple[str, list[float]]:
+    """How much closer together than another a learner learns all frequencies: words, and each
+    seed's difference.
+    """
     pairs = [
-        (one.spread, other.spread)
-        for one, other in zip(courses[BADGER_11], courses[LSTM], strict=True)
-        if one.spread is not None and other.spread is not None
+        (one.spread, than.spread)
+        for one, than in zip(courses[name], courses[other], strict=True)
+        if one.spread is not None and than.spread is not None
     ]
     if not pairs:
-        return Claim(says, "no run learned all frequencies", "undecided")
+        return "no run learned all frequencies", []
     ours, theirs = ([pair[k] for pair in pairs] for k in range(2))
-    measured = (
+    words = (
         "time from the first to the last learned, in parts of the median one: "
-        f"{shown(ours, 2)}, {LSTM} {shown(theirs, 2)}"
+        f"{shown(ours, 2)}, {other} {shown(theirs, 2)}"
     )
-    return Claim(says, measured, positive([a - b for a, b in pairs]))
+    return words, [b - a for a, b in pairs]
 
 
 def _at_random(courses: Sequence[Course]) -> Claim:
