@@ -67,7 +67,7 @@ class TorchWiring(Wiring):
 
     @abstractmethod
     def exchange(self, policy: Any, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
-        """Carry messages along the edges: the weighted mean over each expert's in-neighbours."""
+        """Carry messages along the edges: the policy's aggregation over in-neighbours."""
 
     def round(
         self,
@@ -80,6 +80,11 @@ class TorchWiring(Wiring):
         told = torch.cat([percept, identifier], dim=-1)
         hidden = policy.next_hidden(hidden, received, told)
         return hidden, policy.speak(hidden).squeeze(-1)
+
+
+def hears_the_mean(policy: Any) -> bool:
+    """Whether experts hear the mean message, which is linear: a product, or sums."""
+    return getattr(policy, "aggregation", "mean") == "mean"
 
 
 def versions(edges: Edges) -> tuple[int, int]:
