@@ -33,10 +33,12 @@ class SparseWiring(TorchWiring):
     def exchange(self, policy: Any, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
         if hears_the_mean(policy):
             return NeighbourSum.apply(sent, *self.adjacency)
-        source, target, start = self.order.source, self.order.target, self.order.start
-        weight = by_target(self.order, self.edges.weight)
+        # The gradient of a gather takes twice as long with 32-bit indices.
+        source, weight = self.order.source.long(), by_target(self.order, self.edges.weight)
         messages = policy.message(sent.index_select(0, source), weight)
-        return policy.aggregate(messages, target, start.long(), len(sent))
+        # On a CPU a scatter is faster than segments are, with torch-scatter or without.
+        start = self.order.start.long() if sent.is_cuda else None
+        return policy.aggregate(messages, self.order.target, start, len(sent))
 
 
 class NeighbourSum(torch.autograd.Function):

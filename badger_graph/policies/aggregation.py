@@ -33,7 +33,7 @@ class Extremum(aggr.Aggregation):
     own aggregation does not serve: it counts the zeros that it begins with among those that tie
     where the result is zero, and with torch-scatter on a GPU all goes to one of them. Made of
     operations that have derivatives of every kind; rows that come with ``ptr`` are compared in
-    segments, by torch-scatter where that is installed.
+    segments, which torch-scatter does where it is installed.
 
     Shapes:
         - **x:** ``[E, M]``; **index:** ``[E]``, the target of each; **ptr:** ``[V + 1]``, where

@@ -19,7 +19,8 @@ class GRUPolicy(MessagePolicy):
         h_i' = \mathrm{GRU}\big([\bar m_i,\, p_i],\, h_i\big), \qquad
         y_i = w_o \cdot h_i + b_o
 
-    with :math:`\bar m_i` the mean message of the in-neighbours, or another aggregation, and :math:`p_i` the percept.
+    with :math:`\bar m_i` the mean message of the in-neighbours, or another aggregation, and
+    :math:`p_i` the percept.
 
     Source: Šimánek, "Why is Badger hard to train" (GoodAI blog), section "Micro-Badger": a
     recurrent network with the same weights in every expert; the gates as in Cho et al. 2014.
