@@ -31,8 +31,14 @@ from lightning.pytorch.profilers import Profiler
 from lightning.pytorch.strategies import Strategy
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from badger_graph.membranes import MEMBRANES
 from badger_graph.outer.config import COMPONENTS
+from badger_graph.outer.curriculum import CURRICULA
+from badger_graph.outer.losses import META_LOSSES
+from badger_graph.policies import POLICIES
 from badger_graph.safe_yaml import load_yaml
+from badger_graph.tasks import TASKS
+from topologies import TOPOLOGIES
 
 IMPORTED = ("badger_graph", "topologies", "torch", "lightning", "pytorch_lightning")
 KNOWN = (*IMPORTED, "pytorch_optimizer", "torchjd")
@@ -45,6 +51,13 @@ KINDS = (
     *(torch.optim.Optimizer, LRScheduler, ReduceLROnPlateau),
 )
 """Kinds of classes that a configuration may name; those of TorchJD are aggregators."""
+
+NAMED = tuple(
+    component
+    for table in (TOPOLOGIES, POLICIES, MEMBRANES, TASKS, META_LOSSES, CURRICULA)
+    for component in table.values()
+)
+"""What has a name on the command line; some are functions that make a component."""
 
 PLAIN = (str, int, float, bool, complex, type(None), Path)
 
@@ -100,13 +113,17 @@ def _shapes(value: dict[Any, Any], shape: Shape) -> Mapping[Any, Shape]:
         return shape
     if _is_text(shape):
         return dict.fromkeys(value, str)
-    return _annotations(shape) if isinstance(shape, type) else {}
+    return (
+        _annotations(shape) if isinstance(shape, type) or any(shape is one for one in NAMED) else {}
+    )
 
 
-def _annotations(cls: type) -> Mapping[str, Shape]:
-    """The annotation of each argument of a class; none where they cannot be told."""
+def _annotations(make: Any) -> Mapping[str, Shape]:
+    """The annotation of each argument of a class or function; none where they cannot be told."""
     try:
-        return typing.get_type_hints(inspect.unwrap(cls.__init__))  # type: ignore[misc]
+        return typing.get_type_hints(
+            inspect.unwrap(make.__init__ if isinstance(make, type) else make)
+        )
     except Exception:  # names that exist for type checkers only, and whatever else
         return {}
 
@@ -195,6 +212,8 @@ def _resolved(name: str) -> Any:
 
 
 def _is_allowed(found: Any) -> bool:
+    if any(found is component for component in NAMED):
+        return True
     if not isinstance(found, type) or found.__module__.partition(".")[0] not in KNOWN:
         return False
     aggregator = found.__module__.startswith("torchjd.aggregation.")
