@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 try:
@@ -33,12 +34,24 @@ REFUSALS = frozenset(
 
 
 @contextmanager
+def naming(file: str | Path) -> Iterator[None]:
+    """Let an error of the file system that names no file, such as that of a full disk, name one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(file)
+        raise
+
+
+@contextmanager
 def whole_file(file: str | Path) -> Iterator[Path]:
     """A name to write to, which becomes ``file`` at the end: a kill or error leaves the old one."""
     partial = Path(f"{file}{PARTIAL}")
     try:
-        yield partial
-        os.replace(partial, file)
+        with naming(file):
+            yield partial
+            os.replace(partial, file)
     except BaseException:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -59,7 +72,7 @@ def write_json(file: str | Path, data: Any) -> None:
 
 def append_line(file: Path, line: str) -> None:
     """Write one line more; what a kill in the midst of it leaves has no end of line."""
-    with file.open("a", encoding="utf-8") as lines:
+    with naming(file), file.open("a", encoding="utf-8") as lines:
         lines.write(line + "\n")
 
 
@@ -74,15 +87,11 @@ def require_writable(*files: str | Path) -> None:
             raise ValueError(f"the name of a file must hold no null byte, got {str(file)!r}")
         if file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
-        made = _make_folders(file.parent)
-        try:
-            with file.with_name(file.name + PARTIAL).open("wb") as probe:
+        with _made_for_now(file.parent), naming(file):
+            with suppress(FileNotFoundError):
+                os.lstat(f"{file}{PARTIAL}")  # its name may be too long
+            with TemporaryFile(dir=file.parent, buffering=0) as probe:
                 probe.write(b"?")
-            os.unlink(probe.name)
-        finally:
-            for folder in reversed(made):
-                with suppress(OSError):  # another process may have begun to use it
-                    folder.rmdir()
 
 
 def require_outputs(file: str | Path) -> None:
@@ -93,6 +102,8 @@ def require_outputs(file: str | Path) -> None:
         ValueError: when these would be one file, since the name ends like theirs.
     """
     path = Path(file)
+    if not path.name:
+        raise ValueError(f"a result must have the name of a file, got {str(file)!r}")
     beside = [path.with_suffix(suffix) for suffix in (".md", ".png")]
     if path in beside:
         raise ValueError(
@@ -102,18 +113,21 @@ def require_outputs(file: str | Path) -> None:
     require_writable(path, *beside)
 
 
-def _make_folders(folder: Path) -> list[Path]:
-    """Make a folder and those above it; says which were not there, the outermost first."""
-    missing = []
+@contextmanager
+def _made_for_now(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it that are not there, and remove them at the end."""
+    missing: list[Path] = []
     while not os.path.lexists(folder):
         missing.append(folder)
         folder = folder.parent
-    made: list[Path] = []
-    for one in reversed(missing):
-        with suppress(FileExistsError):
-            one.mkdir()
-            made.append(one)
-    return made
+    try:
+        for one in reversed(missing):
+            one.mkdir(exist_ok=True)
+        yield
+    finally:
+        for one in missing:
+            with suppress(OSError):  # not made, or another process has begun to use it
+                one.rmdir()
 
 
 @contextmanager
@@ -141,9 +155,10 @@ def only_writer(folder: str | Path, name: str = LOCK) -> Iterator[None]:
                     f"{lock.read().strip()} writes {str(folder)!r}; wait for its end, or name "
                     "another folder"
                 ) from error
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        with naming(path / name):
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
         yield
 
 

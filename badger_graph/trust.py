@@ -121,9 +121,8 @@ def _shapes(value: dict[Any, Any], shape: Shape) -> Mapping[Any, Shape]:
 def _annotations(make: Any) -> Mapping[str, Shape]:
     """The annotation of each argument of a class or function; none where they cannot be told."""
     try:
-        return typing.get_type_hints(
-            inspect.unwrap(make.__init__ if isinstance(make, type) else make)
-        )
+        made_by = inspect.getattr_static(make, "__init__") if isinstance(make, type) else make
+        return typing.get_type_hints(inspect.unwrap(made_by))
     except Exception:  # names that exist for type checkers only, and whatever else
         return {}
 

@@ -25,33 +25,34 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import torch
 
 import __main__
 from badger_graph.cli import evaluate_main, fit_main, program
 from badger_graph.experiments.trainings import Training, train
-from badger_graph.files import PARTIAL, require_outputs, write_json
+from badger_graph.files import PARTIAL, append_line, require_outputs, write_json
 from badger_graph.outer import measuring
 from badger_graph.outer.record import machine
 
 SMALL = [
     *("--config", "smoke", "--evaluate", "false", "--batch_size", "4", "--num_steps", "4"),
-    *("--trainer.val_check_interval", "10", "--measurements.measures", "{output_errors: 20}"),
+    *("--trainer.val_check_interval", "5", "--measurements.measures", "{output_errors: 10}"),
     *("--measurements.num_tasks", "8"),
 ]
 RUNS = {
-    "fit": ["--max_steps", "200"],
+    "fit": ["--max_steps", "50"],
     "curriculum": [
-        *("--max_steps", "200", "--curriculum", "one_more_output", "--curriculum.last", "4"),
-        *("--curriculum.threshold", "5", "--curriculum.window", "15", "--num_experts", "6"),
+        *("--max_steps", "50", "--curriculum", "one_more_output", "--curriculum.last", "4"),
+        *("--curriculum.threshold", "5", "--curriculum.window", "4", "--num_experts", "6"),
     ],
     "distributed": [
-        *("--max_steps", "60", "--devices", "2", "--trainer.accelerator", "cpu"),
+        *("--max_steps", "20", "--devices", "2", "--trainer.accelerator", "cpu"),
         *("--trainer.strategy", "ddp"),
     ],
 }
-EXPERIMENT = Training("killed", " ".join(SMALL[:2] + SMALL[4:8]), 0, 120)
+EXPERIMENT = Training("killed", " ".join(SMALL[:2] + SMALL[4:8]), 0, 50)
 
 MOMENTS = ("first byte", "half-way", "before the swap", "after the swap")
 
@@ -65,7 +66,7 @@ class Kill(NamedTuple):
     """A kill in the midst of a save: of which file, the how manyeth time, and when."""
 
     file: str
-    count: int
+    time: int
     moment: str
 
 
@@ -121,7 +122,7 @@ class Process:
 
 def die_in_a_save(kill: Kill) -> None:
     """Let this process kill itself: what it leaves is what a kill at that moment leaves."""
-    replace, append, left = os.replace, measuring.append_line, [kill.count]
+    replace, left = os.replace, [kill.time]
 
     def hit(file: str | Path) -> bool:
         left[0] -= Path(file).name == kill.file
@@ -142,10 +143,10 @@ def die_in_a_save(kill: Kill) -> None:
             with file.open("a") as lines:
                 lines.write(line[: len(line) // 2])
             os.kill(os.getpid(), signal.SIGKILL)
-        append(file, line)
+        append_line(file, line)
 
-    os.replace = dying_replace
-    measuring.append_line = dying_append
+    mock.patch("os.replace", dying_replace).start()
+    mock.patch("badger_graph.outer.measuring.append_line", dying_append).start()
 
 
 class Scenario(NamedTuple):
@@ -158,8 +159,8 @@ class Scenario(NamedTuple):
         group: whether a kill takes the processes that it started.
     """
 
-    start: Callable[[], object]
-    resume: Callable[[], object]
+    start: Callable[[], None]
+    resume: Callable[[], None]
     digest: Callable[[Path], dict[str, str]]
     group: bool = False
 
@@ -253,7 +254,7 @@ def differences(given: dict[str, str], expected: dict[str, str]) -> list[str]:
 
 def saves(name: str) -> Iterator[Kill]:
     """A kill inside every save of a scenario: the first of a file, and a later one."""
-    files = {
+    files: dict[str, dict[str, tuple[int, ...]]] = {
         "evaluation": {"evaluation.json": (0,), "rollouts.npz": (0,)},
         "experiment": {"training.json": (0,), "done.json": (0,)},
         "distributed": {"best.ckpt": (0,), "last.ckpt": (0, 2), "config.yaml": (0,)},
@@ -413,7 +414,7 @@ class Part:
             folder = self._folder(f"save{number}")
             problems, afresh = killed_in_a_save(self._scenario, folder, kill)
             self.counts["kills_in_saves"] += 1
-            what = f"save {kill.count + 1} of {kill.file}, {kill.moment}"
+            what = f"save {kill.time + 1} of {kill.file}, {kill.moment}"
             self._count(what, folder, problems, afresh)
 
     def _folder(self, name: str) -> Path:
