@@ -165,8 +165,9 @@ class Scenario(NamedTuple):
     group: bool = False
 
 
-def scenarios(checkpoint: Path) -> dict[str, Scenario]:
-    """Everything that is killed, by name."""
+def scenarios(home: Path) -> dict[str, Scenario]:
+    """Everything that is killed, by name; what is evaluated was trained in a folder."""
+    checkpoint = home / "run" / "checkpoints" / "last.ckpt"
     found = {}
     for name, arguments in RUNS.items():
         typed = [*SMALL, *arguments, "--run_dir", "run"]
@@ -271,9 +272,11 @@ def saves(name: str) -> Iterator[Kill]:
             "stage1.ckpt": (0,),
         },
     }
+    # Those that start processes from the ground up take their time, and save as the others do.
+    moments = MOMENTS[1:3] if name in ("distributed", "experiment") else MOMENTS
     for file, counts in files[name].items():
         for count in counts:
-            yield from (Kill(file, count, moment) for moment in MOMENTS)
+            yield from (Kill(file, count, moment) for moment in moments)
     if name == "fit":
         yield from (Kill(f"{measuring.FILE} line", count, "half-way") for count in (0, 2))
 
@@ -345,60 +348,68 @@ def kill_runs(
     # A distributed run starts its other processes by these.
     sys.argv = [str(Path(__file__).with_name("fit.py"))]
     __main__.__spec__ = None
-    begun, chance = time.monotonic(), random.Random(seed)
-    report: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as temporary:
-        root = Path(temporary)
-        checkpoint = root / "fit" / "whole" / "run" / "checkpoints" / "last.ckpt"
-        known = scenarios(checkpoint)
-        for kind in kinds or known:
-            if kind not in known:
-                raise ValueError(f"kinds must be some of {', '.join(known)}, got {kind!r}")
-        wanted = ["fit", *(kind for kind in kinds or known if kind != "fit")]
-        for kind in wanted:
-            part = Part(kind, known[kind], root / kind)
-            if kinds is None or kind in kinds:
-                part.kill_at_random(runs, kills, chance)
-                if saves_too:
-                    part.kill_in_saves()
-                report[kind] = part.counts
-                print(f"{kind}: {json.dumps(part.counts)}", flush=True)
-    counts = list(report.values())
-    result = {
-        "command": f"python scripts/kill_runs.py --runs {runs} --kills {kills} --seed {seed}",
-        "machine": machine(torch.device("cpu")),
-        "seconds": round(time.monotonic() - begun),
-        **{
-            name: sum(count[name] for count in counts)
-            for name in ("random_kills", "kills_in_saves", "same_bits", "afresh")
-        },
-        "failures": [one for count in counts for one in count["failures"]],
-        "kinds": report,
+    known = scenarios(Path("unknown"))
+    wanted = list(known) if kinds is None else kinds
+    for kind in wanted:
+        if kind not in known:
+            raise ValueError(f"kinds must be some of {', '.join(known)}, got {kind!r}")
+    command = f"python scripts/kill_runs.py --runs {runs} --kills {kills} --seed {seed}"
+    command += "" if saves_too else " --saves_too false"
+    for kind in wanted:
+        with tempfile.TemporaryDirectory() as root:
+            part = Part(kind, Path(root))
+            part.kill_at_random(runs, kills, random.Random(f"{kind} {seed}"))
+            if saves_too:
+                part.kill_in_saves()
+        summary = keep(Path(out), kind, {"command": f"{command} --kinds [{kind}]", **part.counts()})
+        print(f"{kind}: {json.dumps(part.counts())}", flush=True)
+    print(json.dumps({name: value for name, value in summary.items() if name != "kinds"}, indent=1))
+
+
+def keep(file: Path, kind: str, counts: dict[str, Any]) -> dict[str, Any]:
+    """Write the counts of a kind beside those of the others, and what they sum to."""
+    others = json.loads(file.read_text())["kinds"] if file.is_file() else {}
+    kinds = {**others, kind: counts}
+    names = ("random_kills", "kills_in_saves", "runs", "same_bits", "started_afresh", "seconds")
+    summary = {
+        "machine": f"{machine(torch.device('cpu'))}, {os.cpu_count()} cores",
+        **{name: sum(one[name] for one in kinds.values()) for name in names},
+        "failures": [failure for one in kinds.values() for failure in one["failures"]],
+        "kinds": kinds,
     }
-    write_json(out, result)
-    print(json.dumps({name: value for name, value in result.items() if name != "kinds"}, indent=1))
+    write_json(file, summary)
+    return summary
 
 
 class Part:
     """All kills of one kind, counted, against one run that nothing happens to."""
 
-    def __init__(self, kind: str, scenario: Scenario, root: Path) -> None:
-        self._kind, self._scenario, self._root = kind, scenario, root
-        self.counts: dict[str, Any] = {
-            "random_kills": 0,
-            "kills_in_saves": 0,
-            "runs": 0,
-            "same_bits": 0,
-            "afresh": 0,
-            "failures": [],
-        }
-        whole = self._folder("whole")
+    def __init__(self, kind: str, root: Path) -> None:
+        self._begun = time.monotonic()
+        self._kind, self._root = kind, root
+        self._numbers = dict.fromkeys(
+            ("random_kills", "kills_in_saves", "runs", "same_bits", "started_afresh"), 0
+        )
+        self._failures: list[str] = []
+        self._scenario = scenarios(self._whole("fit") if kind == "evaluation" else root)[kind]
         start = time.monotonic()
-        process = Process(whole, scenario.start)
+        whole = self._whole(kind)
+        self._seconds = time.monotonic() - start
+        self._expected = self._scenario.digest(whole)
+
+    def counts(self) -> dict[str, Any]:
+        """What happened so far, with the failures, and how long it took."""
+        seconds = round(time.monotonic() - self._begun)
+        return {**self._numbers, "seconds": seconds, "failures": self._failures}
+
+    def _whole(self, kind: str) -> Path:
+        """The folder in which nothing happens to a run."""
+        folder = self._folder(f"whole {kind}")
+        scenario = self._scenario if kind == self._kind else scenarios(folder)[kind]
+        process = Process(folder, scenario.start)
         if process.wait() != 0:
             raise RuntimeError(f"{kind} fails unkilled: {process.printed()[-2000:]}")
-        self._seconds = time.monotonic() - start
-        self._expected = scenario.digest(whole)
+        return folder
 
     def kill_at_random(self, runs: int, kills: int, chance: random.Random) -> None:
         for number in range(runs):
@@ -406,14 +417,14 @@ class Part:
             problems, afresh, moments = killed_at_random(
                 self._scenario, folder, chance, self._seconds, kills
             )
-            self.counts["random_kills"] += len(moments)
+            self._numbers["random_kills"] += len(moments)
             self._count(f"killed after {moments} s", folder, problems, afresh)
 
     def kill_in_saves(self) -> None:
         for number, kill in enumerate(saves(self._kind)):
             folder = self._folder(f"save{number}")
             problems, afresh = killed_in_a_save(self._scenario, folder, kill)
-            self.counts["kills_in_saves"] += 1
+            self._numbers["kills_in_saves"] += 1
             what = f"save {kill.time + 1} of {kill.file}, {kill.moment}"
             self._count(what, folder, problems, afresh)
 
@@ -425,11 +436,11 @@ class Part:
     def _count(self, what: str, folder: Path, problems: list[str], afresh: bool) -> None:
         if not problems:
             problems = differences(self._scenario.digest(folder), self._expected)
-        self.counts["runs"] += 1
-        self.counts["same_bits"] += not problems
-        self.counts["afresh"] += afresh
+        self._numbers["runs"] += 1
+        self._numbers["same_bits"] += not problems
+        self._numbers["started_afresh"] += afresh
         if problems:
-            self.counts["failures"].append(f"{self._kind}, {what}: {'; '.join(problems)}")
+            self._failures.append(f"{self._kind}, {what}: {'; '.join(problems)}")
 
 
 if __name__ == "__main__":

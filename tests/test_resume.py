@@ -16,6 +16,7 @@ import pytest
 import torch
 from command_line import FIT, assert_same_bits, call, load
 
+from badger_graph import files
 from badger_graph.cli import fit_main
 from badger_graph.outer.checkpoint import WholeFiles
 from badger_graph.outer.measuring import read_measurements
@@ -195,13 +196,13 @@ SHORT = [
     *("--measurements.num_tasks", "4"),
 ]
 
-SAVES = {
-    "best.ckpt": (0, 1),
-    "last.ckpt": (0, 1),
-    "stage0.ckpt": (0,),
-    "config.yaml": (0,),
-    "measurements.jsonl": (0,),
-}
+# The first of all and each moment of it, then each file; scripts/kill_runs.py has them all.
+SAVES = [
+    *(("best.ckpt", 0, moment) for moment in MOMENTS),
+    *(("last.ckpt", 0, "half-way"), ("last.ckpt", 1, "before the swap")),
+    *(("stage0.ckpt", 0, "after the swap"), ("config.yaml", 0, "half-way")),
+    ("measurements.jsonl", 0, "first byte"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -212,10 +213,7 @@ def unkilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize(
-    ("file", "count"), [(file, count) for file, counts in SAVES.items() for count in counts]
-)
+@pytest.mark.parametrize(("file", "count", "moment"), SAVES)
 def test_killed_inside_a_save(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -310,7 +308,7 @@ def test_one_process_writes_a_run(tmp_path: Path, unkilled: Path) -> None:
     (tmp_path / "new").mkdir()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("run/**/*")}
     program = (
-        "import sys, time\nfrom badger_graph.files import only_writer\n"
+        f"import runpy, time\nonly_writer = runpy.run_path({files.__file__!r})['only_writer']\n"
         "with only_writer('run'), only_writer('new'):\n    print(flush=True)\n    time.sleep(60)\n"
     )
     with subprocess.Popen(
