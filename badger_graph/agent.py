@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import math
 from typing import Literal, final, get_args
 
 import numpy as np
@@ -23,7 +22,7 @@ from badger_graph.policies import ExpertPolicy
 from badger_graph.policies.base import check_sizes
 from badger_graph.typing import Edges, Observation
 from topologies import Topology
-from topologies.edges import check_edges, check_ends, check_form
+from topologies.edges import check_ends, check_form, check_graphs
 from topologies.recent import Recent
 
 
@@ -103,9 +102,9 @@ class BadgerAgent(nn.Module):
                         f"a {type(part).__name__} must be built for the policy's {name}, "
                         f"got {known} for a policy with {own}"
                     )
+        if worlds is not None and worlds < 1:
+            raise ValueError(f"worlds must be at least 1, or none, got {worlds}")
         check_sizes(rounds=(rounds, 1), seed=(seed, 0))
-        if worlds is not None:
-            check_sizes(worlds=(worlds, 1))
         for name, value, valid in (
             ("identifiers", identifiers, ("fixed", "random", "none")),
             ("initial_state", initial_state, ("zero", "random", "learned")),
@@ -162,8 +161,9 @@ class BadgerAgent(nn.Module):
             ValueError: when a size is below 1, the topology has no graph of so many experts,
                 or the membrane cannot serve so many outputs with them.
         """
-        check_sizes(batch_size=(batch_size, 1), num_experts=(num_experts, 1))
-        check_sizes(num_outputs=(num_outputs, -math.inf))  # the least is for the membrane to say
+        for name, size in (("batch_size", batch_size), ("num_experts", num_experts)):
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
         self.membrane.check(num_experts, num_outputs)
         device = self.device
         hidden = self._initial_hidden(batch_size, num_experts, generator)
@@ -225,6 +225,8 @@ class BadgerAgent(nn.Module):
         check_graph(graph, self.policy, self.membrane.address_size, like)
         wiring: Wiring = graph.wiring
         edges = Edges(graph.edge_index, graph.edge_weight)
+        if self.topology.dynamic:  # edges are replaced before anyone is heard
+            return wiring
         if wiring.describes(*edges) and wiring.edges.weight.dtype == like.dtype:
             return wiring
         return self._prepare(edges, wiring.batch_size, wiring.num_experts)
@@ -260,7 +262,7 @@ class BadgerAgent(nn.Module):
                 )
             edges = Edges(edges.index, edges.weight.to(like.dtype))
             if not every_step:
-                check_edges(edges, batch_size, num_experts)
+                check_graphs(edges, batch_size, num_experts)
             elif like.device.type == "cpu":  # elsewhere a synchronisation
                 _check_ends_once(edges.index, batch_size, num_experts)
             # What is kept must be fit for training, even if first used in inference mode.

@@ -14,7 +14,6 @@ from torch_geometric.data import Batch
 
 from badger_graph.agent import BadgerAgent, continued
 from badger_graph.life import Life
-from badger_graph.policies.base import check_sizes
 from badger_graph.shapes import refuse
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
@@ -104,10 +103,11 @@ def unroll(
         ValueError: when ``num_steps``, ``detach_every`` or ``checkpoint_every`` is below 1, or
             from :func:`live`.
     """
-    check_sizes(num_steps=(num_steps, 1))
+    if num_steps < 1:
+        raise ValueError(f"num_steps must be at least 1, got {num_steps}")
     for name, every in (("detach_every", detach_every), ("checkpoint_every", checkpoint_every)):
-        if every is not None:
-            check_sizes(**{name: (every, 1)})
+        if every is not None and every < 1:
+            raise ValueError(f"{name} must be at least 1, or none, got {every}")
     graph, now = _begin(agent, task, num_experts, generator, graph)
     stride = checkpoint_every or num_steps
     losses: list[Tensor] = []

@@ -23,7 +23,6 @@ from badger_graph import (
     Observation,
     Task,
     add_experts,
-    change_outputs,
     clone_experts,
     rewire,
     split,
@@ -210,27 +209,6 @@ def test_what_is_no_part_of_an_agent() -> None:
     living = agent.reset(B, N, D)
     assert_refused(hint, lambda: rewire(agent, living, graph))
     assert_refused(hint, lambda: add_experts(agent, living, 1, topology=graph))
-
-
-@pytest.mark.parametrize("value", [1.5, 2.0, "2", None, True, float("nan")])
-def test_numbers_that_are_not_whole(value: typing.Any) -> None:
-    message = "must be a whole number, got"
-    agent = make()
-    task = GuessingGame().sample(B, D, seeded(0))
-    living = agent.reset(B, N, D)
-    assert_refused(f"rounds {message}", lambda: make(rounds=value))
-    assert_refused(f"num_steps {message}", lambda: unroll(agent, task, N, value))
-    assert_refused(f"num_experts {message}", lambda: unroll(agent, task, value, 2))
-    assert_refused(f"batch_size {message}", lambda: agent.reset(value, N, D))
-    assert_refused(f"num_outputs {message}", lambda: agent.reset(B, N, value))
-    assert_refused(f"to add {message}", lambda: add_experts(agent, living, value))
-    assert_refused(f"num_outputs {message}", lambda: change_outputs(agent, living, value))
-    if value is not None:
-        assert_refused(
-            f"detach_every {message}", lambda: unroll(agent, task, N, 2, detach_every=value)
-        )
-    if value is not True:
-        assert_refused("must be whole numbers", lambda: clone_experts(agent, living, [value]))
 
 
 # ---------------------------------------------------------------------------------- living agents

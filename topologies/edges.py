@@ -64,7 +64,7 @@ class Edges(NamedTuple):
         return graph
 
 
-def check_edges(edges: Edges, batch_size: int, num_experts: int) -> None:
+def check_graphs(edges: Edges, batch_size: int, num_experts: int) -> None:
     """Refuse what is not a simple weighted graph for each agent of a batch.
 
     Nobody hears the same expert twice in one round: a second edge between the same two is a larger

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from numbers import Integral
 from typing import Any
 
 import torch
@@ -45,18 +44,16 @@ class ExpertPolicy(nn.Module, ABC):
         """What each expert sends in the next round, for pictures and analysis."""
 
 
-def check_sizes(**sizes: tuple[int, float]) -> None:
-    """Refuse sizes that are no whole numbers, or below their least.
+def check_sizes(**sizes: tuple[int, int]) -> None:
+    """Refuse sizes below their least.
 
     Args:
         sizes: by name, each with its least.
 
     Raises:
-        ValueError: when a size is not whole, or too small.
+        ValueError: when a size is too small.
     """
     for name, (size, least) in sizes.items():
-        if not isinstance(size, Integral) or isinstance(size, bool):
-            raise ValueError(f"{name} must be a whole number, got {size!r}")
         if size < least:
             raise ValueError(f"{name} must be at least {least}, got {size}")
 
