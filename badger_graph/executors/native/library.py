@@ -21,6 +21,9 @@ SOURCES = [Path(__file__).parent / name for name in ("gru_stage.cpp", "tiles.h")
 NO_NATIVE = "BADGER_GRAPH_NO_NATIVE"
 """Set it to do without the native operators."""
 
+EXTRA_FLAGS = "BADGER_GRAPH_CXXFLAGS"
+"""What it holds is given to the compiler too; a library of its own comes of it."""
+
 INSTRUCTIONS = {
     "AVX512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma"],
     "AVX2": ["-mavx2", "-mfma", "-mf16c"],
@@ -98,7 +101,14 @@ def _flags() -> list[str]:
     optimise = ["-O3", "-std=c++20", "-fno-math-errno", "-fno-trapping-math", "-w"]
     if sys.platform == "linux":
         optimise.append("-fopenmp")
-    return [*optimise, f"-DCPU_CAPABILITY={name}", f"-DCPU_CAPABILITY_{name}", *(known or [])]
+    extra = shlex.split(os.environ.get(EXTRA_FLAGS, ""))
+    return [
+        *optimise,
+        f"-DCPU_CAPABILITY={name}",
+        f"-DCPU_CAPABILITY_{name}",
+        *(known or []),
+        *extra,
+    ]
 
 
 def _fingerprint() -> str:
