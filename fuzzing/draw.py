@@ -107,7 +107,7 @@ def another_meta_loss(random: Random, sizes: Sizes) -> Config | None:
 
 
 def range_around(value: int, random: Random) -> int | list[int]:
-    return random.choice([value, [max(1, value - 1), value + 1]])
+    return value if random.random() < 0.5 else [max(1, value - 1), value + 1]
 
 
 def experts_of_stage(random: Random, sizes: Sizes) -> Config:
@@ -239,9 +239,7 @@ NODES: dict[str, Callable[[Config], int]] = {
     "barbell_graph": lambda a: 2 * a["m1"] + a["m2"],
     "binomial_tree": lambda a: 2 ** a["n"],
     "circular_ladder_graph": lambda a: 2 * a["n"],
-    "dorogovtsev_goltsev_mendes_graph": lambda a: (3 ** (a["n"] + 1) + 3) // 2
-    if a["n"]
-    else 2,
+    "dorogovtsev_goltsev_mendes_graph": lambda a: (3 ** a["n"] + 3) // 2,
     "hypercube_graph": lambda a: 2 ** a["n"],
     "karate_club_graph": lambda a: 34,
     "margulis_gabber_galil_graph": lambda a: a["n"] ** 2,
@@ -268,7 +266,8 @@ def configuration(seed: int) -> Config:
     task = random.choice(list(TASKS))
     sizes = _sizes(random, membrane, task)
     kind = random.choice(list(TABLES["topology"]))
-    if policy == "attention" and kind in SCORED and random.random() < 0.9:
+    wrong = SCORED if policy == "attention" else ("networkx", "layered", "given", "file")
+    if kind in wrong and (policy == "attention" or membrane == "whole") and random.random() < 0.9:
         kind = "random"
     topology, sizes = _topology(random, kind, sizes)
     parts: dict[str, Config] = {"membrane": component(random, sizes, "membrane", membrane)}
@@ -284,7 +283,7 @@ def configuration(seed: int) -> Config:
         "task": component(random, sizes, "task", task),
         "meta_loss": component(random, sizes, "meta_loss"),
         "regulariser": component(random, sizes, "regulariser") if random.random() < 0.3 else None,
-        "curriculum": component(random, sizes, "curriculum") if random.random() < 0.2 else None,
+        "curriculum": _curriculum(random, sizes, kind, membrane, task),
         "num_experts": sizes.num_experts,
         "num_outputs": sizes.num_outputs,
         "batch_size": random.randint(1, 5),
@@ -292,6 +291,7 @@ def configuration(seed: int) -> Config:
         "detach_every": seldom(whole(1, 4), None)(random, sizes),
         "checkpoint_every": seldom(whole(1, 4), None)(random, sizes),
         "dtype": random.choice(["float64"] * 3 + ["float32"]),
+        "training": random.random() < 0.9,
         "lessons": random.randint(0, 4),
         "edits": [
             {"name": random.choice(list(EDITS)), "seed": random.randint(0, 2**31)}
@@ -299,7 +299,8 @@ def configuration(seed: int) -> Config:
         ],
         "seed": seed,
     }
-    if random.random() < MISTAKES:
+    config["mistake"] = random.random() < MISTAKES
+    if config["mistake"]:
         _replace_one(random, config)
     return config
 
@@ -363,13 +364,20 @@ def _sizes(random: Random, membrane: str, task: str) -> Sizes:
     most = random.choice([8, 8, 16, 16, 70])
     experts = 1 if membrane == "whole" else random.randint(fewest, max(fewest, most))
     key_size = 2 * random.randint(1, 4)
-    return Sizes(experts, outputs, random.randint(2, 20), random.randint(1, 8), key_size)
+    hidden_size = random.choice([random.randint(1, 20), random.choice([16, 17, 33])])
+    identifier_size = random.choice([0, *range(1, 9)] if membrane != "addressed" else range(1, 9))
+    return Sizes(
+        experts, outputs, max(hidden_size, 1 + (membrane == "attention")), identifier_size, key_size
+    )
 
 
 def _topology(random: Random, kind: str, sizes: Sizes) -> tuple[Config, Sizes]:
     """A topology, and sizes with as many experts as its graph has."""
     drawn = component(random, sizes, "topology", kind)
     arguments = drawn["arguments"]
+    if kind == "layered":
+        layers = arguments["num_inputs"] + sizes.num_outputs
+        sizes = sizes._replace(num_experts=max(sizes.num_experts, layers + 1))
     if kind in ("given", "file"):
         rows = some_graph(random, sizes)
         if kind == "file":
@@ -389,6 +397,20 @@ def _topology(random: Random, kind: str, sizes: Sizes) -> tuple[Config, Sizes]:
     return drawn, sizes
 
 
+def _curriculum(
+    random: Random, sizes: Sizes, topology: str, membrane: str, task: str
+) -> Config | None:
+    """One for a fifth of the configurations; of those parts that take any size, a third."""
+    any_size = not {topology, membrane, task} & {*ONE_SIZE}
+    if random.random() > (0.3 if any_size else 0.02):
+        return None
+    return component(random, sizes, "curriculum")
+
+
+ONE_SIZE = ("given", "file", "networkx", "layered", "learned_graph", "grid", "whole", "waves")
+"""Parts that do not serve every number of experts and outputs."""
+
+
 def _suit(random: Random, policy: str, agent: Config) -> None:
     """Choose what only one policy can do, and for most what it cannot do not."""
     if policy == "attention":
@@ -402,7 +424,10 @@ def _suit(random: Random, policy: str, agent: Config) -> None:
 def _replace_one(random: Random, config: Config) -> None:
     """Replace one number or word of a configuration, most often by one that is wrong."""
     leaves = [
-        (part, key) for part in _parts(config) for key, value in part.items() if _is_leaf(key, value)
+        (part, key)
+        for part in _parts(config)
+        for key, value in part.items()
+        if _is_leaf(key, value)
     ]
     part, key = random.choice(leaves)
     value = part[key]
@@ -415,7 +440,7 @@ def _replace_one(random: Random, config: Config) -> None:
 
 
 def _is_leaf(key: str, value: Any) -> bool:
-    ours = ("name", "ending", "dtype", "lessons", "h", "m1", "m2")  # or trees grow too large
+    ours = ("name", "ending", "dtype", "lessons", "h", "m1", "m2", "seed")  # trees grow too large
     return isinstance(value, int | float | str) and not isinstance(value, bool) and key not in ours
 
 

@@ -22,6 +22,8 @@ from badger_graph.growth import CloneIdentifiers
 from badger_graph.typing import Edges
 from topologies import CompleteTopology, RandomTopology, RingTopology, StarTopology, Topology
 
+DTYPES = (torch.float32, torch.float64)
+
 Edit = Callable[[BadgerAgent, Batch, Random, torch.Generator], Batch]
 
 
@@ -55,7 +57,9 @@ def _some_edges(graph: Batch, random: Random, generator: torch.Generator) -> Edg
     number = torch.randperm(pairs, generator=generator)[: random.randint(0, 4 * num_experts)]
     target, source = number // num_experts, number % num_experts
     index = torch.stack([source + target // num_experts * num_experts, target])
-    weight = torch.rand(len(number), generator=generator, dtype=graph.hidden.dtype)
+    weight = torch.rand(len(number), generator=generator, dtype=random.choice(DTYPES))
+    if random.random() < 0.3:  # laid out otherwise
+        index = index.t().contiguous().t()
     return Edges(index, weight if random.random() < 0.5 else torch.ones_like(weight))
 
 
@@ -74,7 +78,8 @@ def _remove(agent: BadgerAgent, graph: Batch, random: Random, generator: torch.G
 
 
 def _rewire(agent: BadgerAgent, graph: Batch, random: Random, generator: torch.Generator) -> Batch:
-    links = random.choice([_some_topology(random), _some_edges(graph, random, generator)])
+    edges = _some_edges(graph, random, generator)
+    links: Topology | Edges = random.choice([_some_topology(random), edges])
     return rewire(agent, graph, links, generator)
 
 
@@ -104,6 +109,8 @@ def _assign_states(
     after = copy.copy(graph)
     noise = torch.randn(graph.hidden.shape, generator=generator, dtype=graph.hidden.dtype)
     after.hidden = graph.hidden + 0.1 * noise
+    if random.random() < 0.3:  # laid out otherwise
+        after.hidden = after.hidden.t().contiguous().t()
     return after
 
 

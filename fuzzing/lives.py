@@ -16,7 +16,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from badger_graph import BadgerAgent, MetaLearner, Stage, unroll
-from badger_graph.outer.config import from_config, to_config
+from badger_graph.outer.config import from_config
 from badger_graph.outer.curriculum import Lesson
 from fuzzing.draw import TABLES, Config
 from fuzzing.edits import edit
@@ -55,14 +55,17 @@ def learner(config: Config) -> MetaLearner:
         regulariser=_built("regulariser", config["regulariser"]),
         **{name: config[name] for name in _PLAIN},
     )
+    made.train(config["training"])
     if made.curriculum is not None:
         for _ in range(config["lessons"]):
             made.curriculum.learn(0.01, made.task.chance)
     return made
 
 
-_PLAIN = ("num_experts", "num_outputs", "num_steps", "batch_size")
-_PLAIN += ("detach_every", "checkpoint_every")
+_PLAIN = (
+    *("num_experts", "num_outputs", "num_steps", "batch_size"),
+    *("detach_every", "checkpoint_every"),
+)
 
 
 def rebuilt(original: MetaLearner) -> MetaLearner:
@@ -76,6 +79,7 @@ def rebuilt(original: MetaLearner) -> MetaLearner:
     again = MetaLearner(**parts)
     assert again.config() == original.config(), "another config after from_config"
     again.load_state_dict(original.state_dict())
+    again.train(original.training)
     if original.curriculum is not None and again.curriculum is not None:
         again.curriculum.load_state_dict(original.curriculum.state_dict())
     return again
@@ -174,7 +178,7 @@ def _live(learner: MetaLearner, config: Config) -> Lived:
         steps = max(1, learner.num_steps // 2)
         experts = len(graph.hidden) // graph.num_graphs
         rollouts.append(unroll(agent, task, experts, steps, generator, *every, graph=graph))
-    wanted = sum(learner.meta_loss(rollout.loss) for rollout in rollouts)
+    wanted = torch.stack([learner.meta_loss(rollout.loss) for rollout in rollouts]).sum()
     if learner.regulariser is not None:
         wanted = wanted + learner.regulariser(rollouts[-1])
     named = {name: p for name, p in learner.named_parameters() if p.requires_grad}
@@ -201,5 +205,7 @@ def clear(error: ValueError) -> str:
     """
     text = str(error)
     if not re.search(r"\bgot\b", text) or "Traceback" in text:
-        raise UnclearError(f"a refusal must state the rule, then the value, got {text!r}") from error
+        raise UnclearError(
+            f"a refusal must state the rule, then the value, got {text!r}"
+        ) from error
     return text

@@ -1,89 +1,133 @@
-"""Many configurations, one after the other, and what came of them."""
+"""Many configurations one after the other, and what came of them."""
 
 from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import re
 import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
 import torch
 
 from fuzzing.checks import Outcome, check
-from fuzzing.draw import Config, configuration
+from fuzzing.draw import configuration
 
-CHUNK = 50
-"""Configurations that a process takes at once."""
+SPAWN = multiprocessing.get_context("spawn")
 
 
 class Tried(NamedTuple):
-    """One configuration and what came of it: how it ended, or what is wrong."""
+    """A configuration and what came of it: how it ended, or what is wrong."""
 
     seed: int
     outcome: Outcome | None
-    failure: str | None
+    failure: str = ""
 
 
 def try_one(seed: int) -> Tried:
     """Draw the configuration of a number and check it."""
-    config = configuration(seed)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Tried(seed, check(config), None)
-    except Exception:  # whatever it is, it is what we look for
-        report = traceback.format_exc(limit=-4)
-        return Tried(seed, None, f"{report}\n{json.dumps(config)}")
+            return Tried(seed, check(configuration(seed)))
+    except Exception:  # whatever it is, it is what is looked for
+        return Tried(seed, None, traceback.format_exc(limit=-4))
 
 
-def try_some(seeds: range) -> list[Tried]:
-    torch.set_num_threads(1)
-    return [try_one(seed) for seed in seeds]
+def try_all(seeds: Sequence[int], jobs: int) -> Iterator[Tried]:
+    """Try configurations in processes of their own, as many as ``jobs`` at a time.
 
-
-def try_all(seed: int, count: int, jobs: int) -> Iterator[list[Tried]]:
-    """Pieces of ``count`` configurations from number ``seed`` on, as they are done.
-
-    Each piece is tried in a process that others outlive, so that a crash of the interpreter is a
-    failure like any other.
+    A crash of the interpreter is a failure like any other: the next process goes on after it.
     """
-    pieces = [range(n, min(n + CHUNK, seed + count)) for n in range(seed, seed + count, CHUNK)]
-    context = multiprocessing.get_context("spawn")
-    while pieces:
-        with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-            waiting = {pool.submit(try_some, piece): piece for piece in pieces}
+    waiting = {_started(part): list(part) for j in range(jobs) if (part := seeds[j::jobs])}
+    while waiting:
+        for ready in wait(list(waiting)):
+            assert isinstance(ready, Connection)
+            left = waiting.pop(ready)
+            seed = left.pop(0)
             try:
-                for done in as_completed(waiting):
-                    tried = done.result()
-                    pieces.remove(waiting[done])
-                    yield tried
-            except BrokenProcessPool:
-                pass
-        if pieces and jobs == 1 and len(pieces[0]) > 1:  # halve it until the culprit is alone
-            ...
-        if pieces:
-            yield from ()
-            break
+                yield ready.recv()
+            except EOFError:
+                yield Tried(seed, None, "the interpreter crashed")
+                ready = _started(left)
+            if left:
+                waiting[ready] = left
 
 
-def summary(tried: list[Tried]) -> dict[str, Any]:
-    """Counts of how configurations ended."""
-    outcomes = [one.outcome for one in tried if one.outcome is not None]
-    endings = Counter(outcome.ending for outcome in outcomes)
-    ran = [outcome for outcome in outcomes if outcome.ending == "ran"]
-    refused = [outcome for outcome in outcomes if outcome.ending == "refused"]
+def _started(seeds: Sequence[int]) -> Connection:
+    here, there = SPAWN.Pipe(duplex=False)
+    SPAWN.Process(target=_try_some, args=(there, list(seeds)), daemon=True).start()
+    there.close()  # so that the end of the process is the end of the pipe
+    return here
+
+
+def _try_some(connection: Connection, seeds: list[int]) -> None:
+    torch.set_num_threads(1)
+    for seed in seeds:
+        connection.send(try_one(seed))
+
+
+def reason(refusal: str) -> str:
+    """The rule that a refusal states, without names and numbers."""
+    rule = re.split(r",? got |[,:(]", refusal)[0]
+    return re.sub(r"\d+", "#", rule).strip()
+
+
+def summary(tried: Sequence[Tried]) -> dict[str, Any]:
+    """How the configurations ended, what was compared, and everything that is wrong."""
+    outcomes = [(one.seed, one.outcome) for one in tried if one.outcome is not None]
+    endings = Counter(outcome.ending for _, outcome in outcomes)
+    ran = [(seed, outcome) for seed, outcome in outcomes if outcome.ending == "ran"]
+    refusals = [outcome.refusals[0] for _, outcome in outcomes if outcome.ending == "refused"]
+    of_edits = [text for _, outcome in ran for text in outcome.refusals]
     return {
         "drawn": len(tried),
-        "ran": endings["ran"],
-        "diverged": endings["diverged"],
-        "refused": endings["refused"],
+        **{ending: endings[ending] for ending in ("ran", "diverged", "refused")},
         "failed": len(tried) - len(outcomes),
+        "failures": [
+            {"seed": one.seed, "report": one.failure, "config": json.dumps(configuration(one.seed))}
+            for one in sorted(tried)
+            if one.outcome is None
+        ],
+        "checked": {
+            "gradients, same bits again, from its config and by checkpoint_every": len(ran),
+            "leaks between agents": sum(outcome.leak for _, outcome in ran),
+            "of these to the same bits": sum(outcome.bits for _, outcome in ran),
+            "against the reference executor": dict(
+                sorted(Counter(name for _, outcome in ran for name in outcome.executors).items())
+            ),
+            "edits of living agents": sum(outcome.edited for _, outcome in ran),
+        },
+        "ran_with": _parts([seed for seed, _ in ran]),
+        "refused_because": _sorted(map(reason, refusals)),
+        "edits_refused_because": _sorted(map(reason, of_edits)),
     }
+
+
+def _parts(seeds: list[int]) -> dict[str, dict[str, int]]:
+    configs = [configuration(seed) for seed in seeds]
+    counts = {
+        kind: _sorted(config[kind]["name"] if config[kind] else "none" for config in configs)
+        for kind in (
+            *("policy", "topology", "membrane", "task"),
+            *("meta_loss", "regulariser", "curriculum"),
+        )
+    }
+    executors = _sorted(config["agent"]["arguments"].get("executor", "auto") for config in configs)
+    return {**counts, "executor": executors, "dtype": _sorted(c["dtype"] for c in configs)}
+
+
+def _sorted(names: Any) -> dict[str, int]:
+    return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))
+
+
+def progress(tried: Sequence[Tried], count: int, start: float) -> str:
+    """How far it is, in one line."""
+    endings = Counter(one.outcome.ending if one.outcome else "failed" for one in tried)
+    words = ", ".join(f"{endings[name]:,} {name}" for name in ("ran", "refused", "failed"))
+    return f"{len(tried):,} of {count:,} configurations, {words}, {time.monotonic() - start:.0f} s"
