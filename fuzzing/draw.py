@@ -331,7 +331,7 @@ _NEEDED = {*Sizes._fields, "path", "generator", "index", "stages", "first", "las
 _NEEDED |= {"spare_experts", "readers", "max_outputs", "num_inputs", "k", "cell_size"}
 """Arguments whose defaults do not fit sizes as small as ours."""
 
-WHOLE_PARTS = {"policy", "topology", "membrane", "index", "path", "generator", "kwargs"}
+ELSEWHERE = {"policy", "topology", "membrane", "index", "path", "generator", "kwargs"}
 """Arguments that are drawn elsewhere: parts of an agent, and graphs."""
 
 
@@ -346,7 +346,7 @@ def draws(name: str, entry: Callable[..., Any]) -> dict[str, Draw]:
     found: dict[str, Draw] = {}
     for argument in inspect.signature(entry).parameters:
         known = ARGUMENTS.get(f"{name}.{argument}", ARGUMENTS.get(argument))
-        if argument in WHOLE_PARTS:
+        if argument in ELSEWHERE:
             continue
         if known is None and types[argument] is bool:
             known = one_of(False, True)

@@ -198,7 +198,7 @@ def _live(learner: MetaLearner, config: Config) -> Lived:
 
 
 def clear(error: ValueError) -> str:
-    """What a refusal says, without its numbers.
+    """What a refusal says.
 
     Raises:
         UnclearError: when it does not state a rule and then the value found.
