@@ -83,8 +83,11 @@ def check_gradients(made: MetaLearner, lived: Lived, config: Config) -> None:
         assert gradient is not None or name in unused, f"no gradient reaches {name}"
         if gradient is not None:
             assert gradient.isfinite().all(), f"the gradient of {name} is not finite"
-    if not (unused or config["mistake"]) and speaks(made, lived):
-        silent = [name for name, of in lived.gradients.items() if of is not None and not of.any()]
+    if config["mistake"]:
+        return
+    silent = [name for name, of in lived.gradients.items() if of is not None and not of.any()]
+    assert len(silent) < len(lived.gradients), "all gradients are zero"
+    if not unused and speaks(made, lived):
         assert not silent, f"the gradient is zero of {', '.join(silent)}"
 
 

@@ -103,7 +103,9 @@ def some_graph(random: Random, sizes: Sizes) -> list[list[float]]:
 
 
 def another_meta_loss(random: Random, sizes: Sizes) -> Config | None:
-    return random.choice([None, component(random, sizes, "meta_loss")])
+    names = [None, *META_LOSSES, "last_step", "converge_fast", "mean_over_end"]
+    name = random.choice(names)
+    return None if name is None else component(random, sizes, "meta_loss", name)
 
 
 def range_around(value: int, random: Random) -> int | list[int]:
@@ -287,7 +289,7 @@ def configuration(seed: int) -> Config:
         "num_experts": sizes.num_experts,
         "num_outputs": sizes.num_outputs,
         "batch_size": random.randint(1, 5),
-        "num_steps": random.randint(1, 6),
+        "num_steps": min(random.randint(1, 6), random.randint(1, 6)),
         "detach_every": seldom(whole(1, 4), None)(random, sizes),
         "checkpoint_every": seldom(whole(1, 4), None)(random, sizes),
         "dtype": random.choice(["float64"] * 3 + ["float32"]),
@@ -361,7 +363,7 @@ def draws(name: str, entry: Callable[..., Any]) -> dict[str, Draw]:
 def _sizes(random: Random, membrane: str, task: str) -> Sizes:
     outputs = random.choice([3, 5, 7]) if task == "waves" else random.randint(1, 8)
     fewest = outputs if membrane in ("hardwired", "own_readout") else 1
-    most = random.choice([8, 8, 16, 16, 70])
+    most = random.choice([8, 8, 8, 16, 16, 16, 70])
     experts = 1 if membrane == "whole" else random.randint(fewest, max(fewest, most))
     key_size = 2 * random.randint(1, 4)
     hidden_size = random.choice([random.randint(1, 20), random.choice([16, 17, 33])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import re
@@ -68,6 +69,7 @@ def _started(seeds: Sequence[int]) -> Connection:
 
 def _try_some(connection: Connection, seeds: list[int]) -> None:
     torch.set_num_threads(1)
+    gc.freeze()  # what was imported need not be searched again and again
     for seed in seeds:
         connection.send(try_one(seed))
 
