@@ -21,6 +21,9 @@ from fuzzing.draw import configuration
 
 SPAWN = multiprocessing.get_context("spawn")
 
+LIMIT = 300
+"""Seconds that a configuration may take, on a machine that does much else: most take 0.06."""
+
 
 class Tried(NamedTuple):
     """A configuration and what came of it: how it ended, or what is wrong."""
@@ -43,28 +46,50 @@ def try_one(seed: int) -> Tried:
 def try_all(seeds: Sequence[int], jobs: int) -> Iterator[Tried]:
     """Try configurations in processes of their own, as many as ``jobs`` at a time.
 
-    A crash of the interpreter is a failure like any other: the next process goes on after it.
+    A crash of the interpreter and a search without end are failures like any other: another process
+    goes on after them.
     """
-    waiting = {_started(part): list(part) for j in range(jobs) if (part := seeds[j::jobs])}
-    while waiting:
-        for ready in wait(list(waiting)):
-            assert isinstance(ready, Connection)
-            left = waiting.pop(ready)
-            seed = left.pop(0)
-            try:
-                yield ready.recv()
-            except EOFError:
-                yield Tried(seed, None, "the interpreter crashed")
-                ready = _started(left)
-            if left:
-                waiting[ready] = left
+    lanes = [_Lane(seeds[j::jobs]) for j in range(jobs) if seeds[j::jobs]]
+    while lanes:
+        ready = wait([lane.connection for lane in lanes], timeout=1)
+        for lane in list(lanes):
+            if lane.connection in ready:
+                yield lane.receive()
+            elif time.monotonic() - lane.since > LIMIT:
+                yield lane.give_up(f"it must be done within {LIMIT} seconds")
+            if not lane.left:
+                lanes.remove(lane)
 
 
-def _started(seeds: Sequence[int]) -> Connection:
-    here, there = SPAWN.Pipe(duplex=False)
-    SPAWN.Process(target=_try_some, args=(there, list(seeds)), daemon=True).start()
-    there.close()  # so that the end of the process is the end of the pipe
-    return here
+class _Lane:
+    """A process that tries configurations, replaced by another where it is lost."""
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self.left = list(seeds)
+        self._start()
+
+    def receive(self) -> Tried:
+        try:
+            tried: Tried = self.connection.recv()
+        except EOFError:
+            return self.give_up("the interpreter crashed")
+        self.left.pop(0)
+        self.since = time.monotonic()
+        return tried
+
+    def give_up(self, why: str) -> Tried:
+        self.process.kill()
+        lost = Tried(self.left.pop(0), None, why)
+        if self.left:
+            self._start()
+        return lost
+
+    def _start(self) -> None:
+        self.connection, there = SPAWN.Pipe(duplex=False)
+        self.process = SPAWN.Process(target=_try_some, args=(there, self.left), daemon=True)
+        self.process.start()
+        there.close()  # so that the end of the process is the end of the pipe
+        self.since = time.monotonic()
 
 
 def _try_some(connection: Connection, seeds: list[int]) -> None:

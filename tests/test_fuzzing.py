@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +15,7 @@ from command_line import ROOT
 from badger_graph import AddressedMembrane
 from badger_graph.executors.dense import DenseWiring
 from badger_graph.executors.sparse import NeighbourSum
+from fuzzing import run
 from fuzzing.draw import TABLES, configuration, draws
 from fuzzing.edits import EDITS
 from fuzzing.run import Tried, reason, summary, try_all, try_one
@@ -102,6 +106,23 @@ def test_a_failure_is_kept_with_its_number() -> None:
     (failure,) = found["failures"]
     assert (failure["seed"], failure["report"]) == (7, "it broke")
     assert json.loads(failure["config"])["seed"] == 7
+
+
+def test_a_crash_and_an_endless_search_are_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And those after them are tried all the same."""
+
+    def strange(seed: int) -> Tried:
+        if seed == 1:
+            os._exit(1)
+        time.sleep(60 if seed == 2 else 0)
+        return Tried(seed, None, "none")
+
+    monkeypatch.setattr(run, "SPAWN", multiprocessing.get_context("fork"))
+    monkeypatch.setattr(run, "LIMIT", 2)
+    monkeypatch.setattr(run, "try_one", strange)
+    said = {one.seed: one.failure for one in try_all(range(4), jobs=1)}
+    crashed, endless = "the interpreter crashed", "it must be done within 2 seconds"
+    assert said == {0: "none", 1: crashed, 2: endless, 3: "none"}
 
 
 def test_refusals_are_counted_by_their_rule() -> None:
