@@ -79,7 +79,8 @@ def _remove(agent: BadgerAgent, graph: Batch, random: Random, generator: torch.G
 
 def _rewire(agent: BadgerAgent, graph: Batch, random: Random, generator: torch.Generator) -> Batch:
     edges = _some_edges(graph, random, generator)
-    links: Topology | Edges = random.choice([_some_topology(random), edges])
+    choices: list[Topology | Edges] = [_some_topology(random), edges]
+    links = random.choice(choices)
     return rewire(agent, graph, links, generator)
 
 
