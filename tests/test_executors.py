@@ -443,6 +443,20 @@ def test_a_library_that_cannot_be_made(
     assert all(part in line for part, line in zip(said, lines, strict=True))
 
 
+@pytest.mark.parametrize("told", ["", "here", None])
+def test_the_cache_is_in_no_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str | None
+) -> None:
+    """As the XDG specification says: a path that is empty or relative is no path."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", told or "")
+    if told is None:
+        monkeypatch.delenv("XDG_CACHE_HOME")
+    assert library._cache() == tmp_path / ".cache" / "badger_graph"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert library._cache() == tmp_path / "badger_graph"
+
+
 def test_fused_says_what_it_would_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "load", lambda: "a C++ compiler, got none")
     assert choose(some_edges(1, 4, 9), 1, 4, GRUPolicy()) == "dense"
