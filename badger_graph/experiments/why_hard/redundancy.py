@@ -29,6 +29,13 @@ MARGIN = 0.1
 EXPERTS = (4, 6, 8, 12, 16, 24, 32)
 
 
+SHARED = {
+    "shared": "What the n-th of 16 experts shares",
+    "binding": "Binding information of n experts",
+}
+"""Of what each further expert brings, and what is drawn of it, beside the untrained."""
+
+
 class Redundancy(Experiment):
     """Agents of more and more experts that guess 4 numbers, and what each expert shares.
 
@@ -72,17 +79,17 @@ class Redundancy(Experiment):
                 *_saturates(errors, steps, seconds, trained[0].training.max_steps),
             ],
             panels=[
-                Panel(
-                    "What the n-th of 16 experts shares",
-                    "n",
-                    "nats",
-                    {"shared": {"x": places, "y": [curve["shared"] for curve in curves]}},
-                ),
-                Panel(
-                    "Binding information of n experts",
-                    "n",
-                    "nats",
-                    {"binding": {"x": places, "y": [curve["binding"] for curve in curves]}},
+                *(
+                    Panel(
+                        title,
+                        "n",
+                        "nats",
+                        {
+                            name: {"x": places, "y": [curve[measure] for curve in of_all]}
+                            for name, of_all in (("trained", curves), ("untrained", untrained))
+                        },
+                    )
+                    for measure, title in SHARED.items()
                 ),
                 Panel(
                     "Error after training",

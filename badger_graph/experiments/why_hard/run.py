@@ -66,11 +66,15 @@ def run(
         "numbers": findings.numbers,
         "panels": [panel._asdict() for panel in findings.panels],
     }
-    file = Path(out) / f"{name}.json"
+    write(Path(out) / f"{name}.json", result)
+    return result
+
+
+def write(file: Path, result: dict[str, Any]) -> None:
+    """Write a result, and its table and figure beside it."""
     save_result(file, result)
     plots.panels(result["panels"]).savefig(file.with_suffix(".png"))
     file.with_suffix(".md").write_text(markdown(result) + "\n")
-    return result
 
 
 WHOSE = {"blog": "the study", "suggested": "suggested by the study", "ours": "ours"}
