@@ -43,7 +43,7 @@ def _cell(errors: list[float]) -> str:
 
 def long_lives(
     num_steps: int = 10_000,
-    num_tasks: int = 256,
+    num_tasks: int = 128,
     seed: int = 0,
     out: str = "results/long_lives.json",
 ) -> None:
@@ -72,7 +72,7 @@ def long_lives(
     file = Path(out)
     save_result(file, result)
     panel = {
-        "title": f"Lives on {NUMBERS} numbers, {len(next(iter(groups.values())))} or more policies",
+        "title": f"Frozen agents that live on, {NUMBERS} numbers",
         "x": "inner step",
         "y": "error (MSE), mean over tasks",
         "curves": {name: {"x": steps, "y": of} for name, of in groups.items()},

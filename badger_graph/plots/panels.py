@@ -32,6 +32,7 @@ BELOW_NAMES = 4.4
 WIDEST, NARROWEST = 3.4, 1.4
 """Curves get narrower between these, so that where all are one the first show behind the last."""
 
+
 @styled
 def panels(drawn: Sequence[Mapping[str, Any]]) -> Figure:
     """One panel a question: the median over seeds, and each seed as a thin line.
@@ -87,7 +88,8 @@ def _draw(axes: Axes, panel: Mapping[str, Any]) -> None:
     (draw_points if are_points(panel) else _draw_curves)(axes, panel)
     _draw_lines(axes, panel["lines"])
     axes.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
-    axes.set(xscale="log" if panel.get("log_x") else "linear")
+    above_zero = any(x > 0 for curve in panel["curves"].values() for x in curve["x"])
+    axes.set(xscale="log" if panel.get("log_x") and above_zero else "linear")
     if panel["x"].endswith("step") and not panel.get("log_x"):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(yscale="log" if panel["log"] else "linear")

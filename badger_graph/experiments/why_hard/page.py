@@ -45,9 +45,9 @@ RULES = f"""## How to read it
 - That something is absent is *yes* only where the interval ends below a margin ({WEAK} for a rank
   correlation, {GAIN:.0%} of the plain run's number for a gain by another loss or by more experts),
   and *no* where it lies above zero.
-- Swings are absent where the interval ends below {SWINGS:.0%} of the motion. A Hurst exponent is that
-  of noise where the interval of how far it is from those of shuffled copies lies within {CLOSE}: that
-  they do not exclude it shows nothing.
+- Swings are absent where the interval ends below {SWINGS:.0%} of the motion, and there where it lies
+  above. A Hurst exponent is that of noise where the interval of how far it is from those of
+  shuffled copies lies within {CLOSE}: that they do not exclude it shows nothing.
 - What one schedule of training does not reach, another may: *undecided*.
 - Claims about counts, of seeds or of plateaus: all is *yes*, some *partly*, none *no*.
 - *Partly* also stands where only a part of the claim holds.
@@ -58,7 +58,8 @@ RULES = f"""## How to read it
   outer step.
 - Thin lines in figures are seeds, or pairs of experts where they say so, bold ones their median; a
   run that stopped early, as it had solved the game, keeps its last value. Small points are seeds,
-  hollow ones those that never got there, and large points medians of all, hollow where most did not."""
+  hollow ones those that never got there, and large points medians of all, hollow where most did
+  not."""
 
 WORDS = {
     "expert, in-links": "one of the N copies of the network, with a state of its own; in-links are "
