@@ -50,8 +50,8 @@ SHIPPED = "micro_badger"
 
 EXPERTS = 16
 
-AS_TRAINED = f"random, {EXPERTS} experts"
-"""The graphs of the first group's training, though not one of those that were trained on."""
+OWN = "its own"
+"""The graph of a policy's training; of those with a new one in every rollout, one more."""
 
 
 def unseen(seed: int) -> dict[str, tuple[Topology, int]]:
@@ -108,7 +108,8 @@ def measure(policy: str, seed: int) -> dict[str, Any]:
     learner = load_learner(policy)
     agent = learner.agent.eval()
     errors = {}
-    for name, (topology, num_experts) in unseen(seed).items():
+    own = (agent.topology, learner.num_experts)
+    for name, (topology, num_experts) in {OWN: own, **unseen(seed)}.items():
         agent.topology = topology
         generator = torch.Generator().manual_seed(SEED)
         task = learner.task.sample(TASKS, learner.num_outputs, generator)
@@ -119,14 +120,14 @@ def measure(policy: str, seed: int) -> dict[str, Any]:
 
 def markdown(result: Mapping[str, Any]) -> str:
     """One row a graph: mean and standard error over seeds of each group, and how many times that on
-    graphs as in training it is for the shipped one.
+    its own graphs it is for the shipped one.
     """
     groups = result["groups"]
     heads = ["graph of the frozen agent", *(f"{name}: MSE" for name in groups), f"{SHIPPED}: times"]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name in groups[SHIPPED][0]["errors"]:
         bars = [mean_and_bar([row["errors"][name] for row in rows]) for rows in groups.values()]
-        home, _ = mean_and_bar([row["errors"][AS_TRAINED] for row in groups[SHIPPED]])
+        home, _ = mean_and_bar([row["errors"][OWN] for row in groups[SHIPPED]])
         cells = [f"{error:.4f} ± {bar:.4f}" for error, bar in bars]
         lines.append(f"| {name} | {' | '.join(cells)} | {bars[-1][0] / home:.1f} |")
     return "\n".join(lines)

@@ -45,8 +45,8 @@ RULES = f"""## How to read it
 - That something is absent is *yes* only where the interval ends below a margin ({WEAK} for a rank
   correlation, {GAIN:.0%} of the plain run's number for a gain by another loss or by more experts),
   and *no* where it lies above zero.
-- Swings are absent where the interval ends below {SWINGS:.0%} of the motion, and there where it lies
-  above. A Hurst exponent is that of noise where the interval of how far it is from those of
+- Swings are absent where the interval ends below {SWINGS:.0%} of the motion, and there where it
+  lies above. A Hurst exponent is that of noise where the interval of how far it is from those of
   shuffled copies lies within {CLOSE}: that they do not exclude it shows nothing.
 - What one schedule of training does not reach, another may: *undecided*.
 - Claims about counts, of seeds or of plateaus: all is *yes*, some *partly*, none *no*.
