@@ -1,4 +1,4 @@
-"""Long: a life of a million steps, and what long rollouts keep for their gradient."""
+"""Long: the memory of a life of a million steps, and what long rollouts keep for their gradient."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from benchmarks.sizes import Sizes
 
 @dataclass(frozen=True)
 class LongLife:
-    """A frozen agent lives on while its memory is watched, not its error; then rollouts are differentiated with
-    and without truncation and checkpoints. Takes about 4 minutes.
+    """A frozen agent, which was not trained, lives on while its memory is watched, not its error;
+    then rollouts are differentiated with and without truncation and checkpoints.
 
     Args:
         sizes: of the rollouts that are differentiated; the frozen life is that of one such agent.
@@ -86,7 +86,8 @@ class LongLife:
 def markdown(data: dict[str, Any]) -> str:
     """Memory along the life, then what is kept for gradients."""
     told = data["workload"]
-    rows = [[f"{int(step):,}", f"{value / 2**20:.1f} MiB"] for step, value in data["memory"].items()]
+    memory = data["memory"].items()
+    rows = [[f"{int(step):,}", f"{value / 2**20:.1f} MiB"] for step, value in memory]
     each = 1e6 * data["seconds"] / told["life"]
     lived = table([f"frozen steps ({each:.0f} µs each)", "grown by"], rows)
     header = [f"rollout of {told['sizes']['num_steps']} steps, forward+backward", "peak", "time"]

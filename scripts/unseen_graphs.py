@@ -9,6 +9,7 @@ and, as Markdown, beside the JSON.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from badger_graph.experiments.measurements import save_result
 from badger_graph.outer.checkpoint import load_learner, read_trained
 from badger_graph.policies.base import check_sizes
 from badger_graph.rollout import unroll
+from badger_graph.shipping import SHIPPED as SHIPPED_FOLDER
+from badger_graph.shipping import read_card
 from topologies import (
     CompleteTopology,
     GridTopology,
@@ -133,8 +136,24 @@ def markdown(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def write_card(result: Mapping[str, Any]) -> None:
+    """Say on the card of the shipped policy what its error is on each graph."""
+    rows = result["groups"][SHIPPED]
+    table = {
+        name: round(mean_and_bar([row["errors"][name] for row in rows])[0], 4)
+        for name in rows[0]["errors"]
+    }
+    graphs = {"unit": "MSE of the last step", "num_tasks": TASKS, "seed": SEED, "table": table}
+    card = SHIPPED_FOLDER / f"{SHIPPED}.json"
+    card.write_text(json.dumps({**read_card(SHIPPED), "graphs": graphs}, indent=1) + "\n")
+
+
 def unseen_graphs(
-    seeds: int = 5, jobs: int = 2, runs: str = "runs", out: str = "results/unseen_graphs.json"
+    seeds: int = 5,
+    jobs: int = 2,
+    runs: str = "runs",
+    out: str = "results/unseen_graphs.json",
+    card: bool = False,
 ) -> None:
     """Train on random graphs, then evaluate on graphs never seen.
 
@@ -143,6 +162,7 @@ def unseen_graphs(
         jobs: trainings side by side, one thread each.
         runs: where to keep the runs.
         out: where to write the JSON; the table goes beside it.
+        card: whether to say it on the card of the shipped policy, too.
 
     Raises:
         ValueError: when a number is below 1.
@@ -158,6 +178,8 @@ def unseen_graphs(
     result = {"groups": {**groups, SHIPPED: [measure(SHIPPED, seed) for seed in range(seeds)]}}
     file = Path(out)
     save_result(file, result)
+    if card:
+        write_card(result)
     table = markdown(result)
     file.with_suffix(".md").write_text(table + "\n")
     print(table)

@@ -15,6 +15,7 @@ from sources import Block, Source, blocks, missing, results, sources
 
 from badger_graph.experiments import error_against_experts, error_against_outputs, growth
 from badger_graph.experiments.why_hard.run import markdown as why_hard
+from badger_graph.shipping import read_card
 from benchmarks import attention, fixed_costs, large_agent, long_life, measuring, micro_badger
 
 PAGES = ("README.md", "docs/results.md")
@@ -95,9 +96,19 @@ def _other(number: str) -> str:
     return number[: at.start()] + str(int(at[0]) % 9 + 1) + number[at.end() :]
 
 
+def test_the_card_says_on_which_graphs_a_policy_is_good_and_bad() -> None:
+    """As the table does, whose third column of errors is that of the shipped policy."""
+    said = read_card("micro_badger")["graphs"]["table"]
+    rows = (ROOT / "results" / "unseen_graphs.md").read_text().splitlines()[2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert {name: f"{error:.4f}" for name, error in said.items()} == {
+        name: error.split()[0] for name, *_, error, _ in cells
+    }
+
+
 def test_what_looks_like_a_result() -> None:
-    found = "5 of 7 seeds by 0.3 ± 2 in 500 to 700 outer steps, 1,200 tasks, 40%, 3 times, a factor of 4"
-    assert results(found) == "5 7 0.3 2 500 700 1,200 40 3 4".split()
+    found = "5 of 7 seeds by 0.3 ± 2 in 500 to 700 outer steps, 1,200 tasks, 40%, 3 times"
+    assert results(found) == ["5", "7", "0.3", "2", "500", "700", "1,200", "40", "3"]
     setting = "16 experts, d=4, T=20, k 3, 4-regular, `0.5`, figure 7, 2019, 1/3, [a](b/0.1.png)"
     assert results(setting + "\n```\n0.7 seconds\n```\n") == []
 

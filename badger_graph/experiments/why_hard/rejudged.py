@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from badger_graph.experiments.why_hard import losses, plateaus, topology
+from badger_graph.experiments.why_hard import losses, plateaus, redundancy, topology
 from badger_graph.experiments.why_hard.base import Claim, Panel
 
 Judge = Callable[[Mapping[str, Any], int], tuple[list[Claim], list[Panel]]]
@@ -15,6 +15,7 @@ need no more than these.
 
 JUDGES: dict[str, Judge] = {
     "plateaus": plateaus.judged,
+    "redundancy": redundancy.judged,
     "losses": losses.judged,
     "topology": topology.judged,
 }
