@@ -171,10 +171,10 @@ def unseen_graphs(
     torch.set_num_threads(1)
     wanted = [(group, seed) for seed in range(seeds) for group in TRAINED]
     with ThreadPoolExecutor(jobs) as pool:
-        files = list(pool.map(lambda one: str(train(*one, Path(runs))), wanted))
+        files = list(pool.map(lambda one: train(one[0], one[1], Path(runs)), wanted))
     groups: dict[str, list[dict[str, Any]]] = {group: [] for group in TRAINED}
-    for (group, seed), file in zip(wanted, files, strict=True):
-        groups[group].append(measure(file, seed))
+    for (group, seed), checkpoint in zip(wanted, files, strict=True):
+        groups[group].append(measure(str(checkpoint), seed))
     result = {"groups": {**groups, SHIPPED: [measure(SHIPPED, seed) for seed in range(seeds)]}}
     file = Path(out)
     save_result(file, result)

@@ -39,7 +39,7 @@ def draw_points(axes: Axes, panel: Mapping[str, Any]) -> None:
     """
     never = ABOVE * panel["never"]
     axes.axhline(never, color=MUTED, linewidth=1, linestyle=":", zorder=1)
-    tie = {"color": BLUE, "linewidth": 0.8, "alpha": 0.35, "zorder": 2}
+    tie: dict[str, Any] = {"color": BLUE, "linewidth": 0.8, "alpha": 0.35, "zorder": 2}
     for curve in panel["curves"].values():
         x, (heights,) = curve["x"], curve["y"]
         centre, middle = _middle(curve)
@@ -69,7 +69,8 @@ def name_points(axes: Axes, panel: Mapping[str, Any], pixels: float) -> None:
     never = ABOVE * panel["never"]
     middles = {name: _middle(curve) for name, curve in panel["curves"].items()}
     points = {name: (x, min(y, never)) for name, (x, y) in middles.items()}
-    drawn = [line.get_xydata()[0] for line in axes.get_lines() if len(line.get_xdata()) == 1]
+    lines = [np.asarray(line.get_xydata()) for line in axes.get_lines()]
+    drawn = [line[0] for line in lines if len(line) == 1]
     centres = [axes.transData.transform(xy) for xy in points.values()]
     taken = [_box(axes.transData.transform(xy), 8 * pixels) for xy in drawn]
     for (name, xy), centre in zip(points.items(), centres, strict=True):
