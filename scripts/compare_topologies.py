@@ -24,6 +24,7 @@ from typing import Any
 
 from badger_graph.cli import program
 from badger_graph.experiments.error_bars import mean_and_bar
+from badger_graph.files import require_outputs, write_json, write_text
 from badger_graph.policies.base import check_sizes
 
 FIT = Path(__file__).with_name("fit.py")
@@ -122,21 +123,21 @@ def compare_topologies(
     """
     check_sizes(seeds=(seeds, 1), max_steps=(max_steps, 1), jobs=(jobs, 1))
     file = Path(out)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    require_outputs(file)
     runs: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
     done = {(run["name"], run["seed"], run["max_steps"]) for run in runs}
     wanted = [(name, seed, max_steps) for seed in range(seeds) for name in RUNS]
     with ThreadPoolExecutor(jobs) as pool:
         for run in pool.map(lambda job: train(*job), [job for job in wanted if job not in done]):
             runs.append(run)
-            file.write_text(json.dumps(runs, indent=1))
+            write_json(file, runs)
             print(
                 f"{run['name']}, seed {run['seed']}: MSE {run['best_error']:.4f}, "
                 f"{run['cpu_seconds']:.0f} CPU s",
                 flush=True,
             )
     table = markdown(sorted(runs, key=lambda run: run["seed"]))
-    file.with_suffix(".md").write_text(table + "\n")
+    write_text(file.with_suffix(".md"), table + "\n")
     print(table)
 
 

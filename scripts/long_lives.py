@@ -17,7 +17,8 @@ from badger_graph import plots
 from badger_graph.cli import program
 from badger_graph.experiments.error_bars import mean_and_bar
 from badger_graph.experiments.long_lives import NUMBERS, SHOWN, errors_of_life
-from badger_graph.experiments.measurements import save_result, shipped_groups
+from badger_graph.experiments.measurements import shipped_groups
+from badger_graph.files import require_outputs, write_json, write_text
 from badger_graph.policies.base import check_sizes
 
 MICRO = "micro_badger"
@@ -60,6 +61,8 @@ def long_lives(
     """
     check_sizes(num_steps=(num_steps, SHOWN[0]), num_tasks=(num_tasks, 1), seed=(seed, 0))
     torch.set_num_threads(1)
+    file = Path(out)
+    require_outputs(file)
     policies = {MICRO: [MICRO], **shipped_groups(stages=False)}
     lives = {
         group: [errors_of_life(policy, num_steps, num_tasks, seed) for policy in names]
@@ -69,8 +72,7 @@ def long_lives(
     groups = {name: [list(life.values()) for life in of] for name, of in lives.items()}
     sizes = {"numbers": NUMBERS, "num_tasks": num_tasks, "seed": seed}
     result = {**sizes, "policies": policies, "steps": steps, "groups": groups}
-    file = Path(out)
-    save_result(file, result)
+    write_json(file, result)
     panel = {
         "title": f"Frozen agents that live on, {NUMBERS} numbers",
         "x": "inner step",
@@ -82,7 +84,7 @@ def long_lives(
     }
     plots.panels([panel]).savefig(file.with_suffix(".png"))
     table = markdown(result)
-    file.with_suffix(".md").write_text(table + "\n")
+    write_text(file.with_suffix(".md"), table + "\n")
     print(table)
 
 

@@ -9,7 +9,7 @@ and, as Markdown, beside the JSON.
 
 from __future__ import annotations
 
-import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,7 +22,8 @@ import torch
 
 from badger_graph.cli import program
 from badger_graph.experiments.error_bars import mean_and_bar
-from badger_graph.experiments.measurements import save_result
+from badger_graph.experiments.trainings import going_on
+from badger_graph.files import require_outputs, require_writable, write_json, write_text
 from badger_graph.outer.checkpoint import load_learner, read_trained
 from badger_graph.policies.base import check_sizes
 from badger_graph.rollout import unroll
@@ -96,11 +97,10 @@ def train(group: str, seed: int, runs: Path) -> Path:
     folder = runs / f"{told[-1] if told else 'fixed'}-{seed}"
     command = [sys.executable, str(FIT), *told, "--seed", str(seed)]
     if not (folder / "finished").exists():
-        subprocess.run(
-            [*command, "--run_dir", str(folder), "--evaluate", "false"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        command += [*going_on(folder), "--evaluate", "false"]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            raise ValueError(f"{shlex.join(command)} must end well, see above")
         (folder / "finished").touch()
     return folder / "checkpoints" / "best.ckpt"
 
@@ -145,7 +145,7 @@ def write_card(result: Mapping[str, Any]) -> None:
     }
     graphs = {"unit": "MSE of the last step", "num_tasks": TASKS, "seed": SEED, "table": table}
     card = SHIPPED_FOLDER / f"{SHIPPED}.json"
-    card.write_text(json.dumps({**read_card(SHIPPED), "graphs": graphs}, indent=1) + "\n")
+    write_json(card, {**read_card(SHIPPED), "graphs": graphs})
 
 
 def unseen_graphs(
@@ -169,6 +169,9 @@ def unseen_graphs(
     """
     check_sizes(seeds=(seeds, 1), jobs=(jobs, 1))
     torch.set_num_threads(1)
+    file = Path(out)
+    require_outputs(file)
+    require_writable(Path(runs) / "redrawn-0" / "finished")
     wanted = [(group, seed) for seed in range(seeds) for group in TRAINED]
     with ThreadPoolExecutor(jobs) as pool:
         files = list(pool.map(lambda one: train(one[0], one[1], Path(runs)), wanted))
@@ -176,12 +179,11 @@ def unseen_graphs(
     for (group, seed), checkpoint in zip(wanted, files, strict=True):
         groups[group].append(measure(str(checkpoint), seed))
     result = {"groups": {**groups, SHIPPED: [measure(SHIPPED, seed) for seed in range(seeds)]}}
-    file = Path(out)
-    save_result(file, result)
+    write_json(file, result)
     if card:
         write_card(result)
     table = markdown(result)
-    file.with_suffix(".md").write_text(table + "\n")
+    write_text(file.with_suffix(".md"), table + "\n")
     print(table)
 
 

@@ -391,9 +391,9 @@ def test_a_graph_with_one_thing_rewired_is_noticed(executor: Executor, attribute
     agent, observation = make(RingTopology(), executor=executor), some_observation(1, 2)
     graph, _ = agent(agent.reset(1, 5, 2), observation)
     _, before = agent(graph, observation)
-    if attribute == "edge_index":  # everybody hears expert 4 instead, also expert 4
-        targets = graph.edge_index[1]
-        graph.edge_index = torch.stack([torch.full_like(targets, 4), targets])
+    if attribute == "edge_index":  # everybody hears those one further on
+        sources, targets = graph.edge_index
+        graph.edge_index = torch.stack([(sources + 1) % 5, targets])
     else:
         graph.edge_weight = 2 * graph.edge_weight
     _, after = agent(graph, observation)
@@ -499,7 +499,9 @@ def test_split_of_any_rewired_graph(
         agent = make(IsolatedTopology(), identifiers="random")
         graph = agent.reset(batch_size, num_experts, 2, seeded(seed))
         graph.hidden = uniform(seed, *graph.hidden.shape)
-        graph.edge_index, graph.edge_weight = some_edges(batch_size, num_experts, num_edges, seed)
+        index, weight = some_edges(batch_size, num_experts, num_edges, seed)
+        graph.edge_index = index.unique(dim=1)[:, torch.randperm(index.unique(dim=1).size(1))]
+        graph.edge_weight = weight[: graph.edge_index.size(1)]
         assert_split_lives_alone(agent, graph)
 
 

@@ -332,8 +332,13 @@ def test_without_native_operators_torch_serves(
 @pytest.mark.parametrize(
     ("compiler", "cache", "missing", "said"),
     [
-        ("no-such-compiler", "", "a C++ compiler, found none", ["no C++ compiler found"]),
-        ("false", "", "a C++ compiler that works; see ", ["once: about a minute", "failed"]),
+        ("no-such-compiler", "", "a C++ compiler, got none", ["no C++ compiler found"]),
+        (
+            "false",
+            "",
+            "a C++ compiler that works, got one that does not; see ",
+            ["once: about a minute", "failed"],
+        ),
         ("true", "/dev/null", "to write to /dev/null/badger_graph", ["cannot write to"]),
     ],
     ids=["none", "one that fails", "nowhere to keep it"],
@@ -358,7 +363,7 @@ def test_a_library_that_cannot_be_made(
 
 
 def test_fused_says_what_it_would_need(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "load", lambda: "a C++ compiler, found none")
+    monkeypatch.setattr(library, "load", lambda: "a C++ compiler, got none")
     assert choose(some_edges(1, 4, 9), 1, 4, GRUPolicy()) == "dense"
-    with pytest.raises(ValueError, match=r"executor 'fused' needs a C\+\+ compiler, found none"):
+    with pytest.raises(ValueError, match=r"executor 'fused' needs a C\+\+ compiler, got none"):
         prepare(some_edges(1, 4, 9), 1, 4, "fused", GRUPolicy())

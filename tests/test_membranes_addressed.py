@@ -179,7 +179,7 @@ def test_refused() -> None:
     agent = make_agent()
     graph = agent.reset(2, 5, 3)
     graph.address = graph.address[..., :4]
-    with pytest.raises(ValueError, match=r"\[2, 3, 7\], got \[2, 3, 4\]"):
+    with pytest.raises(ValueError, match=r"\[2, 3, 7\] .* got \[2, 3, 4\]"):
         agent(graph, some_observation(2, 3))
     with pytest.raises(ValueError, match="num_outputs must be at least 1, got 0"):
         agent.reset(2, 5, 0)

@@ -68,7 +68,7 @@ def _missing(like: Tensor) -> str | None:
         try:
             import triton  # noqa: F401
         except ImportError:
-            return "triton on a GPU, which is not installed"
+            return "triton on a GPU, got none"
         return None if like.dtype == torch.float32 else f"float32 on a GPU, got {like.dtype}"
     if like.device.type != "cpu":
         return f"a CPU or a CUDA device, got {like.device}"
