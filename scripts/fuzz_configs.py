@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from badger_graph.cli import program
-from badger_graph.experiments.measurements import save_result
+from badger_graph.files import write_json
 from badger_graph.outer.record import machine
 from badger_graph.policies.base import check_sizes
 from fuzzing.run import progress, summary, try_all
@@ -48,7 +48,7 @@ def fuzz_configs(
         "seconds": round(time.monotonic() - start, 1),
         **summary(tried),
     }
-    save_result(Path(out), result)
+    write_json(Path(out), result)
     if result["failed"]:
         raise SystemExit(f"{result['failed']} of {count} configurations failed, see {out}")
 
