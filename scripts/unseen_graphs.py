@@ -178,9 +178,8 @@ def unseen_graphs(
         paths = pool.map(lambda one: train(one[0], one[1], Path(runs)), wanted)
         files = list(track(paths, "training", len(wanted)))
     groups: dict[str, list[dict[str, Any]]] = {group: [] for group in (*TRAINED, SHIPPED)}
-    for (group, seed), checkpoint in track(
-        zip(wanted, files, strict=True), "measuring", len(wanted)
-    ):
+    pairs = list(zip(wanted, files, strict=True))
+    for (group, seed), checkpoint in track(pairs, "measuring"):
         groups[group].append(measure(str(checkpoint), seed))
     groups[SHIPPED] = [measure(SHIPPED, seed) for seed in range(seeds)]
     result = {"groups": groups}
