@@ -17,6 +17,7 @@ from badger_graph.life import Life
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
+from topologies.checks import check_numbers, checked, size
 
 Probe = Callable[[Batch], None]
 """Called with the graph of the agents after every inner-loop step."""
@@ -48,6 +49,7 @@ class Rollout(NamedTuple):
     target: Float[Tensor, "B d"]
 
 
+@checked(num_experts=size())
 def live(
     agent: BadgerAgent,
     task: Task,
@@ -75,6 +77,9 @@ def live(
         yield Moment(graph, loss)
 
 
+@checked(
+    num_experts=size(), num_steps=size(most=2**30), detach_every=size(), checkpoint_every=size()
+)
 def unroll(
     agent: BadgerAgent,
     task: Task,
@@ -102,11 +107,8 @@ def unroll(
         ValueError: when ``num_steps``, ``detach_every`` or ``checkpoint_every`` is below 1, or
             from :func:`live`.
     """
-    if num_steps < 1:
-        raise ValueError(f"num_steps must be at least 1, got {num_steps}")
-    for name, every in (("detach_every", detach_every), ("checkpoint_every", checkpoint_every)):
-        if every is not None and every < 1:
-            raise ValueError(f"{name} must be at least 1, or none, got {every}")
+    sizes = {"num_steps": num_steps, "batch_size": task.batch_size}
+    check_numbers("the actions of a rollout", **sizes, num_outputs=task.num_outputs)
     graph, now = _begin(agent, task, num_experts, generator, graph)
     stride = checkpoint_every or num_steps
     losses: list[Tensor] = []

@@ -24,7 +24,7 @@ from typing import Any
 
 from badger_graph.cli import program
 from badger_graph.experiments.error_bars import mean_and_bar
-from badger_graph.policies.base import check_sizes
+from topologies.checks import check_sizes
 
 FIT = Path(__file__).with_name("fit.py")
 

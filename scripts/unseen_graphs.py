@@ -20,7 +20,6 @@ import torch
 from badger_graph.cli import program
 from badger_graph.evaluation import evaluate
 from badger_graph.experiments.error_bars import mean_and_bar
-from badger_graph.policies.base import check_sizes
 from topologies import (
     CompleteTopology,
     GridTopology,
@@ -30,6 +29,7 @@ from topologies import (
     RingTopology,
     Topology,
 )
+from topologies.checks import check_sizes
 
 FIT = Path(__file__).with_name("fit.py")
 

@@ -11,6 +11,7 @@ import networkx as nx
 import torch
 
 from topologies.base import FixedTopology
+from topologies.checks import checked, shown, size
 from topologies.edges import Edges
 
 
@@ -27,6 +28,7 @@ class GivenGraph(FixedTopology):
         ValueError: when these are not a graph; when drawn for another number of experts.
     """
 
+    @checked(num_experts=size())
     def __init__(
         self, num_experts: int, index: list[list[int]], weight: list[float] | None = None
     ) -> None:
@@ -70,7 +72,7 @@ def from_networkx(graph: nx.Graph) -> GivenGraph:
             number.
     """
     if not isinstance(graph, nx.Graph):
-        raise ValueError(f"a topology is made from a NetworkX graph, got {type(graph).__name__}")
+        raise ValueError(f"a topology is made from a NetworkX graph, got {shown(graph)}")
     number = {label: expert for expert, label in enumerate(_in_order(graph))}
     weights: defaultdict[tuple[int, int], float] = defaultdict(float)  # of (target, source)
     for tail, head, weight in graph.edges(data="weight", default=1.0):
@@ -104,8 +106,6 @@ def _as_float(weight: object, tail: Hashable, head: Hashable) -> float:
 
 
 def _check(num_experts: int, index: list[list[int]], weight: list[float] | None) -> None:
-    if num_experts < 1:
-        raise ValueError(f"a graph must have at least one node, got {num_experts}")
     if len(index) != 2 or len(index[0]) != len(index[1]):
         raise ValueError(
             "index must be two lists of equal length, sources and targets, "

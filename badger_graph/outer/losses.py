@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from topologies.checks import checked, interval
+
 
 class MetaLoss(ABC):
     """One number for the errors of a rollout."""
@@ -81,9 +83,8 @@ class ConvergeFast(WeightedMean):
         ValueError: when ``discount`` is outside (0, 1].
     """
 
+    @checked(discount=interval(0, 1, "(]"))
     def __init__(self, discount: float = 1.0) -> None:
-        if not 0 < discount <= 1:
-            raise ValueError(f"discount must be in (0, 1], got {discount}")
         self.discount = discount
 
     def weights(self, num_steps: int) -> Float[Tensor, " T"]:
@@ -100,9 +101,8 @@ class MeanOverEnd(WeightedMean):
         ValueError: when ``fraction`` is outside (0, 1].
     """
 
+    @checked(fraction=interval(0, 1, "(]"))
     def __init__(self, fraction: float = 0.5) -> None:
-        if not 0 < fraction <= 1:
-            raise ValueError(f"fraction must be in (0, 1], got {fraction}")
         self.fraction = fraction
 
     def weights(self, num_steps: int) -> Float[Tensor, " T"]:
@@ -124,6 +124,7 @@ class LogError(MetaLoss):
         of: the meta-loss, of one batch; the mean over the end by default.
     """
 
+    @checked()
     def __init__(self, of: MetaLoss | None = None) -> None:
         self.of = of or MeanOverEnd()
 

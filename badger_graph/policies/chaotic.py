@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.policies.message import MessagePolicy
+from topologies.checks import NOT_NEGATIVE, POSITIVE, checked
 
 
 class ChaoticPolicy(MessagePolicy):
@@ -42,6 +41,7 @@ class ChaoticPolicy(MessagePolicy):
 
     chaos: Tensor
 
+    @checked(gain=POSITIVE, initial_chaos=NOT_NEGATIVE, steepness=POSITIVE)
     def __init__(
         self,
         percept_size: int = 4,
@@ -54,10 +54,6 @@ class ChaoticPolicy(MessagePolicy):
         offset: float = 0.5,
     ) -> None:
         super().__init__(percept_size, identifier_size, hidden_size, message_size)
-        if not 0 <= initial_chaos < math.inf:
-            raise ValueError(f"initial_chaos must not be negative, got {initial_chaos}")
-        if not steepness > 0:
-            raise ValueError(f"steepness must be positive, got {steepness}")
         self.gru = GRUPolicy(percept_size, identifier_size, hidden_size, message_size, gain)
         self.gain = gain
         self.initial_chaos = initial_chaos

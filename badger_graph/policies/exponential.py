@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.policies.message import MessagePolicy
+from topologies.checks import POSITIVE, checked
 
 
 class ExponentialPolicy(MessagePolicy):
@@ -33,6 +32,7 @@ class ExponentialPolicy(MessagePolicy):
         ValueError: when a size is too small, ``gain`` not positive, or a factor not finite.
     """
 
+    @checked(gain=POSITIVE)
     def __init__(
         self,
         percept_size: int = 4,
@@ -44,9 +44,6 @@ class ExponentialPolicy(MessagePolicy):
         add: float = 0.7,
     ) -> None:
         super().__init__(percept_size, identifier_size, hidden_size, message_size)
-        for name, factor in (("keep", keep), ("add", add)):
-            if not math.isfinite(factor):
-                raise ValueError(f"{name} must be finite, got {factor}")
         self.gru = GRUPolicy(percept_size, identifier_size, hidden_size, message_size, gain)
         self.gain = gain
         self.keep = keep

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from badger_graph.policies.base import scale_weights
 from badger_graph.policies.message import MessagePolicy
+from topologies.checks import POSITIVE, checked, limited_weights
 
 
 class GRUPolicy(MessagePolicy):
@@ -35,6 +36,8 @@ class GRUPolicy(MessagePolicy):
         ValueError: when a size is too small or ``gain`` not positive.
     """
 
+    @checked(gain=POSITIVE)
+    @limited_weights
     def __init__(
         self,
         percept_size: int = 4,

@@ -12,7 +12,7 @@ from badger_graph.experiments.measurements import save_result
 from badger_graph.experiments.trainings import train
 from badger_graph.experiments.why_hard.base import Claim, Experiment
 from badger_graph.outer.record import machine
-from badger_graph.policies.base import check_sizes
+from topologies.checks import check_sizes
 
 
 def run(
