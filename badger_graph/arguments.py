@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import json
@@ -13,15 +12,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from badger_graph.membranes import MEMBRANES
-from badger_graph.outer.checkpoint import read_checkpoint, run_folder
+from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.curriculum import CURRICULA
 from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
+from badger_graph.runs import OWN, last_checkpoint, newest_first, own_settings
+from badger_graph.safe_yaml import load_yaml, read_yaml
+from badger_graph.settings import check_config, import_module
 from badger_graph.tasks import TASKS
+from badger_graph.trust import Shape
 from topologies import TOPOLOGIES
+from topologies.checks import check_choice, did_you_mean
 
 Table = Mapping[str, Callable[..., Any]]
 
@@ -47,6 +49,9 @@ SHORT = {
     "devices": "trainer.devices",
 }
 """Other short flags and what they stand for."""
+
+IMPORTS = "BADGER_GRAPH_IMPORT"
+"""Tells the other processes of a distributed run which modules the user named by --import."""
 
 PACKAGE = Path(__file__).parent
 CONFIGS = next(path for path in (PACKAGE / "configs", PACKAGE.parent / "configs") if path.exists())
@@ -116,9 +121,11 @@ def own_defaults(arguments: Sequence[str]) -> list[str]:
 
 def configurations(arguments: Sequence[str]) -> dict[str, Any]:
     """What fit.yaml and the presets, which are files by now, say: by their path, in this order."""
-    presets = [Path(preset) for _, preset, _ in values_of(arguments, "--config", "-c")]
-    files = (CONFIGS / "fit.yaml", *presets)
-    return {str(file): yaml.safe_load(file.read_text()) for file in files}
+    presets = [preset for _, preset, _ in values_of(arguments, "--config", "-c")]
+    return {
+        preset: load_yaml(preset) if preset.startswith(OWN) else read_yaml(preset)
+        for preset in (str(CONFIGS / "fit.yaml"), *presets)
+    }
 
 
 def _configured(full: str, configs: Iterable[Any]) -> dict[str, Any]:
@@ -151,11 +158,8 @@ def _class_path(component: str, name: str) -> str:
         return f"{table[name].__module__}.{table[name].__qualname__}"
     if re.fullmatch(r"\w+(\.\w+)+|\{.*\}", name, re.DOTALL):
         return name
-    close = difflib.get_close_matches(name, table, n=1)
-    raise ValueError(
-        f"--{component} must be one of {', '.join(table)}, or the import path of a class, "
-        f"got {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
-    )
+    check_choice(f"--{component}", name, table, ", or the import path of a class")
+    raise AssertionError("a name in the table was taken above")
 
 
 def import_modules(arguments: Sequence[str]) -> list[str]:
@@ -166,27 +170,57 @@ def import_modules(arguments: Sequence[str]) -> list[str]:
     Raises:
         ValueError: when there is no such module.
     """
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    reach_own_code(arguments)
     others = list(arguments)
     for flag, name, place in reversed(list(values_of(arguments, "--import"))):
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            raise ValueError(f"{flag} must name a module, got {name!r}: {error}") from error
+        import_module(flag, name)
         first = place if arguments[place].startswith("--import=") else place - 1
         del others[first : place + 1]
     return others
 
 
-def resolve_files(arguments: Sequence[str]) -> list[str]:
+def modules_named(arguments: Sequence[str]) -> list[str]:
+    """What ``--import`` names, here or for the first process of a distributed run."""
+    names = [name for _, name, _ in values_of(arguments, "--import")]
+    if "LOCAL_RANK" in os.environ:
+        names += os.environ.get(IMPORTS, "").split()
+    os.environ[IMPORTS] = " ".join(dict.fromkeys(names))
+    return os.environ[IMPORTS].split()
+
+
+def reach_own_code(arguments: Sequence[str]) -> None:
+    """Let modules be found in the current folder, after all others, where the user names one.
+
+    Otherwise nothing is imported from there: a folder may hold what is not the user's own.
+    """
+    here = os.getcwd()
+    texts = [one.partition("=")[2] if one.startswith("-") else one for one in arguments]
+    for _, config, _ in values_of(arguments, "--config", "-c"):
+        if Path(config).is_file():
+            texts.append(Path(config).read_text(errors="replace"))
+    imported = {name.partition(".")[0] for name in modules_named(arguments)}
+    named = imported | set(re.findall(r"(?<![\w./])([^\W\d]\w*)\.\w", "\n".join(texts)))
+    found = any(Path(here, name).is_dir() or Path(here, f"{name}.py").is_file() for name in named)
+    if found and here not in sys.path:
+        sys.path.append(here)
+
+
+def resolve_files(
+    arguments: Sequence[str], shape: Shape = None, imported: Sequence[str] = ()
+) -> list[str]:
     """Presets and checkpoints to files.
 
     ``--config figure6`` becomes the preset's file, ``--ckpt_path last`` the newest checkpoint. A
-    run that is resumed starts from its own configuration; what the user typed comes on top.
+    run that is resumed starts from its own settings; what the user typed comes on top.
+
+    Args:
+        arguments: what the user typed.
+        shape: of the settings, see :func:`badger_graph.trust.require_trusted`.
+        imported: modules whose classes the settings of a run may name, too.
 
     Raises:
-        ValueError: when there is no such preset, run or checkpoint, or the checkpoint is bad.
+        ValueError: when there is no such preset, run or checkpoint, the checkpoint is bad, or the
+            settings of its run name code that nobody vouches for.
     """
     resolved = list(arguments)
     checkpoint = None
@@ -196,10 +230,8 @@ def resolve_files(arguments: Sequence[str]) -> list[str]:
         else:
             value = _find_config(value)
         resolved[place] = f"{flag}={value}" if arguments[place].startswith("-") else value
-    config = run_folder(checkpoint) / "config.yaml" if checkpoint else None
-    if config is not None and config.is_file():
-        resolved = [f"--config={config}", *resolved]
-    return resolved
+    settings = own_settings(checkpoint, shape, imported) if checkpoint else None
+    return resolved if settings is None else [f"--config={settings}", *resolved]
 
 
 def values_of(arguments: Sequence[str], *flags: str) -> Iterator[tuple[str, str, int]]:
@@ -214,27 +246,35 @@ def values_of(arguments: Sequence[str], *flags: str) -> Iterator[tuple[str, str,
 
 def _find_config(name: str) -> str:
     if Path(name).is_file():
+        check_config(name)
         return name
     presets = {path.stem: str(path) for path in sorted(CONFIGS.glob("*.yaml"))}
     if name not in presets:
-        raise ValueError(f"--config must be a file or one of {', '.join(presets)}, got {name!r}")
+        raise ValueError(
+            f"--config must be a file or one of {', '.join(presets)}, got {name!r}"
+            + did_you_mean(name, presets)
+        )
     return presets[name]
 
 
 def _find_checkpoint(name: str, arguments: Sequence[str]) -> str:
-    """A checkpoint by its path, or the newest ``last.ckpt``: of ``--run_dir``, or of all runs."""
-    if name == "last":
-        told = [value for _, value, _ in values_of(arguments, "--run_dir")]
-        runs = [Path(told[-1])] if told else list(Path("runs").glob("*"))
-        found = [path for run in runs for path in run.glob("checkpoints/last.ckpt")]
-        if not found:
-            raise ValueError(
-                "--ckpt_path last needs a run to resume, "
-                f"got none in {told[-1] if told else 'runs'}"
-            )
-        name = str(max(found, key=lambda path: path.stat().st_mtime))
-    read_checkpoint(name)
-    return name
+    """A checkpoint by its path, or where ``--run_dir``, or else the newest run, goes on."""
+    if name != "last":
+        read_checkpoint(name)
+        return name
+    told = [value for _, value, _ in values_of(arguments, "--run_dir")]
+    runs = [Path(told[-1])] if told else newest_first(Path("runs").glob("*"))
+    found = next((path for run in runs if (path := last_checkpoint(run)) is not None), None)
+    if found is not None:
+        return str(found)
+    if told and (runs[0] / "checkpoints").exists():
+        raise ValueError(
+            f"--ckpt_path last needs a whole checkpoint, got none in {told[-1]}; without "
+            "--ckpt_path its run starts afresh"
+        )
+    raise ValueError(
+        f"--ckpt_path last needs a run to resume, got none in {told[-1] if told else 'runs'}"
+    )
 
 
 def overview() -> str:

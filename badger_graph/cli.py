@@ -10,7 +10,7 @@ import sys
 import warnings
 from argparse import ArgumentError
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ import torch
 from jsonargparse import auto_cli
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.trainer import Trainer
 
@@ -28,12 +28,14 @@ from badger_graph.arguments import (
     component_help,
     expand,
     import_modules,
+    modules_named,
     overview,
     own_defaults,
     resolve_files,
     values_of,
 )
 from badger_graph.evaluation import evaluate, print_evaluation
+from badger_graph.files import LOCK, in_words, only_writer, require_writable, write_text
 from badger_graph.outer.checkpoint import (
     LastCheckpoint,
     StageCheckpoints,
@@ -44,6 +46,8 @@ from badger_graph.outer.checkpoint import (
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.measuring import Measurements
+from badger_graph.runs import OWN, last_checkpoint, start_afresh
+from badger_graph.settings import check_settings, check_texts, refusals_of_libraries, too_large
 
 __all__ = ["SHORT", "BadgerCLI", "evaluate_main", "expand", "fit_main"]
 
@@ -65,8 +69,28 @@ WRONG, DIVERGED = 2, 3
 """Exit status of wrong arguments, and of a training that diverged."""
 
 
+PARTS: dict[str, type] = {
+    "checkpoint": ModelCheckpoint,
+    "last_checkpoint": LastCheckpoint,
+    "stage_checkpoints": StageCheckpoints,
+    "early_stopping": EarlyStopping,
+    "measurements": Measurements,
+}
+"""Callbacks of every run, and where their settings stand."""
+
+SHAPE = {"model": MetaLearner, "trainer": Trainer, **PARTS}
+"""What the sections of the settings of a run hold."""
+
+
 class BadgerCLI(LightningCLI):
-    """``fit`` and its sisters, with a folder for each run and an evaluation after the fit."""
+    """``fit`` and its sisters, with a folder for each run and an evaluation after the fit.
+
+    While it lives, no other process writes the folder of its run.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        with ExitStack() as self._held:
+            super().__init__(*args, **kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
@@ -81,11 +105,8 @@ class BadgerCLI(LightningCLI):
         parser.add_argument(
             "--evaluate", type=bool, default=True, help="evaluate and draw after the fit"
         )
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.add_lightning_class_args(LastCheckpoint, "last_checkpoint")
-        parser.add_lightning_class_args(StageCheckpoints, "stage_checkpoints")
-        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
-        parser.add_lightning_class_args(Measurements, "measurements")
+        for place, part in PARTS.items():
+            parser.add_lightning_class_args(part, place)
         parser.link_arguments("seed_everything", "model.seed", compute_fn=stream_seed)
         parser.link_arguments("seed_everything", "model.agent.seed", compute_fn=stream_seed)
 
@@ -99,18 +120,17 @@ class BadgerCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
-        if config.threads < 1:
-            raise ValueError(f"threads must be at least 1, got {config.threads}")
-        if config.trainer.max_steps < 1 and config.trainer.max_steps != -1:
-            raise ValueError(
-                f"max_steps must be at least 1, or -1 for no end, got {config.trainer.max_steps}"
-            )
+        check_settings(config)
         torch.set_num_threads(config.threads)
+        # The other processes of a distributed run find the settings of the run themselves.
+        sys.argv = [one for one in sys.argv if not one.startswith(f"--config={OWN}")]
         self.writes = self.subcommand == "fit" and not config.trainer.fast_dev_run
         if not self.writes:
             self.save_config_callback = None
             return
         self.run_dir = Path(choose_run_dir(config.run_dir, config.get("ckpt_path")))
+        if is_first_process():
+            self._held.enter_context(writing(self.run_dir, config.get("ckpt_path")))
         config.checkpoint.dirpath = str(self.run_dir / "checkpoints")
         config.last_checkpoint.dirpath = config.checkpoint.dirpath
         config.stage_checkpoints.dirpath = config.checkpoint.dirpath
@@ -118,7 +138,8 @@ class BadgerCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         try:
-            super().instantiate_classes()
+            with refusals_of_libraries():
+                super().instantiate_classes()
             optimizer = self.model.configure_optimizers()  # refuses what it cannot work with
             checkpoint = self._get(self.config, "ckpt_path")
             if checkpoint is not None:
@@ -127,7 +148,7 @@ class BadgerCLI(LightningCLI):
                     require_same_optimizer(checkpoint, optimizer)
             self.model.check_processes(self.trainer.world_size)
         except BaseException:
-            if self.writes:
+            if self.writes and is_first_process():
                 remove_if_empty(self.run_dir)
             raise
 
@@ -143,8 +164,14 @@ class BadgerCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
     def before_fit(self) -> None:
-        if self.writes and self.trainer.is_global_zero:
-            print(f"run folder: {self.run_dir}; executor: {self.model.executor}")
+        if not (self.writes and self.trainer.is_global_zero):
+            return
+        checkpoint = self._get(self.config, "ckpt_path")
+        if checkpoint is not None:
+            file = run_folder(checkpoint) / "config.yaml"
+            settings = f"settings from {file}" if file.is_file() else "no settings beside it"
+            print(f"going on from {checkpoint}; {settings}")
+        print(f"run folder: {self.run_dir}; executor: {self.model.executor}")
 
     def after_fit(self) -> None:
         if not (self.writes and self.trainer.is_global_zero and self._get(self.config, "evaluate")):
@@ -155,19 +182,56 @@ class BadgerCLI(LightningCLI):
             print(f"checkpoints, figures and numbers: {self.run_dir}")
 
 
+class WholeConfig(SaveConfigCallback):
+    """Writes the settings of a run into its folder, whole or not at all."""
+
+    def save_config(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
+        write_text(
+            Path(trainer.default_root_dir) / self.config_filename,
+            self.parser.dump(self.config, skip_none=False),
+        )
+
+
+def is_first_process() -> bool:
+    """Whether this process starts a run, and not one that helps it."""
+    ranks = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
+    return all(os.environ.get(rank, "0") == "0" for rank in ranks)
+
+
+@contextmanager
+def writing(run_dir: Path, checkpoint: str | None) -> Iterator[None]:
+    """Be the only process that writes a run, which is new or goes on.
+
+    Raises:
+        ValueError: when another process writes it, or another run would be written over.
+        OSError: when it cannot be written.
+    """
+    require_writable(run_dir / "checkpoints" / "last.ckpt")
+    with only_writer(run_dir):
+        goes_on = checkpoint is not None and run_folder(checkpoint) == run_dir.resolve()
+        if not goes_on:
+            start_afresh(run_dir)
+        try:
+            yield
+        except NonFiniteLossError as error:
+            raise NonFiniteLossError(f"{error}; {what_is_left(run_dir)}") from error
+
+
+def what_is_left(run_dir: Path) -> str:
+    """Where the weights from before an accident are."""
+    last = last_checkpoint(run_dir, lambda _: None)
+    if last is None:
+        return "no checkpoint was written before"
+    return f"{last} holds the weights from before"
+
+
 def choose_run_dir(run_dir: str | None, checkpoint: str | None) -> str:
     """The folder of this run: as told, that of the checkpoint, or a new one in runs/.
 
     Raises:
-        ValueError: when another run would be written over, or a launcher started this process
-            and nobody told where to write.
+        ValueError: when a launcher started this process and nobody told where to write.
     """
     first = "LOCAL_RANK" not in os.environ
-    if first and run_dir and not checkpoint and (Path(run_dir) / "checkpoints").exists():
-        raise ValueError(
-            "--run_dir must name a new folder, or go on with its run by --ckpt_path last, "
-            f"got {run_dir!r}"
-        )
     if run_dir is None and checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":
         run_dir = str(run_folder(checkpoint))
     if run_dir is None and not first:
@@ -192,6 +256,8 @@ def new_run_dir() -> str:
 
 def remove_if_empty(folder: Path) -> None:
     """Leave nothing behind of a run that did not begin."""
+    if folder.is_dir() and [path.name for path in folder.iterdir()] == [LOCK]:
+        (folder / LOCK).unlink()
     for path in (folder, folder.parent) if folder.parent == Path("runs") else (folder,):
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
@@ -203,6 +269,9 @@ def stream_seed(seed: bool | int) -> int:
         raise ValueError(f"seed must be a number, not negative, got {seed}")
     return seed
 
+
+MOST_LINES = 10
+"""Of a message; what comes later says less."""
 
 SAYS_NOTHING = re.compile(
     "Does not validate against any of|Subtypes:|Errors:|Given value type:|"
@@ -225,13 +294,17 @@ def fit_main(arguments: Sequence[str] | None = None) -> None:
         if asked := component_help(rest):
             print(asked)
             return
+        check_texts(rest)
         # LightningCLI reads sys.argv, and so do the processes that DDP starts; keep one truth.
-        sys.argv[1:] = [command, *expand(own_defaults(resolve_files(import_modules(rest))))]
+        imported, typed = modules_named(rest), import_modules(rest)
+        resolved = resolve_files(typed, SHAPE, imported)
+        sys.argv[1:] = [command, *expand(own_defaults(resolved))]
         BadgerCLI(
             MetaLearner,
+            save_config_callback=WholeConfig,
             seed_everything_default=0,
             auto_configure_optimizers=False,
-            save_config_kwargs={"overwrite": True},
+            save_config_kwargs={"save_to_log_dir": False},
             parser_kwargs={
                 "exit_on_error": False,
                 **{
@@ -253,6 +326,7 @@ def evaluate_main(arguments: Sequence[str] | None = None) -> None:
         if asked := component_help(arguments):
             print(asked)
             return
+        check_texts(arguments)
         expanded = expand(import_modules(arguments), long=False)
         result = auto_cli(evaluate, args=expanded, as_positional=True, exit_on_error=False)
     print_evaluation(result)
@@ -276,11 +350,21 @@ def saying_what_is_wrong(hint: str = HINT) -> Iterator[None]:
     """
     try:
         yield
+    except OSError as error:
+        if (said := in_words(error)) is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        raise SystemExit(WRONG) from error
     except USER_ERRORS as error:
         print(f"error: {plain(str(error))}", file=sys.stderr)
         if isinstance(error, ArgumentError):
             print(hint, file=sys.stderr)
         raise SystemExit(DIVERGED if isinstance(error, NonFiniteLossError) else WRONG) from error
+    except (MemoryError, RuntimeError, OverflowError) as error:
+        if (said := too_large(error)) is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        raise SystemExit(WRONG) from error
 
 
 def plain(message: str) -> str:
@@ -293,7 +377,8 @@ def plain(message: str) -> str:
         )
         if line and not SAYS_NOTHING.match(line):
             kept.append(line)
-    return "\n  ".join(kept)
+    kept = [line if len(line) <= 500 else f"{line[:497]}..." for line in kept]
+    return "\n  ".join(kept[:MOST_LINES])
 
 
 def quieten() -> None:

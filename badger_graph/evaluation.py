@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 from badger_graph import plots
 from badger_graph.agent import split
 from badger_graph.baselines import SOLVERS, error_after_queries
+from badger_graph.files import require_writable, whole_file, write_json
 from badger_graph.outer.checkpoint import load_learner, read_trained, run_folder
 from badger_graph.outer.config import to_config
 from badger_graph.outer.learner import MetaLearner
@@ -64,6 +64,8 @@ def evaluate(
         ValueError: for a bad checkpoint, or sizes that the agent cannot live with; before any
             rollout.
     """
+    out = Path(folder) if folder else run_folder(checkpoint) / "evaluation"
+    require_writable(out / "evaluation.json", out / "rollouts.npz")
     learner = load_learner(checkpoint)
     sizes = {"num_experts": num_experts, "num_outputs": num_outputs, "num_steps": num_steps}
     for name, size in {**sizes, "num_tasks": num_tasks}.items():
@@ -99,10 +101,10 @@ def evaluate(
             for name, table in errors.items()
         },
     }
-    out = Path(folder) if folder else run_folder(checkpoint) / "evaluation"
     out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps(result, indent=1, allow_nan=False))
-    np.savez_compressed(out / "rollouts.npz", allow_pickle=False, **_record(learner, generator))
+    with whole_file(out / "rollouts.npz") as partial, partial.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **_record(learner, generator))
+    write_json(out / "evaluation.json", result)
     if figures:
         plots.save_all(out)
     return result

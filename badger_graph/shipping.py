@@ -16,6 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from badger_graph.files import whole_file, write_json
+
 SHIPPED = Path(__file__).parent / "shipped"
 
 Card = dict[str, Any]
@@ -105,7 +107,6 @@ def write_policy(file: Path, card: Card, weights: dict[str, Tensor]) -> None:
     contents = save({name: tensor.contiguous().clone() for name, tensor in weights.items()})
     named = {"name": file.stem, "sha256": hashlib.sha256(contents).hexdigest()}
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(contents)
-    file.with_suffix(".json").write_text(
-        json.dumps(named | card | named, indent=1, allow_nan=False) + "\n"
-    )
+    with whole_file(file) as partial:
+        partial.write_bytes(contents)
+    write_json(file.with_suffix(".json"), named | card | named)

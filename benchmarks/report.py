@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+
+from badger_graph.files import write_json, write_text
 
 
 class Report(NamedTuple):
@@ -16,9 +17,8 @@ class Report(NamedTuple):
 
     def write(self, file: Path, heading: str) -> None:
         """As ``file``, JSON, and the Markdown beside it, under where and how long it ran."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"heading": heading, **self.data}, indent=1) + "\n")
-        file.with_suffix(".md").write_text(f"{heading}\n\n{self.markdown}\n")
+        write_json(file, {"heading": heading, **self.data})
+        write_text(file.with_suffix(".md"), f"{heading}\n\n{self.markdown}\n")
 
 
 class Workload(Protocol):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from badger_graph.cli import program
+from badger_graph.files import require_outputs
 from benchmarks.attention import AttentionalBadger, AttentionSizes
 from benchmarks.fixed_costs import FixedCosts
 from benchmarks.large_agent import LargeAgent
@@ -61,6 +62,7 @@ def benchmark(
         out: folder for the results.
     """
     use_cores(threads)
+    require_outputs(Path(out) / "benchmark.json")
     if quick:
         w1 = replace(w1, sizes=(QUICK,), rounds=1)
         w2 = replace(w2, sizes=QUICK_ATTENTION, rounds=1)

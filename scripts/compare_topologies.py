@@ -24,7 +24,8 @@ from typing import Any
 
 from badger_graph.cli import program
 from badger_graph.experiments.error_bars import mean_and_bar
-from topologies.checks import check_sizes
+from badger_graph.files import require_outputs, write_json, write_text
+from topologies.checks import checked, size
 
 FIT = Path(__file__).with_name("fit.py")
 
@@ -106,6 +107,7 @@ def markdown(runs: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+@checked(seeds=size(most=1000), max_steps=size(most=2**40), jobs=size(most=1000))
 def compare_topologies(
     seeds: int = 5, max_steps: int = 2000, jobs: int = 2, out: str = "results/topologies.json"
 ) -> None:
@@ -120,23 +122,22 @@ def compare_topologies(
     Raises:
         ValueError: when a number is below 1.
     """
-    check_sizes(seeds=(seeds, 1), max_steps=(max_steps, 1), jobs=(jobs, 1))
     file = Path(out)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    require_outputs(file)
     runs: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
     done = {(run["name"], run["seed"], run["max_steps"]) for run in runs}
     wanted = [(name, seed, max_steps) for seed in range(seeds) for name in RUNS]
     with ThreadPoolExecutor(jobs) as pool:
         for run in pool.map(lambda job: train(*job), [job for job in wanted if job not in done]):
             runs.append(run)
-            file.write_text(json.dumps(runs, indent=1))
+            write_json(file, runs)
             print(
                 f"{run['name']}, seed {run['seed']}: MSE {run['best_error']:.4f}, "
                 f"{run['cpu_seconds']:.0f} CPU s",
                 flush=True,
             )
     table = markdown(sorted(runs, key=lambda run: run["seed"]))
-    file.with_suffix(".md").write_text(table + "\n")
+    write_text(file.with_suffix(".md"), table + "\n")
     print(table)
 
 

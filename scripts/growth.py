@@ -17,7 +17,8 @@ from jsonargparse import ArgumentParser
 from badger_graph import plots
 from badger_graph.cli import saying_what_is_wrong
 from badger_graph.experiments.growth import growth, markdown
-from badger_graph.experiments.measurements import load_policy, save_result
+from badger_graph.experiments.measurements import load_policy
+from badger_graph.files import require_outputs, write_json, write_text
 
 
 def grow(
@@ -37,12 +38,13 @@ def grow(
         out: where to write the JSON; figure and table go beside it.
     """
     torch.set_num_threads(1)
-    result = growth([load_policy(name) for name in checkpoints], num_tasks, after, seed)
     file = Path(out)
-    save_result(file, {"checkpoints": checkpoints, **result})
+    require_outputs(file)
+    result = growth([load_policy(name) for name in checkpoints], num_tasks, after, seed)
+    write_json(file, {"checkpoints": checkpoints, **result})
     plots.growth(result).savefig(file.with_suffix(".png"))
     table = markdown(result)
-    file.with_suffix(".md").write_text(table + "\n")
+    write_text(file.with_suffix(".md"), table + "\n")
     print(table)
 
 

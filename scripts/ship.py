@@ -17,6 +17,7 @@ import torch
 from badger_graph import MetaLearner, __version__, load_agent, load_learner
 from badger_graph.cli import program
 from badger_graph.experiments.relative_error import ExpertRule, can_live, relative_error
+from badger_graph.files import require_outputs
 from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.learner import CONFIG_KEY
 from badger_graph.outer.record import recorded_pieces
@@ -109,6 +110,8 @@ def ship(
     torch.set_num_threads(1)
     if "." in name or "/" in name:
         raise ValueError(f"the name of a policy must have no dot and no slash, got {name!r}")
+    file = Path(folder) / f"{name}.safetensors"
+    require_outputs(file)
     learner = load_learner(checkpoint)
     learner.agent.eval().requires_grad_(False)
     if num_experts is None and spare_experts is None:
@@ -128,7 +131,6 @@ def ship(
             seed,
         ),
     }
-    file = Path(folder) / f"{name}.safetensors"
     write_policy(file, card, learner.agent.state_dict())
     load_agent(file)
     for row in card["errors"]["table"]:

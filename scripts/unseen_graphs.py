@@ -8,7 +8,7 @@ the screen and, as Markdown, beside the JSON.
 
 from __future__ import annotations
 
-import json
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +20,8 @@ import torch
 from badger_graph.cli import program
 from badger_graph.evaluation import evaluate
 from badger_graph.experiments.error_bars import mean_and_bar
+from badger_graph.experiments.trainings import going_on
+from badger_graph.files import require_outputs, require_writable, write_json, write_text
 from topologies import (
     CompleteTopology,
     GridTopology,
@@ -30,6 +32,7 @@ from topologies import (
     Topology,
 )
 from topologies.checks import check_sizes
+from topologies.checks import checked, size
 
 FIT = Path(__file__).with_name("fit.py")
 
@@ -61,11 +64,10 @@ def train(seed: int, runs: Path) -> Path:
     folder = runs / f"redrawn-{seed}"
     command = [sys.executable, str(FIT), "--config", "redrawn", "--seed", str(seed)]
     if not (folder / "finished").exists():
-        subprocess.run(
-            [*command, "--run_dir", str(folder), "--evaluate", "false"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        command += [*going_on(folder), "--evaluate", "false"]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            raise ValueError(f"{shlex.join(command)} must end well, see above")
         (folder / "finished").touch()
     return folder / "checkpoints" / "best.ckpt"
 
@@ -91,6 +93,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+@checked(seeds=size(most=1000), jobs=size(most=1000))
 def unseen_graphs(
     seeds: int = 5, jobs: int = 2, runs: str = "runs", out: str = "results/unseen_graphs.json"
 ) -> None:
@@ -105,16 +108,16 @@ def unseen_graphs(
     Raises:
         ValueError: when a number is below 1.
     """
-    check_sizes(seeds=(seeds, 1), jobs=(jobs, 1))
     torch.set_num_threads(1)
+    file = Path(out)
+    require_outputs(file)
+    require_writable(Path(runs) / "redrawn-0" / "finished")
     with ThreadPoolExecutor(jobs) as pool:
         checkpoints = list(pool.map(lambda seed: train(seed, Path(runs)), range(seeds)))
     rows = [measure(checkpoint, seed) for seed, checkpoint in enumerate(checkpoints)]
-    file = Path(out)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(rows, indent=1))
+    write_json(file, rows)
     table = markdown(rows)
-    file.with_suffix(".md").write_text(table + "\n")
+    write_text(file.with_suffix(".md"), table + "\n")
     print(table)
 
 

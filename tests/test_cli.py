@@ -201,9 +201,16 @@ def test_flags_come_on_top_of_presets_and_those_on_top_of_each_other(tmp_path: P
 def test_resolve_files_of_a_run(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(run.parent)
     resolved = resolve_files(["--ckpt_path", "last", "--run_dir", "run", "--seed", "0"])
-    config = f"--config={run / 'config.yaml'}"
     flags = ["--ckpt_path", "run/checkpoints/last.ckpt", "--run_dir", "run", "--seed", "0"]
-    assert resolved == [config, *flags]
+    assert resolved[1:] == flags
+    assert resolved[0].startswith("--config=# settings of the run that goes on\n")
+    given, expected = (
+        yaml.safe_load(text)
+        for text in (resolved[0].partition("=")[2], (run / "config.yaml").read_text())
+    )
+    given["trainer"].pop("default_root_dir")  # where it is found, whatever it says
+    assert given["trainer"].items() < expected["trainer"].items()
+    assert given["model"] == expected["model"]
     assert resolve_files(["--run_dir=run", "--ckpt_path=last"])[1:] == [
         "--run_dir=run",
         "--ckpt_path=run/checkpoints/last.ckpt",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,11 @@ import pytest
 import torch
 from command_line import FIT, assert_same_bits, call, load
 
+from badger_graph import files
 from badger_graph.cli import fit_main
 from badger_graph.outer.checkpoint import WholeFiles
+from badger_graph.outer.measuring import read_measurements
+from badger_graph.runs import last_checkpoint
 
 TINY = [
     *("--config", "smoke", "--evaluate", "false", "--batch_size", "4", "--num_steps", "4"),
@@ -146,3 +150,180 @@ def test_a_kill_while_saving_leaves_the_old_checkpoint(
     with pytest.raises(InterruptedError):
         WholeFiles().save_checkpoint({"step": 2}, path)
     assert load(path) == {"step": 1}
+
+
+# --------------------------------------------------------- kills inside of saves, in this process
+
+
+class Killed(BaseException):
+    """In place of a SIGKILL: nobody catches it, and nobody may clean up after it."""
+
+
+MOMENTS = ("first byte", "half-way", "before the swap", "after the swap")
+
+
+def die_in_a_save(
+    monkeypatch: pytest.MonkeyPatch, file: str, count: int, moment: str, cwd: Path
+) -> None:
+    """Stop at that moment of that save of a file, with the files that a kill leaves."""
+    replace, left = os.replace, [count]
+
+    def dying(partial: str | Path, path: str | Path) -> None:
+        left[0] -= Path(path).name == file
+        if left[0] >= 0:
+            replace(partial, path)
+            return
+        if moment == "after the swap":
+            replace(partial, path)
+        elif moment != "before the swap":
+            os.truncate(partial, os.path.getsize(partial) // 2 * (moment == "half-way"))
+        shutil.copytree(cwd / "run", cwd / "left")
+        raise Killed
+
+    monkeypatch.setattr(os, "replace", dying)
+    with pytest.raises(Killed):
+        call(fit_main, *SHORT, "--run_dir", "run", cwd=cwd)
+    monkeypatch.setattr(os, "replace", replace)
+    shutil.rmtree(cwd / "run")
+    (cwd / "left").rename(cwd / "run")
+
+
+SHORT = [
+    *TINY,
+    *("--max_steps", "6", "--trainer.val_check_interval", "2"),
+    *("--curriculum", "one_more_output", "--curriculum.threshold", "9", "--curriculum.window", "2"),
+    *("--curriculum.last", "3", "--measurements.measures", "{output_errors: 2}"),
+    *("--measurements.num_tasks", "4"),
+]
+
+# The first of all and each moment of it, then each file; scripts/kill_runs.py has them all.
+SAVES = [
+    *(("best.ckpt", 0, moment) for moment in MOMENTS),
+    *(("last.ckpt", 0, "half-way"), ("last.ckpt", 1, "before the swap")),
+    *(("stage0.ckpt", 0, "after the swap"), ("config.yaml", 0, "half-way")),
+    ("measurements.jsonl", 0, "first byte"),
+]
+
+
+@pytest.fixture(scope="module")
+def unkilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that nothing happens to."""
+    folder = tmp_path_factory.mktemp("unkilled")
+    assert call(fit_main, *SHORT, "--run_dir", "run", cwd=folder).code == 0
+    return folder / "run"
+
+
+@pytest.mark.parametrize(("file", "count", "moment"), SAVES)
+def test_killed_inside_a_save(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unkilled: Path,
+    file: str,
+    count: int,
+    moment: str,
+) -> None:
+    die_in_a_save(monkeypatch, file, count, moment, tmp_path)
+    resumed = call(fit_main, "--run_dir", "run", "--ckpt_path", "last", cwd=tmp_path)
+    if not list(tmp_path.glob("run/checkpoints/*.ckpt")):
+        assert resumed.code == 2
+        assert "--ckpt_path last needs a" in resumed.err
+        resumed = call(fit_main, *SHORT, "--run_dir", "run", cwd=tmp_path)
+    assert resumed.code == 0, resumed.err
+    assert not list(tmp_path.rglob("*.partial"))
+    expected = sorted(unkilled.glob("checkpoints/*.ckpt"))
+    given = sorted(tmp_path.glob("run/checkpoints/*.ckpt"))
+    assert [path.name for path in given] == [path.name for path in expected]
+    for path, other in zip(given, expected, strict=True):
+        for key in ("global_step", "state_dict", "optimizer_states"):
+            assert_same_bits(load(path)[key], load(other)[key], f"{path.name} {key}")
+    assert read_measurements(tmp_path / "run") == read_measurements(unkilled)
+
+
+def test_a_run_without_a_whole_checkpoint_starts_afresh(tmp_path: Path, unkilled: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unkilled, run)
+    for path in run.glob("checkpoints/*.ckpt"):
+        path.write_bytes(path.read_bytes()[:500])
+    (run / "checkpoints" / "best.ckpt.partial").touch()
+    refused = call(fit_main, "--run_dir", "run", "--ckpt_path", "last", cwd=tmp_path)
+    assert refused.code == 2
+    assert "got none in run; without --ckpt_path its run starts afresh" in refused.err
+    afresh = call(fit_main, *SHORT, "--run_dir", "run", cwd=tmp_path)
+    assert afresh.code == 0
+    assert "run holds no whole checkpoint: its run starts afresh" in afresh.err
+    assert not list(run.rglob("*.partial"))
+    names = ("last.ckpt", "best.ckpt")
+    for given, expected in ((load(r / "checkpoints" / n) for r in (run, unkilled)) for n in names):
+        assert_same_bits(given["state_dict"], expected["state_dict"])
+
+
+def test_last_falls_back_to_the_latest_whole_checkpoint(tmp_path: Path, unkilled: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unkilled, run)
+    said: list[str] = []
+    assert last_checkpoint(run, said.append) == run / "checkpoints" / "last.ckpt"
+    assert not said
+    last = run / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    steps = {
+        path: load(path)["global_step"] for path in run.glob("checkpoints/*.ckpt") if path != last
+    }
+    found = last_checkpoint(run, said.append)
+    assert found in steps
+    assert steps[found] == max(steps.values())
+    assert "passed over" in said[0]
+    assert "last.ckpt' is truncated" in said[0]
+
+
+# ------------------------------------------------------------------------- where a run goes on
+
+
+def test_a_copied_run_goes_on_in_its_own_folder(tmp_path: Path, unkilled: Path) -> None:
+    """Whatever its settings say, and with the best checkpoint that it had."""
+    (tmp_path / "a").mkdir()
+    assert call(fit_main, *SHORT, "--run_dir", "a/run", cwd=tmp_path).code == 0
+    shutil.copytree(tmp_path / "a/run", tmp_path / "b")
+    before = {path: path.read_bytes() for path in tmp_path.glob("a/**/*") if path.is_file()}
+    for run in ("b", "a/run"):
+        arguments = ["--ckpt_path", f"{run}/checkpoints/last.ckpt", "--max_steps", "12"]
+        resumed = call(fit_main, *arguments, cwd=tmp_path)
+        assert resumed.code == 0, resumed.err
+        assert f"settings from {tmp_path / run / 'config.yaml'}" in resumed.out
+        if run == "b":
+            now = {path: path.read_bytes() for path in tmp_path.glob("a/**/*") if path.is_file()}
+            assert now == before
+            assert "run_dir: null" in (tmp_path / "b/config.yaml").read_text()
+            assert str(tmp_path / "a") not in (tmp_path / "b/config.yaml").read_text()
+    for name in ("last", "best"):
+        given, expected = (
+            load(tmp_path / run / "checkpoints" / f"{name}.ckpt") for run in ("b", "a/run")
+        )
+        assert_same_bits(given["state_dict"], expected["state_dict"])
+        assert_same_bits(memory(given, "ModelCheckpoint"), memory(expected, "ModelCheckpoint"))
+
+
+def test_one_process_writes_a_run(tmp_path: Path, unkilled: Path) -> None:
+    """Another is refused, to begin or to go on, until the system has let the first one go."""
+    shutil.copytree(unkilled, tmp_path / "run")
+    (tmp_path / "new").mkdir()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("run/**/*")}
+    program = (
+        f"import runpy, time\nonly_writer = runpy.run_path({files.__file__!r})['only_writer']\n"
+        "with only_writer('run'), only_writer('new'):\n    print(flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        resumed = ["--run_dir", "run", "--ckpt_path", "last", "--max_steps", "9"]
+        for arguments in (resumed, [*SHORT, "--run_dir", "new"]):
+            refused = call(fit_main, *arguments, cwd=tmp_path)
+            assert refused.code == 2
+            assert f"by one process at a time, but process {other.pid} writes" in refused.err
+        other.kill()
+    now = {path: path.stat().st_mtime_ns for path in tmp_path.glob("run/**/*")}
+    lock = tmp_path / "run" / ".lock"
+    assert {**now, lock: 0} == {**before, lock: 0}
+    for arguments in (resumed, [*SHORT, "--run_dir", "new"]):
+        assert call(fit_main, *arguments, cwd=tmp_path).code == 0

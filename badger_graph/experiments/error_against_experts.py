@@ -16,12 +16,12 @@ from badger_graph.experiments.measurements import (
     Job,
     load_policy,
     measure,
-    save_result,
     shipped_groups,
     with_others,
 )
 from badger_graph.experiments.published import AGAINST_EXPERTS
 from badger_graph.experiments.relative_error import can_live
+from badger_graph.files import require_outputs, write_json, write_text
 from topologies import AttentionTopology
 
 EXPERTS = [1, 2, 4, 6, 8, 11, 16, 26, 41, 76, 128, 256, 512, 1000]
@@ -62,6 +62,7 @@ def error_against_experts(
         ValueError: when there are no such policies, or fewer than two N that one can live with.
     """
     torch.set_num_threads(1)
+    require_outputs(out)
     jobs = []
     groups = groups or shipped_groups(stages=False)
     for group, policies in groups.items():
@@ -90,8 +91,8 @@ def error_against_experts(
         "limits": along(places, [limits(num_outputs, num_steps, num_tasks, seed)] * len(places)),
         "rows": with_others(rows, file),
     }
-    save_result(file, result)
-    file.with_suffix(".md").write_text(markdown(result) + "\n")
+    write_json(file, result)
+    write_text(file.with_suffix(".md"), markdown(result) + "\n")
     plots.error_against_experts(result).savefig(file.with_suffix(".png"))
     return result
 

@@ -16,12 +16,12 @@ from badger_graph.experiments.measurements import (
     expert_rule,
     load_policy,
     measure,
-    save_result,
     shipped_groups,
     with_others,
 )
 from badger_graph.experiments.published import AGAINST_OUTPUTS
 from badger_graph.experiments.relative_error import ExpertRule, can_live
+from badger_graph.files import require_outputs, write_json, write_text
 
 
 def error_against_outputs(
@@ -55,6 +55,7 @@ def error_against_outputs(
         ValueError: when there are no such policies.
     """
     torch.set_num_threads(1)
+    require_outputs(out)
     if max_outputs < 1:
         raise ValueError(f"max_outputs must be at least 1, got {max_outputs}")
     groups = groups or shipped_groups()
@@ -80,8 +81,8 @@ def error_against_outputs(
         "limits": along(outputs, [limits(d, num_steps, num_tasks, seed) for d in outputs]),
         "rows": with_others(rows, file),
     }
-    save_result(file, result)
-    file.with_suffix(".md").write_text(markdown(result) + "\n")
+    write_json(file, result)
+    write_text(file.with_suffix(".md"), markdown(result) + "\n")
     plots.error_against_outputs(result).savefig(file.with_suffix(".png"))
     return result
 

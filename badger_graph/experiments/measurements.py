@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
 import re
 import threading
 from collections.abc import Callable, Iterable
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from badger_graph.agent import BadgerAgent
 from badger_graph.authors import load_authors
 from badger_graph.experiments.relative_error import ExpertRule, Measured, relative_error
+from badger_graph.files import write_json
 from badger_graph.outer.checkpoint import load_agent, load_learner, read_trained
 from badger_graph.shipping import find_policy, read_card, shipped_policies
 from badger_graph.tasks import GuessingGame
@@ -113,7 +113,7 @@ def measure(
             result = row | _measure(agent, row)._asdict()
             with lock:
                 done[_key(row)] = result
-                save_result(file, {"rows": list(done.values())})
+                write_json(file, {"rows": list(done.values())})
                 sizes = f"d={row['num_outputs']}, N={row['num_experts']}"
                 say(f"{policy}, {sizes}: {result['error']:.4f}")
 
@@ -137,14 +137,6 @@ def with_others(rows: list[Row], file: Path) -> list[Row]:
         if weights.get(row["policy"], row["weights"]) == row["weights"]
         and _key(row) not in measured
     ]
-
-
-def save_result(file: Path, result: dict[str, Any]) -> None:
-    """Write JSON, whole or not at all: a kill leaves the file before."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
-    os.replace(partial, file)
 
 
 def fingerprint(policy: str) -> str:

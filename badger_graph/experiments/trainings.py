@@ -17,10 +17,13 @@ from typing import Any, NamedTuple
 
 from badger_graph.arguments import configurations, resolve_files
 from badger_graph.cli import DIVERGED, WRONG
-from badger_graph.experiments.measurements import save_result
+from badger_graph.files import only_writer, write_json
 from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.measuring import read_measurements
 from badger_graph.outer.record import recorded_pieces
+from badger_graph.runs import last_checkpoint
+
+TRAINING_LOCK = ".training.lock"
 
 
 class Training(NamedTuple):
@@ -97,8 +100,8 @@ def train(
     logged and measured until then.
 
     Raises:
-        ValueError: when a folder holds a training that was told something else, or fit.py refuses
-            what one is told.
+        ValueError: when a folder holds a training that was told something else, or is written by
+            another process, or fit.py refuses what one is told.
         RuntimeError: when a training fails.
     """
     lock = threading.Lock()
@@ -106,10 +109,13 @@ def train(
     def finish(training: Training) -> Trained:
         folder = training.folder(runs)
         note = folder / "done.json"
-        _remember(training, folder)
-        if not note.is_file():
+        if note.is_file():
+            _remember(training, folder)
+            return Trained(training, folder, **json.loads(note.read_text()))
+        with only_writer(folder, TRAINING_LOCK):
+            _remember(training, folder)
             diverged = not _fit(training, folder)
-            save_result(note, {"cpu_seconds": _cpu_seconds(folder), "diverged": diverged})
+            write_json(note, {"cpu_seconds": _cpu_seconds(folder), "diverged": diverged})
             with lock:
                 say(f"{folder} diverged" if diverged else str(folder))
         return Trained(training, folder, **json.loads(note.read_text()))
@@ -126,7 +132,7 @@ def first_below(steps: Sequence[int], errors: Sequence[float], level: float) -> 
 def _remember(training: Training, folder: Path) -> None:
     note, told = folder / "training.json", training.told()
     if not (note.is_file() and (folder / "logs").is_dir()):  # not begun, or refused
-        save_result(note, told)
+        write_json(note, told)
         return
     before = json.loads(note.read_text())
     for what in told.keys() | before.keys():
@@ -147,15 +153,13 @@ def _cpu_seconds(folder: Path) -> float:
 
 def _fit(training: Training, folder: Path) -> bool:
     """Train to the end; false when it diverged."""
-    command = [*training.command(), "--run_dir", str(folder), "--evaluate", "false"]
-    last = folder / "checkpoints" / "last.ckpt"
-    if last.is_file():
-        command += ["--ckpt_path", str(last)]
+    command = [*training.command(), *going_on(folder), "--evaluate", "false"]
     out = folder / "out.txt"
     with out.open("a") as printed:
         done = subprocess.run(
             command,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            # No module is imported from the current folder, but those that arguments name.
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"},
             stdout=printed,
             stderr=subprocess.STDOUT,
             check=False,
@@ -165,6 +169,13 @@ def _fit(training: Training, folder: Path) -> bool:
         failed = ValueError if done.returncode == WRONG else RuntimeError
         raise failed(f"{shlex.join(command)} failed; the end of {str(out)!r}:\n{end}")
     return not done.returncode
+
+
+def going_on(folder: Path) -> list[str]:
+    """Arguments of ``fit.py`` that begin a run in a folder, or go on where it was killed."""
+    last = last_checkpoint(folder)
+    resumed = [] if last is None else ["--ckpt_path", str(last)]
+    return ["--run_dir", str(folder), *resumed]
 
 
 def _version(file: Path) -> int:

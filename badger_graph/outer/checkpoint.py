@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import pickle
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +13,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.files import whole_file
 from badger_graph.outer.config import completed, from_config
 from badger_graph.outer.learner import CONFIG_KEY, MetaLearner
 from badger_graph.shipping import SHIPPED, find_policy, read_policy
@@ -194,6 +194,17 @@ class LastCheckpoint(Checkpoint):
         self.dirpath = dirpath
         self._saved_step = -1
 
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Let callbacks find their files, such as the best one's, when their run was moved."""
+        here = Path(self.dirpath).resolve()
+        if trainer.ckpt_path is None or Path(trainer.ckpt_path).resolve().parent != here:
+            return
+        for state in checkpoint["callbacks"].values():
+            if isinstance(state, dict) and isinstance(state.get("dirpath"), str):
+                state.update(_moved(state, Path(state["dirpath"]), here))
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._save(trainer)
@@ -206,6 +217,15 @@ class LastCheckpoint(Checkpoint):
         self._saved_step = trainer.global_step
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(Path(self.dirpath) / "last.ckpt")
+
+
+def _moved(value: Any, before: Path, now: Path) -> Any:
+    """Plain data with every name of a file in one folder changed to one in another."""
+    if isinstance(value, dict):
+        return {_moved(key, before, now): _moved(item, before, now) for key, item in value.items()}
+    if isinstance(value, str) and value and Path(value).is_relative_to(before):
+        return str(now / Path(value).relative_to(before))
+    return value
 
 
 class StageCheckpoints(Checkpoint):
@@ -249,6 +269,5 @@ class WholeFiles(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
-        partial = f"{path}.partial"
-        super().save_checkpoint(checkpoint, partial, storage_options)
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            super().save_checkpoint(checkpoint, partial, storage_options)

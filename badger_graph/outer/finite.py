@@ -48,7 +48,6 @@ class FiniteWatch:
         for (name, step, _), value in zip(unread, values, strict=True):
             if not math.isfinite(value):
                 raise NonFiniteLossError(
-                    f"the {name} must be finite, got {value} at outer step {step}; "
-                    "the last checkpoint holds the weights from before. A smaller learning rate, "
-                    "gradient clipping or detach_every may help"
+                    f"the {name} must be finite, got {value} at outer step {step}; a smaller "
+                    "learning rate, gradient clipping or detach_every may help"
                 )

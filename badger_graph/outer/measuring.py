@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from lightning.pytorch.callbacks import Callback
 from badger_graph.analysis.checks import DivergedError, UndefinedError
 from badger_graph.analysis.measures import Measured, intervals, take
 from badger_graph.analysis.subject import Subject
+from badger_graph.files import append_line, write_text
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
 from topologies.checks import SEED, checked, size
@@ -65,11 +65,10 @@ class Measurements(Callback):
         if not self._works(trainer):
             return
         self._file = Path(trainer.default_root_dir) / FILE
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         kept = [
             row for row in read_measurements(self._file.parent) if row["step"] < trainer.global_step
         ]
-        _write(self._file, kept)
+        write_text(self._file, "".join(json.dumps(row) + "\n" for row in kept))
         self._measure(trainer, pl_module)
 
     def on_train_batch_end(
@@ -93,8 +92,7 @@ class Measurements(Callback):
             row = {"step": step, **self._defined(due, subject)}
         except DivergedError as error:
             raise NonFiniteLossError(f"{error} at outer step {step}") from error
-        with self._file.open("a") as file:
-            file.write(json.dumps(row, allow_nan=False) + "\n")
+        append_line(self._file, json.dumps(row, allow_nan=False))
 
     def _defined(self, names: Sequence[str], subject: Subject) -> dict[str, Measured]:
         """The measures that mean something of this agent; of each that does not, one warning."""
@@ -122,9 +120,3 @@ def read_measurements(folder: Path) -> list[dict[str, Any]]:
         return []
     lines = file.read_text().splitlines(keepends=True)
     return [json.loads(line) for line in lines if line.endswith("\n")]
-
-
-def _write(file: Path, rows: Sequence[dict[str, Any]]) -> None:
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    os.replace(partial, file)

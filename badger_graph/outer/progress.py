@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from lightning import LightningModule, Trainer
@@ -75,10 +76,11 @@ class OuterLoopBar(ProgressBar):
     ) -> None:
         self._stop()
         if isinstance(exception, KeyboardInterrupt):
+            kept = any(Path(trainer.default_root_dir).glob("checkpoints/*.ckpt"))
+            left = "--ckpt_path last goes on from the last checkpoint"
+            left = left if kept else "no checkpoint was written before"
             self._console.print(
-                f"interrupted at outer step {trainer.global_step}; "
-                "--ckpt_path last goes on from the last checkpoint",
-                highlight=False,
+                f"interrupted at outer step {trainer.global_step}; {left}", highlight=False
             )
 
     def _update(self, trainer: Trainer, pl_module: LightningModule) -> None:

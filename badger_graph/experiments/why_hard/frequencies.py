@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from badger_graph.experiments.measurements import save_result
 from badger_graph.experiments.supervised import train_supervised
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, wave_course
@@ -31,6 +30,7 @@ from badger_graph.experiments.why_hard.base import (
     sign_claim,
     squared_error,
 )
+from badger_graph.files import write_json
 
 SUPERVISED, LSTM, BINS = "supervised LSTM", "LSTM meta-learner", "LSTM meta-learner, 12 bins"
 BADGER_11, BADGER_41 = "Micro-Badger, n=11", "Micro-Badger, n=41"
@@ -149,7 +149,7 @@ def _supervised(beside: Trained) -> Course:
         seed, num_steps = beside.training.seed, beside.training.max_steps
         learned = train_supervised(seed, num_steps=num_steps, record_every=RECORD_EVERY)
         course = Course(learned.step.tolist(), learned.amplitude.tolist())
-        save_result(file, course._asdict())
+        write_json(file, course._asdict())
     return Course(**json.loads(file.read_text()))
 
 

@@ -19,6 +19,7 @@ from badger_graph.experiments.why_hard.mutual_information import COPIES
 from badger_graph.experiments.why_hard.plateaus import SHARP
 from badger_graph.experiments.why_hard.run import WHOSE, claims_of, markdown
 from badger_graph.experiments.why_hard.standstill import LEAST, SHARE
+from badger_graph.files import write_text
 
 INTRODUCTION = """# Why is Badger hard to train?
 
@@ -137,7 +138,7 @@ def page(results: Path, file: Path) -> None:
     sections = [_section(path, result, file.parent) for path, result in found]
     parts = [INTRODUCTION, _overview(found), RULES, _glossary(), *sections, NOT_TESTED]
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n\n".join(parts) + "\n")
+    write_text(file, "\n\n".join(parts) + "\n")
 
 
 def _place(path: Path) -> tuple[int, str]:

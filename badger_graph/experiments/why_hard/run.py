@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from badger_graph import plots
-from badger_graph.experiments.measurements import save_result
 from badger_graph.experiments.trainings import train
 from badger_graph.experiments.why_hard.base import Claim, Experiment
+from badger_graph.files import require_outputs, write_json, write_text
 from badger_graph.outer.record import machine
 from topologies.checks import check_sizes
 
@@ -44,6 +44,8 @@ def run(
     """
     check_sizes(seeds=(seeds, 1), max_steps=(max_steps, 1), jobs=(jobs, 1))
     torch.set_num_threads(1)
+    file = Path(out) / f"{name}.json"
+    require_outputs(file)
     wanted = [
         one._replace(arguments=f"{one.arguments} {arguments}".strip())
         for seed in range(seeds)
@@ -66,10 +68,9 @@ def run(
         "numbers": findings.numbers,
         "panels": [panel._asdict() for panel in findings.panels],
     }
-    file = Path(out) / f"{name}.json"
-    save_result(file, result)
+    write_json(file, result)
     plots.panels(result["panels"]).savefig(file.with_suffix(".png"))
-    file.with_suffix(".md").write_text(markdown(result) + "\n")
+    write_text(file.with_suffix(".md"), markdown(result) + "\n")
     return result
 
 
