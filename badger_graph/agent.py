@@ -20,7 +20,7 @@ from badger_graph.membranes import Membrane
 from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges, Observation
 from topologies import Topology
-from topologies.checks import SEED, check_numbers, checked, size
+from topologies.checks import EXPERTS, SEED, check_numbers, checked, size
 from topologies.recent import Recent
 
 
@@ -133,7 +133,7 @@ class BadgerAgent(nn.Module):
     def dtype(self) -> torch.dtype:
         return next(self.policy.parameters()).dtype
 
-    @checked(batch_size=size(), num_experts=size(), num_outputs=size(0))
+    @checked(batch_size=size(), num_experts=EXPERTS, num_outputs=size(0))
     def reset(
         self,
         batch_size: int,

@@ -246,7 +246,7 @@ def values_of(arguments: Sequence[str], *flags: str) -> Iterator[tuple[str, str,
 
 def _find_config(name: str) -> str:
     if Path(name).is_file():
-        check_config(name)
+        check_config(name, str(CONFIGS / "fit.yaml"))
         return name
     presets = {path.stem: str(path) for path in sorted(CONFIGS.glob("*.yaml"))}
     if name not in presets:

@@ -48,6 +48,7 @@ from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.measuring import Measurements
 from badger_graph.runs import OWN, last_checkpoint, start_afresh
 from badger_graph.settings import check_settings, check_texts, refusals_of_libraries, too_large
+from topologies.checks import check, size
 
 __all__ = ["SHORT", "BadgerCLI", "evaluate_main", "expand", "fit_main"]
 
@@ -140,7 +141,7 @@ class BadgerCLI(LightningCLI):
         try:
             with refusals_of_libraries():
                 super().instantiate_classes()
-            optimizer = self.model.configure_optimizers()  # refuses what it cannot work with
+                optimizer = self.model.configure_optimizers()  # refuses what it cannot work with
             checkpoint = self._get(self.config, "ckpt_path")
             if checkpoint is not None:
                 require_same_agent(checkpoint, self.model)
@@ -265,8 +266,9 @@ def remove_if_empty(folder: Path) -> None:
 
 def stream_seed(seed: bool | int) -> int:
     """The seed of the task stream: that of everything else."""
-    if isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"seed must be a number, not negative, got {seed}")
+    if isinstance(seed, bool):
+        raise ValueError(f"seed must be a whole number, got {seed}")
+    check("seed", seed, *size(0, 2**32 - 1))  # all that NumPy takes
     return seed
 
 

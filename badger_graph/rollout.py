@@ -17,7 +17,7 @@ from badger_graph.life import Life
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
-from topologies.checks import check_numbers, checked, size
+from topologies.checks import EXPERTS, check_numbers, checked, size
 
 Probe = Callable[[Batch], None]
 """Called with the graph of the agents after every inner-loop step."""
@@ -49,7 +49,7 @@ class Rollout(NamedTuple):
     target: Float[Tensor, "B d"]
 
 
-@checked(num_experts=size())
+@checked(num_experts=EXPERTS)
 def live(
     agent: BadgerAgent,
     task: Task,
@@ -78,7 +78,7 @@ def live(
 
 
 @checked(
-    num_experts=size(), num_steps=size(most=2**30), detach_every=size(), checkpoint_every=size()
+    num_experts=EXPERTS, num_steps=size(most=2**30), detach_every=size(), checkpoint_every=size()
 )
 def unroll(
     agent: BadgerAgent,
@@ -233,6 +233,7 @@ class Recorder:
         - **message:** ``[T, B, N, M]``, what each expert sends next
     """
 
+    @checked()
     def __init__(self, agent: BadgerAgent) -> None:
         self._agent = agent
         self._hidden: list[Tensor] = []

@@ -6,6 +6,7 @@ import importlib
 import math
 import os
 import re
+import sys
 import traceback
 from argparse import ArgumentError
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from topologies.checks import (
     Rules,
     check,
     check_choice,
+    shown,
     size,
 )
 
@@ -34,6 +36,7 @@ MAX_THREADS = max(64, os.cpu_count() or 1)
 MAX_STEPS = 2**53
 
 NOT_NAN: Rules = (Rule("be a number, not NaN", lambda value: not math.isnan(value)),)
+WHOLE = Rule("be a whole number of outer steps", lambda value: isinstance(value, int))
 FINITE: Rules = (Rule("be finite", math.isfinite),)
 
 
@@ -83,6 +86,9 @@ def check_settings(config: Any) -> None:
     """
     for name, value in _numbers(config):
         check(name, value, *RULES.get(name, ()), *NOT_NAN)
+    every = config.trainer.val_check_interval
+    if config.trainer.check_val_every_n_epoch is None and isinstance(every, float):
+        check("trainer.val_check_interval", every, WHOLE)
     for part in ("early_stopping", "checkpoint"):
         monitor = config[part].monitor
         if monitor is not None:
@@ -97,13 +103,18 @@ def _numbers(config: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
     else:
         items = vars(config).items() if hasattr(config, "__dict__") else ()
     for key, value in items:
+        if isinstance(value, str) and NUMBER.fullmatch(value):
+            value = float(value)  # a parser may leave it as text where text is allowed
         if isinstance(value, int | float) and not isinstance(value, bool):
             yield f"{prefix}{key}", value
         elif not isinstance(value, str | bool | None):
             yield from _numbers(value, f"{prefix}{key}.")
 
 
-def check_config(file: str) -> None:
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+def check_config(file: str, defaults: str) -> None:
     """Refuse a configuration file that is none, before a parser builds what it stands for.
 
     Raises:
@@ -111,11 +122,21 @@ def check_config(file: str) -> None:
         OSError: when it cannot be read.
     """
     settings = read_yaml(file)
-    if settings is not None and not isinstance(settings, dict):
+    if settings is not None:
+        _check_sections(settings, read_yaml(defaults), file, "a config")
+
+
+def _check_sections(given: Any, defaults: dict[str, Any], file: str, name: str) -> None:
+    """Refuse what is no mapping where the defaults have one: a parser would pass over it."""
+    if not isinstance(given, dict):
         raise ValueError(
-            "a config must be a mapping of settings to values, "
-            f"got a {type(settings).__name__} in {file!r}"
+            f"{name} must be a mapping of settings to values, "
+            f"got a {type(given).__name__} in {file!r}: {shown(given)}"
         )
+    for key, value in given.items():
+        section = defaults.get(key)
+        if isinstance(section, dict) and "class_path" not in section:
+            _check_sections(value, section, file, str(key))
 
 
 def check_texts(arguments: Sequence[str]) -> None:
@@ -162,7 +183,24 @@ def refusals_of_libraries() -> Iterator[None]:
             raise
         raise ValueError(
             f"settings must be ones that can be used, got: {type(error).__name__}: {error}"
+            + _typed(str(error))
         ) from error
+
+
+def _typed(message: str) -> str:
+    """The arguments that a message is about: those whose flag ends in a word of it."""
+    words = set(re.findall(r"\w+", message.lower()))
+    flags = [
+        (one, sys.argv[place + 1 : place + 2])
+        for place, one in enumerate(sys.argv)
+        if one[:2] == "--"
+    ]
+    about = [
+        one if "=" in one else " ".join([one, *value])
+        for one, value in flags
+        if one.partition("=")[0].rpartition(".")[2].lstrip("-") in words
+    ]
+    return f"; typed: {', '.join(about)}" if about else ""
 
 
 OWN = re.compile(r"[\\/](badger_graph|topologies|scripts|benchmarks)[\\/]")
@@ -184,4 +222,3 @@ def too_large(error: BaseException) -> str | None:
 def _is_own(error: BaseException) -> bool:
     last = traceback.extract_tb(error.__traceback__)[-1]
     return bool(OWN.search(last.filename)) and "site-packages" not in last.filename
-

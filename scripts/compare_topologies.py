@@ -11,7 +11,6 @@ and, as Markdown, beside the JSON.
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shlex
 import statistics
@@ -24,7 +23,7 @@ from typing import Any
 
 from badger_graph.cli import program
 from badger_graph.experiments.error_bars import mean_and_bar
-from badger_graph.files import require_outputs, write_json, write_text
+from badger_graph.files import read_json, require_outputs, write_json, write_text
 from topologies.checks import checked, size
 
 FIT = Path(__file__).with_name("fit.py")
@@ -124,7 +123,7 @@ def compare_topologies(
     """
     file = Path(out)
     require_outputs(file)
-    runs: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+    runs: list[dict[str, Any]] = read_json(file) if file.exists() else []
     done = {(run["name"], run["seed"], run["max_steps"]) for run in runs}
     wanted = [(name, seed, max_steps) for seed in range(seeds) for name in RUNS]
     with ThreadPoolExecutor(jobs) as pool:

@@ -31,7 +31,6 @@ from topologies import (
     RingTopology,
     Topology,
 )
-from topologies.checks import check_sizes
 from topologies.checks import checked, size
 
 FIT = Path(__file__).with_name("fit.py")

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from topologies.checks import SEED, check_sizes, checked, shown, size
+from topologies.checks import EXPERTS, SEED, check, checked, shown
 from topologies.edges import Edges
 from topologies.recent import Recent
 from topologies.spectrum import GraphSummary, is_strongly_connected, summarise
@@ -126,12 +126,12 @@ class GraphTopology(Topology):
         edges = self._draw_valid(1, num_experts, generator, hidden.device)
         return edges.repeat(batch_size, num_experts)
 
-    @checked(num_experts=size())
+    @checked(num_experts=EXPERTS)
     def graph(self, num_experts: int) -> nx.DiGraph:
         """The graph for ``num_experts`` experts that ``seed`` gives, as a NetworkX graph."""
         return self._drawn_once(1, num_experts, _CPU).to_networkx(num_experts)
 
-    @checked(num_experts=size())
+    @checked(num_experts=EXPERTS)
     def summary(self, num_experts: int) -> GraphSummary:
         """Laplacian spectrum, algebraic connectivity and connectedness of :meth:`graph`."""
         return summarise(self._drawn_once(1, num_experts, _CPU), num_experts)
@@ -156,7 +156,7 @@ class GraphTopology(Topology):
     ) -> Edges:
         if num_experts < 1:
             raise ValueError(f"a topology needs at least one expert, got {num_experts}")
-        check_sizes(num_experts=(num_experts, 1))
+        check("num_experts", num_experts, *EXPERTS)
         if not self.strongly_connected:
             return self.draw(num_graphs, num_experts, generator, device)
         graphs = [

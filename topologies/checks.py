@@ -20,6 +20,9 @@ from torch.overrides import TorchFunctionMode
 MAX_SIZE = 2**20
 """The largest number of experts, outputs, tasks, channels, ... of one kind."""
 
+MAX_EXPERTS = 2**17
+"""Experts of an agent; 100,000 is what was measured, and takes seconds a step."""
+
 MAX_EDGES = 2**27
 """Edges of a batch of agents: two gigabytes of their ends."""
 
@@ -50,6 +53,9 @@ def size(least: int = 1, most: int = MAX_SIZE) -> Rules:
         Rule(f"be at least {least}", lambda value: value >= least),
         Rule(f"be at most {most:,}", lambda value: value <= most),
     )
+
+
+EXPERTS: Rules = size(most=MAX_EXPERTS)
 
 
 def interval(low: float, high: float, ends: str = "[]") -> Rules:
@@ -340,9 +346,7 @@ def _rules_of(hint: Any) -> Rules:
 
 
 def _rules_of_items(origin: Any, item: Any) -> Rules:
-    of_item = _rules_of(item)[
-        :1
-    ]  # whether each is in bounds is for the function to say
+    of_item = _rules_of(item)[:1]  # whether each is in bounds is for the function to say
     kinds: tuple[Any, ...] = (list, tuple) if origin is list else (list, tuple, range, np.ndarray)
     if origin is not list and item is Any:
         kinds = (Collection,)

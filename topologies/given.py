@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable
 from numbers import Real
@@ -11,8 +10,11 @@ import networkx as nx
 import torch
 
 from topologies.base import FixedTopology
-from topologies.checks import checked, shown, size
+from topologies.checks import EXPERTS, checked, shown
 from topologies.edges import Edges
+
+LARGEST = torch.finfo(torch.float32).max
+"""A larger weight is infinite where it is used."""
 
 
 class GivenGraph(FixedTopology):
@@ -28,7 +30,7 @@ class GivenGraph(FixedTopology):
         ValueError: when these are not a graph; when drawn for another number of experts.
     """
 
-    @checked(num_experts=size())
+    @checked(num_experts=EXPERTS)
     def __init__(
         self, num_experts: int, index: list[list[int]], weight: list[float] | None = None
     ) -> None:
@@ -123,6 +125,6 @@ def _check(num_experts: int, index: list[list[int]], weight: list[float] | None)
         raise ValueError(
             f"every edge must have one weight, got {len(weight)} for {len(index[0])} edges"
         )
-    odd = [value for value in weight if not math.isfinite(value)]
+    odd = [value for value in weight if not abs(value) <= LARGEST]
     if odd:
         raise ValueError(f"the weight of an edge must be finite, got {odd[0]}")

@@ -13,6 +13,7 @@ from torch import Tensor
 from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import check_finite
 from badger_graph.policies import MessagePolicy
+from topologies.checks import checked
 
 Vector = Float64[Tensor, " P"]
 
@@ -30,6 +31,7 @@ class ExtremeEigenvalues(NamedTuple):
     largest_residual: float
 
 
+@checked()
 def extreme_eigenvalues(
     loss: Callable[[], Tensor],
     parameters: Iterable[Tensor],
@@ -82,6 +84,7 @@ def extreme_eigenvalues(
     return ExtremeEigenvalues(*ends[0], *ends[1])
 
 
+@checked()
 def twice_differentiable(agent: BadgerAgent) -> BadgerAgent:
     """A copy of an agent for second derivatives: the fused operator and a compiled step have none.
 

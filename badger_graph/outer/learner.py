@@ -24,7 +24,7 @@ from badger_graph.outer.stream import TaskStream, validation_seeds
 from badger_graph.outer.surgery import one_gradient
 from badger_graph.rollout import Rollout, unroll
 from badger_graph.tasks import SeparableFamily, TaskFamily
-from topologies.checks import SEED, check_numbers, checked, interval, size
+from topologies.checks import EXPERTS, SEED, check_numbers, checked, interval, size
 
 CONFIG_KEY = "badger_graph"
 """Where a checkpoint keeps the plain description of what was trained."""
@@ -78,7 +78,7 @@ class MetaLearner(LightningModule):
     """
 
     @checked(
-        num_experts=size(),
+        num_experts=EXPERTS,
         num_outputs=size(),
         num_steps=size(),
         batch_size=size(),

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from topologies.checks import checked, interval
+from topologies.checks import checked, interval, shown
 
 
 class MetaLoss(ABC):
@@ -22,6 +22,16 @@ class MetaLoss(ABC):
     @abstractmethod
     def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
         """How much each inner step counts, as parts of one."""
+
+
+def check_errors(loss: Float[Tensor, "T B"]) -> None:
+    """Refuse what are no errors of a rollout.
+
+    Raises:
+        ValueError: when they are no tensor [T, B], or there are none.
+    """
+    if not isinstance(loss, Tensor) or loss.dim() != 2 or not loss.numel():
+        raise ValueError(f"loss must be errors [T, B], at least one, got {shown(loss)}")
 
 
 class WeightedMean(MetaLoss, ABC):
@@ -38,6 +48,7 @@ class WeightedMean(MetaLoss, ABC):
         """How much each inner step counts, up to a common factor."""
 
     def __call__(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:
+        check_errors(loss)
         return self.shares(loss) @ loss.mean(dim=1)
 
     def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
