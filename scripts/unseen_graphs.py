@@ -26,6 +26,7 @@ from badger_graph.experiments.trainings import going_on
 from badger_graph.files import require_outputs, require_writable, write_json, write_text
 from badger_graph.outer.checkpoint import load_learner, read_trained
 from badger_graph.policies.base import check_sizes
+from badger_graph.progress import track
 from badger_graph.rollout import unroll
 from badger_graph.shipping import SHIPPED as SHIPPED_FOLDER
 from badger_graph.shipping import read_card
@@ -174,11 +175,14 @@ def unseen_graphs(
     require_writable(Path(runs) / "redrawn-0" / "finished")
     wanted = [(group, seed) for seed in range(seeds) for group in TRAINED]
     with ThreadPoolExecutor(jobs) as pool:
-        files = list(pool.map(lambda one: train(one[0], one[1], Path(runs)), wanted))
-    groups: dict[str, list[dict[str, Any]]] = {group: [] for group in TRAINED}
-    for (group, seed), checkpoint in zip(wanted, files, strict=True):
-        groups[group].append(measure(str(checkpoint), seed))
-    result = {"groups": {**groups, SHIPPED: [measure(SHIPPED, seed) for seed in range(seeds)]}}
+        trained = pool.map(lambda one: train(one[0], one[1], Path(runs)), wanted)
+        files = list(track(trained, "training", len(wanted)))
+    groups: dict[str, list[dict[str, Any]]] = {group: [] for group in (*TRAINED, SHIPPED)}
+    policies = [(*one, str(best)) for one, best in zip(wanted, files, strict=True)]
+    policies += [(SHIPPED, seed, SHIPPED) for seed in range(seeds)]
+    for group, seed, policy in track(policies, "measuring"):
+        groups[group].append(measure(policy, seed))
+    result = {"groups": groups}
     write_json(file, result)
     if card:
         write_card(result)
