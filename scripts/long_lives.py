@@ -19,8 +19,8 @@ from badger_graph.experiments.error_bars import mean_and_bar
 from badger_graph.experiments.long_lives import NUMBERS, SHOWN, errors_of_life
 from badger_graph.experiments.measurements import shipped_groups
 from badger_graph.files import require_outputs, write_json, write_text
-from badger_graph.policies.base import check_sizes
 from badger_graph.progress import track
+from topologies.checks import check_sizes
 
 MICRO = "micro_badger"
 

@@ -25,7 +25,6 @@ from badger_graph.experiments.error_bars import mean_and_bar
 from badger_graph.experiments.trainings import going_on
 from badger_graph.files import require_outputs, require_writable, write_json, write_text
 from badger_graph.outer.checkpoint import load_learner, read_trained
-from badger_graph.policies.base import check_sizes
 from badger_graph.progress import track
 from badger_graph.rollout import unroll
 from badger_graph.shipping import SHIPPED as SHIPPED_FOLDER
@@ -41,6 +40,7 @@ from topologies import (
     Topology,
     from_networkx,
 )
+from topologies.checks import checked, size
 
 FIT = Path(__file__).with_name("fit.py")
 
@@ -149,6 +149,7 @@ def write_card(result: Mapping[str, Any]) -> None:
     write_json(card, {**read_card(SHIPPED), "graphs": graphs})
 
 
+@checked(seeds=size(most=1000), jobs=size(most=1000))
 def unseen_graphs(
     seeds: int = 5,
     jobs: int = 2,
@@ -168,20 +169,19 @@ def unseen_graphs(
     Raises:
         ValueError: when a number is below 1.
     """
-    check_sizes(seeds=(seeds, 1), jobs=(jobs, 1))
     torch.set_num_threads(1)
     file = Path(out)
     require_outputs(file)
     require_writable(Path(runs) / "redrawn-0" / "finished")
     wanted = [(group, seed) for seed in range(seeds) for group in TRAINED]
     with ThreadPoolExecutor(jobs) as pool:
-        trained = pool.map(lambda one: train(one[0], one[1], Path(runs)), wanted)
-        files = list(track(trained, "training", len(wanted)))
+        paths = pool.map(lambda one: train(one[0], one[1], Path(runs)), wanted)
+        files = list(track(paths, "training", len(wanted)))
     groups: dict[str, list[dict[str, Any]]] = {group: [] for group in (*TRAINED, SHIPPED)}
-    policies = [(*one, str(best)) for one, best in zip(wanted, files, strict=True)]
-    policies += [(SHIPPED, seed, SHIPPED) for seed in range(seeds)]
-    for group, seed, policy in track(policies, "measuring"):
-        groups[group].append(measure(policy, seed))
+    pairs = list(zip(wanted, files, strict=True))
+    for (group, seed), checkpoint in track(pairs, "measuring"):
+        groups[group].append(measure(str(checkpoint), seed))
+    groups[SHIPPED] = [measure(SHIPPED, seed) for seed in range(seeds)]
     result = {"groups": groups}
     write_json(file, result)
     if card:

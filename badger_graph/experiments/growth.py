@@ -30,6 +30,7 @@ from badger_graph.tasks import GuessingGame, Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
 from topologies import RandomTopology
+from topologies.checks import SEED, checked, size
 
 Change = Callable[[BadgerAgent, Batch, torch.Generator], Batch]
 """What happens to living agents, all at once."""
@@ -125,6 +126,7 @@ def situations(agent: BadgerAgent) -> list[Situation]:
 
 
 @torch.no_grad()
+@checked(num_tasks=size(2), after=size(), seed=SEED)
 def growth(
     agents: Sequence[BadgerAgent], num_tasks: int = 512, after: int = 30, seed: int = 1
 ) -> dict[str, Any]:
@@ -150,9 +152,6 @@ def growth(
     """
     if not agents:
         raise ValueError("growing needs at least one trained agent, got none")
-    for name, size, least in (("num_tasks", num_tasks, 2), ("after", after, 1)):
-        if size < least:
-            raise ValueError(f"{name} must be at least {least}, got {size}")
     rows = []
     for situation in track(situations(agents[0]), "growing"):
         lives = [_lives(agent, situation, num_tasks, after, seed) for agent in agents]
