@@ -151,13 +151,13 @@ def computed(node: ast.AST) -> Iterator[Any]:
 def changed(node: ast.AST) -> Iterator[str]:
     """What a slip of the pen makes of an expression or statement."""
     other: Any = copy.deepcopy(node)
-    match other:
+    match node:
         case ast.Compare(ops=[op, *_]) if type(op) in OPERATORS:
             other.ops[0] = OPERATORS[type(op)]()
         case ast.BinOp(op=op) | ast.BoolOp(op=op) if type(op) in OPERATORS:
             other.op = OPERATORS[type(op)]()
         case ast.UnaryOp(op=ast.USub() | ast.Not() | ast.Invert(), operand=operand):
-            other = operand
+            other = copy.deepcopy(operand)
         case ast.Constant(value=int(value)) if not isinstance(value, bool):
             other.value = value + 1
         case ast.Call(func=ast.Attribute(attr=name)) if name in NAMES:
