@@ -21,7 +21,9 @@ from badger_graph.files import require_outputs
 from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.learner import CONFIG_KEY
 from badger_graph.outer.record import recorded_pieces
+from badger_graph.progress import track
 from badger_graph.shipping import SHIPPED, write_policy
+from topologies.checks import EXPERTS, MAX_EXPERTS, NOT_NEGATIVE, SEED, checked, size
 
 MAX_OUTPUTS = 20
 DIGITS = 4
@@ -57,7 +59,7 @@ def errors(
 ) -> dict[str, Any]:
     """The error for every number of outputs that the agent can live with."""
     agent, table = learner.agent, []
-    for num_outputs in range(1, MAX_OUTPUTS + 1):
+    for num_outputs in track(range(1, MAX_OUTPUTS + 1), "measuring"):
         num_experts = experts(num_outputs)
         if can_live(agent, num_experts, num_outputs):
             sizes = {"num_outputs": num_outputs, "num_experts": num_experts}
@@ -76,6 +78,14 @@ def errors(
     }
 
 
+@checked(
+    num_experts=EXPERTS,
+    spare_experts=size(0, MAX_EXPERTS),
+    num_steps=size(),
+    num_tasks=size(2),
+    seed=SEED,
+    seconds=NOT_NEGATIVE,
+)
 def ship(
     checkpoint: str,
     name: str,
@@ -108,8 +118,8 @@ def ship(
         ValueError: for a bad checkpoint, or one that does not say how it came about.
     """
     torch.set_num_threads(1)
-    if "." in name or "/" in name:
-        raise ValueError(f"the name of a policy must have no dot and no slash, got {name!r}")
+    if not name or "." in name or "/" in name:
+        raise ValueError(f"the name of a policy must be a word without dot and slash, got {name!r}")
     file = Path(folder) / f"{name}.safetensors"
     require_outputs(file)
     learner = load_learner(checkpoint)

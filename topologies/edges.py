@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from topologies.checks import check_edges
+
 CELLS_PER_EDGE = 64
 """A mark in each of so many places takes less time than to sort the edges."""
 
@@ -41,6 +43,7 @@ class Edges(NamedTuple):
 
     def repeat(self, batch_size: int, num_experts: int) -> Edges:
         """The same graph of ``num_experts`` nodes once for every agent of a batch."""
+        check_edges(batch_size * self.index.size(1), f"a batch of {batch_size} agents")
         offsets = torch.arange(batch_size, device=self.index.device) * num_experts
         index = (self.index[:, None, :] + offsets[None, :, None]).reshape(2, -1)
         return Edges(index, self.weight.repeat(batch_size))

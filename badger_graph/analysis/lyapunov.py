@@ -13,14 +13,17 @@ from torch.autograd import forward_ad
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import UndefinedError
+from badger_graph.executors.base import hears_the_mean
 from badger_graph.executors.prepare import DENSE_UP_TO
 from badger_graph.policies import AttentionPolicy
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
+from topologies.checks import checked
 
 
 @torch.no_grad()
+@checked()
 def largest_lyapunov(
     step: Callable[[Float[Tensor, "*batch n"]], Float[Tensor, "*batch n"]],
     state: Float[Tensor, "*batch n"],
@@ -94,6 +97,7 @@ def _pushed(
     return after, torch.zeros_like(after) if moved is None else moved
 
 
+@checked()
 def lyapunov_of_agent(
     agent: BadgerAgent,
     task: Task,
@@ -179,5 +183,6 @@ def _differentiable(agent: BadgerAgent, num_experts: int) -> BadgerAgent:
     agent = copy.deepcopy(agent).double()
     agent.compiled = False
     if not isinstance(agent.policy, AttentionPolicy):
-        agent.executor = "dense" if num_experts <= DENSE_UP_TO else "reference"
+        products = num_experts <= DENSE_UP_TO and hears_the_mean(agent.policy)
+        agent.executor = "dense" if products else "reference"
     return agent

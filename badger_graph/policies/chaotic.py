@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from badger_graph.policies.aggregation import Aggregation
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.policies.message import MessagePolicy
+from topologies.checks import NOT_NEGATIVE, POSITIVE, checked
 
 
 class ChaoticPolicy(MessagePolicy):
@@ -34,14 +34,17 @@ class ChaoticPolicy(MessagePolicy):
         initial_chaos: :math:`z` at the start.
         steepness: :math:`\epsilon` of the logistic function.
         offset: :math:`I_0`.
+        aggregation: what an expert hears of several messages; see
+            :class:`badger_graph.MessagePolicy`.
 
     Raises:
-        ValueError: when a size is too small, ``gain`` or ``steepness`` not positive, or
-            ``initial_chaos`` negative.
+        ValueError: when a size is too small, ``gain`` or ``steepness`` not positive,
+            ``initial_chaos`` negative, or there is no such aggregation.
     """
 
     chaos: Tensor
 
+    @checked(gain=POSITIVE, initial_chaos=NOT_NEGATIVE, steepness=POSITIVE)
     def __init__(
         self,
         percept_size: int = 4,
@@ -52,12 +55,9 @@ class ChaoticPolicy(MessagePolicy):
         initial_chaos: float = 3.0,
         steepness: float = 0.1,
         offset: float = 0.5,
+        aggregation: Aggregation = "mean",
     ) -> None:
-        super().__init__(percept_size, identifier_size, hidden_size, message_size)
-        if not 0 <= initial_chaos < math.inf:
-            raise ValueError(f"initial_chaos must not be negative, got {initial_chaos}")
-        if not steepness > 0:
-            raise ValueError(f"steepness must be positive, got {steepness}")
+        super().__init__(percept_size, identifier_size, hidden_size, message_size, aggregation)
         self.gru = GRUPolicy(percept_size, identifier_size, hidden_size, message_size, gain)
         self.gain = gain
         self.initial_chaos = initial_chaos
