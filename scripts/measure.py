@@ -16,6 +16,7 @@ from badger_graph.analysis.measures import MEASURES, check_measures, take
 from badger_graph.analysis.subject import Subject
 from badger_graph.cli import saying_what_is_wrong
 from badger_graph.outer.checkpoint import read_trained
+from badger_graph.progress import track
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     with saying_what_is_wrong("-h shows the flags"):
         check_measures(told.measures)
-        for checkpoint in told.checkpoints:
+        for checkpoint in track(told.checkpoints, "measuring"):
             step = read_trained(checkpoint)["global_step"]
             subject = Subject.of(load_learner(checkpoint), told.num_tasks, told.seed)
             row = {"checkpoint": checkpoint, "step": step, **take(told.measures, subject)}

@@ -23,6 +23,7 @@ from badger_graph.experiments.error_bars import mean_and_bar
 from badger_graph.experiments.trainings import going_on
 from badger_graph.files import require_outputs, require_writable, write_json, write_text
 from badger_graph.policies.base import check_sizes
+from badger_graph.progress import track
 from topologies import (
     CompleteTopology,
     GridTopology,
@@ -112,8 +113,9 @@ def unseen_graphs(
     require_outputs(file)
     require_writable(Path(runs) / "redrawn-0" / "finished")
     with ThreadPoolExecutor(jobs) as pool:
-        checkpoints = list(pool.map(lambda seed: train(seed, Path(runs)), range(seeds)))
-    rows = [measure(checkpoint, seed) for seed, checkpoint in enumerate(checkpoints)]
+        trained = pool.map(lambda seed: train(seed, Path(runs)), range(seeds))
+        checkpoints = list(track(trained, "training", seeds))
+    rows = [measure(checkpoints[seed], seed) for seed in track(range(seeds), "measuring")]
     write_json(file, rows)
     table = markdown(rows)
     write_text(file.with_suffix(".md"), table + "\n")

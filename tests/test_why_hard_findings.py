@@ -24,7 +24,7 @@ from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard import EXPERIMENTS, Claim, Experiment, losses, symmetry
 from badger_graph.experiments.why_hard import shortest as ways_out
 from badger_graph.experiments.why_hard.amplitudes import Course
-from badger_graph.experiments.why_hard.base import CHANCE, Verdict, all_alike
+from badger_graph.experiments.why_hard.base import CHANCE, Verdict, all_alike, shown_steps
 from badger_graph.experiments.why_hard.redundancy import EXPERTS
 from badger_graph.experiments.why_hard.run import run
 from badger_graph.experiments.why_hard.topology import (
@@ -459,3 +459,16 @@ def test_strong_connection_is_needed_when_nothing_else_will_do(
     assert _strong(graphs, steps).holds == verdict
     alone = {name: found[:1] for name, found in steps.items()}
     assert _strong(graphs, alone).holds == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("steps", "shown"),
+    [
+        ([100, None, 900, 200], "200 (100-900), 3 of 4"),
+        ([300, 100, 800, 200], "250 (100-800)"),
+        ([40], "40"),
+        ([None, None], "0 of 2"),
+    ],
+)
+def test_steps_are_shown_by_their_median_and_range(steps: list[int | None], shown: str) -> None:
+    assert shown_steps(steps) == shown

@@ -9,6 +9,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float, Float64
 
+from badger_graph.progress import track
+
 Query = Callable[[Float64[np.ndarray, " d"]], float]
 """One guess in, the feedback on it out."""
 
@@ -83,7 +85,7 @@ def error_after_queries(
         raise ValueError(f"a solver needs at least one query, got num_queries={num_queries}")
     errors = [
         [error(answer, target) for answer in _answers(solver, target, num_queries, feedback, seed)]
-        for target in targets
+        for target in track(targets, f"{solver.name}, tasks")
     ]
     return np.array(errors, dtype=np.float64).T
 

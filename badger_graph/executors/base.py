@@ -68,7 +68,7 @@ class TorchWiring(Wiring):
 
     @abstractmethod
     def exchange(self, policy: Any, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
-        """Carry messages along the edges: the weighted mean over each expert's in-neighbours."""
+        """Carry messages along the edges: the policy's aggregation over in-neighbours."""
 
     def round(
         self,
@@ -90,6 +90,11 @@ class TorchWiring(Wiring):
         if not fits(said, shape := (hidden.size(0), 1), hidden):
             refuse(f"what a {type(policy).__name__} speaks, [V, 1],", said, shape, hidden)
         return after, said.squeeze(-1)
+
+
+def hears_the_mean(policy: Any) -> bool:
+    """Whether experts hear the mean message, which is linear: a product, or sums."""
+    return getattr(policy, "aggregation", "mean") == "mean"
 
 
 def versions(edges: Edges) -> tuple[int, int]:

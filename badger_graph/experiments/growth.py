@@ -24,6 +24,7 @@ from badger_graph.growth import (
     rewire,
 )
 from badger_graph.membranes import Membrane
+from badger_graph.progress import track
 from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingGame, Task
 from badger_graph.tasks.base import State
@@ -153,7 +154,7 @@ def growth(
         if size < least:
             raise ValueError(f"{name} must be at least {least}, got {size}")
     rows = []
-    for situation in situations(agents[0]):
+    for situation in track(situations(agents[0]), "growing"):
         lives = [_lives(agent, situation, num_tasks, after, seed) for agent in agents]
         sizes = {name: getattr(situation, name) for name in situation._fields[:-1]}
         changes = {

@@ -7,6 +7,7 @@ import math
 from jaxtyping import Float
 from torch import Tensor
 
+from badger_graph.policies.aggregation import Aggregation
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.policies.message import MessagePolicy
 
@@ -28,9 +29,12 @@ class ExponentialPolicy(MessagePolicy):
         gain: factor of all weights at the start.
         keep: part of the old state that stays.
         add: factor of the new state.
+        aggregation: what an expert hears of several messages; see
+            :class:`badger_graph.MessagePolicy`.
 
     Raises:
-        ValueError: when a size is too small, ``gain`` not positive, or a factor not finite.
+        ValueError: when a size is too small, ``gain`` not positive, a factor not finite, or
+            there is no such aggregation.
     """
 
     def __init__(
@@ -42,8 +46,9 @@ class ExponentialPolicy(MessagePolicy):
         gain: float = 1.0,
         keep: float = 0.5,
         add: float = 0.7,
+        aggregation: Aggregation = "mean",
     ) -> None:
-        super().__init__(percept_size, identifier_size, hidden_size, message_size)
+        super().__init__(percept_size, identifier_size, hidden_size, message_size, aggregation)
         for name, factor in (("keep", keep), ("add", add)):
             if not math.isfinite(factor):
                 raise ValueError(f"{name} must be finite, got {factor}")

@@ -118,7 +118,9 @@ def _fingerprint() -> str:
 
 
 def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "badger_graph"
+    told = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The XDG specification: a path that is empty or relative is ignored.
+    return (told if told.is_absolute() else Path.home() / ".cache") / "badger_graph"
 
 
 def _say(message: str) -> None:
