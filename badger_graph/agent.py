@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from typing import Literal, final, get_args
+from typing import Literal, final
 
 import numpy as np
 import torch
@@ -19,9 +19,9 @@ from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.life import Life
 from badger_graph.membranes import Membrane
 from badger_graph.policies import ExpertPolicy
-from badger_graph.policies.base import check_sizes
 from badger_graph.typing import Edges, Observation
 from topologies import Topology
+from topologies.checks import EXPERTS, SEED, check_numbers, checked, size
 from topologies.edges import check_ends, check_form, check_graphs
 from topologies.recent import Recent
 
@@ -73,6 +73,7 @@ class BadgerAgent(nn.Module):
             to learn.
     """
 
+    @checked(rounds=size(), worlds=size(), seed=SEED)
     def __init__(
         self,
         policy: ExpertPolicy,
@@ -102,16 +103,6 @@ class BadgerAgent(nn.Module):
                         f"a {type(part).__name__} must be built for the policy's {name}, "
                         f"got {known} for a policy with {own}"
                     )
-        if worlds is not None and worlds < 1:
-            raise ValueError(f"worlds must be at least 1, or none, got {worlds}")
-        check_sizes(rounds=(rounds, 1), seed=(seed, 0))
-        for name, value, valid in (
-            ("identifiers", identifiers, ("fixed", "random", "none")),
-            ("initial_state", initial_state, ("zero", "random", "learned")),
-            ("executor", executor, get_args(Executor)),
-        ):
-            if value not in valid:
-                raise ValueError(f"{name} must be one of {', '.join(valid)}, got {value!r}")
         if initial_state == "learned" and not hasattr(policy, "initial_hidden"):
             raise ValueError(
                 "initial_state 'learned' needs a policy with a parameter initial_hidden, "
@@ -145,6 +136,7 @@ class BadgerAgent(nn.Module):
     def dtype(self) -> torch.dtype:
         return next(self.policy.parameters()).dtype
 
+    @checked(batch_size=size(), num_experts=EXPERTS, num_outputs=size(0))
     def reset(
         self,
         batch_size: int,
@@ -161,9 +153,9 @@ class BadgerAgent(nn.Module):
             ValueError: when a size is below 1, the topology has no graph of so many experts,
                 or the membrane cannot serve so many outputs with them.
         """
-        for name, size in (("batch_size", batch_size), ("num_experts", num_experts)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        sizes = {"batch_size": batch_size, "num_experts": num_experts}
+        features = self.policy.hidden_size + self.policy.identifier_size
+        check_numbers("states and identifiers", **sizes, features=features)
         self.membrane.check(num_experts, num_outputs)
         device = self.device
         hidden = self._initial_hidden(batch_size, num_experts, generator)
@@ -352,6 +344,7 @@ def continued(graph: Batch, life: Life) -> Batch:
     return after
 
 
+@checked()
 def split(graph: Batch) -> list[Data]:
     """The agents of a batch, one PyG graph each, with experts numbered from zero."""
     num_experts = len(graph.hidden) // graph.num_graphs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import json
@@ -20,9 +19,11 @@ from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
 from badger_graph.runs import OWN, last_checkpoint, newest_first, own_settings
 from badger_graph.safe_yaml import load_yaml, read_yaml
+from badger_graph.settings import check_config, import_module
 from badger_graph.tasks import TASKS
 from badger_graph.trust import Shape
 from topologies import TOPOLOGIES
+from topologies.checks import check_choice, did_you_mean
 
 Table = Mapping[str, Callable[..., Any]]
 
@@ -157,11 +158,8 @@ def _class_path(component: str, name: str) -> str:
         return f"{table[name].__module__}.{table[name].__qualname__}"
     if re.fullmatch(r"\w+(\.\w+)+|\{.*\}", name, re.DOTALL):
         return name
-    close = difflib.get_close_matches(name, table, n=1)
-    raise ValueError(
-        f"--{component} must be one of {', '.join(table)}, or the import path of a class, "
-        f"got {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
-    )
+    check_choice(f"--{component}", name, table, ", or the import path of a class")
+    raise AssertionError("a name in the table was taken above")
 
 
 def import_modules(arguments: Sequence[str]) -> list[str]:
@@ -175,10 +173,7 @@ def import_modules(arguments: Sequence[str]) -> list[str]:
     reach_own_code(arguments)
     others = list(arguments)
     for flag, name, place in reversed(list(values_of(arguments, "--import"))):
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            raise ValueError(f"{flag} must name a module, got {name!r}: {error}") from error
+        import_module(flag, name)
         first = place if arguments[place].startswith("--import=") else place - 1
         del others[first : place + 1]
     return others
@@ -251,10 +246,14 @@ def values_of(arguments: Sequence[str], *flags: str) -> Iterator[tuple[str, str,
 
 def _find_config(name: str) -> str:
     if Path(name).is_file():
+        check_config(name, str(CONFIGS / "fit.yaml"))
         return name
     presets = {path.stem: str(path) for path in sorted(CONFIGS.glob("*.yaml"))}
     if name not in presets:
-        raise ValueError(f"--config must be a file or one of {', '.join(presets)}, got {name!r}")
+        raise ValueError(
+            f"--config must be a file or one of {', '.join(presets)}, got {name!r}"
+            + did_you_mean(name, presets)
+        )
     return presets[name]
 
 

@@ -18,6 +18,7 @@ from badger_graph.membranes import AttentionMembrane
 from badger_graph.outer.checkpoint import read_tensors
 from badger_graph.policies import AttentionPolicy
 from topologies import CompleteTopology
+from topologies.checks import checked
 
 
 class Sizes(NamedTuple):
@@ -30,6 +31,7 @@ class Sizes(NamedTuple):
     sender_heads: int = 2
 
 
+@checked()
 def load_authors(source: str | Path | Mapping[str, Tensor]) -> BadgerAgent:
     """The authors' trained agent as ours, frozen; it lives with any number of experts and outputs.
 

@@ -47,6 +47,8 @@ from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.measuring import Measurements
 from badger_graph.runs import OWN, last_checkpoint, start_afresh
+from badger_graph.settings import check_settings, check_texts, refusals_of_libraries, too_large
+from topologies.checks import check, size
 
 __all__ = ["SHORT", "BadgerCLI", "evaluate_main", "expand", "fit_main"]
 
@@ -119,12 +121,7 @@ class BadgerCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
-        if config.threads < 1:
-            raise ValueError(f"threads must be at least 1, got {config.threads}")
-        if config.trainer.max_steps < 1 and config.trainer.max_steps != -1:
-            raise ValueError(
-                f"max_steps must be at least 1, or -1 for no end, got {config.trainer.max_steps}"
-            )
+        check_settings(config)
         torch.set_num_threads(config.threads)
         # The other processes of a distributed run find the settings of the run themselves.
         sys.argv = [one for one in sys.argv if not one.startswith(f"--config={OWN}")]
@@ -142,8 +139,9 @@ class BadgerCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         try:
-            super().instantiate_classes()
-            optimizer = self.model.configure_optimizers()  # refuses what it cannot work with
+            with refusals_of_libraries():
+                super().instantiate_classes()
+                optimizer = self.model.configure_optimizers()  # refuses what it cannot work with
             checkpoint = self._get(self.config, "ckpt_path")
             if checkpoint is not None:
                 require_same_agent(checkpoint, self.model)
@@ -268,10 +266,14 @@ def remove_if_empty(folder: Path) -> None:
 
 def stream_seed(seed: bool | int) -> int:
     """The seed of the task stream: that of everything else."""
-    if isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"seed must be a number, not negative, got {seed}")
+    if isinstance(seed, bool):
+        raise ValueError(f"seed must be a whole number, got {seed}")
+    check("seed", seed, *size(0, 2**32 - 1))  # all that NumPy takes
     return seed
 
+
+MOST_LINES = 10
+"""Of a message; what comes later says less."""
 
 SAYS_NOTHING = re.compile(
     "Does not validate against any of|Subtypes:|Errors:|Given value type:|"
@@ -294,6 +296,7 @@ def fit_main(arguments: Sequence[str] | None = None) -> None:
         if asked := component_help(rest):
             print(asked)
             return
+        check_texts(rest)
         # LightningCLI reads sys.argv, and so do the processes that DDP starts; keep one truth.
         imported, typed = modules_named(rest), import_modules(rest)
         resolved = resolve_files(typed, SHAPE, imported)
@@ -325,6 +328,7 @@ def evaluate_main(arguments: Sequence[str] | None = None) -> None:
         if asked := component_help(arguments):
             print(asked)
             return
+        check_texts(arguments)
         expanded = expand(import_modules(arguments), long=False)
         result = auto_cli(evaluate, args=expanded, as_positional=True, exit_on_error=False)
     print_evaluation(result)
@@ -358,6 +362,11 @@ def saying_what_is_wrong(hint: str = HINT) -> Iterator[None]:
         if isinstance(error, ArgumentError):
             print(hint, file=sys.stderr)
         raise SystemExit(DIVERGED if isinstance(error, NonFiniteLossError) else WRONG) from error
+    except (MemoryError, RuntimeError, OverflowError) as error:
+        if (said := too_large(error)) is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        raise SystemExit(WRONG) from error
 
 
 def plain(message: str) -> str:
@@ -370,7 +379,8 @@ def plain(message: str) -> str:
         )
         if line and not SAYS_NOTHING.match(line):
             kept.append(line)
-    return "\n  ".join(kept)
+    kept = [line if len(line) <= 500 else f"{line[:497]}..." for line in kept]
+    return "\n  ".join(kept[:MOST_LINES])
 
 
 def quieten() -> None:

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from badger_graph.executors.base import Wiring
 from badger_graph.policies import ExpertPolicy
+from topologies.checks import checked
 
 
+@checked()
 def communicate(
     policy: ExpertPolicy,
     hidden: Float[Tensor, "V H"],

@@ -23,12 +23,16 @@ from badger_graph.outer.learner import MetaLearner
 from badger_graph.rollout import Recorder, unroll
 from badger_graph.tasks import GuessingGame
 from topologies import Topology
+from topologies.checks import EXPERTS, SEED, checked, size
 
 DRAWN_ROLLOUTS = 10
 """Rollouts in a figure, as in figures 6, 8 and 9 of Rosa et al. 2019."""
 
 
 @torch.no_grad()
+@checked(
+    num_experts=EXPERTS, num_outputs=size(), num_steps=size(most=2**30), num_tasks=size(), seed=SEED
+)
 def evaluate(
     checkpoint: str,
     topology: Topology | None = None,
@@ -68,15 +72,10 @@ def evaluate(
     require_writable(out / "evaluation.json", out / "rollouts.npz")
     learner = load_learner(checkpoint)
     sizes = {"num_experts": num_experts, "num_outputs": num_outputs, "num_steps": num_steps}
-    for name, size in {**sizes, "num_tasks": num_tasks}.items():
-        if size is not None and size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
-    if seed < 0:
-        raise ValueError(f"seed must not be negative, got {seed}")
     if topology is not None:
         learner.agent.topology = topology
-    for name, size in sizes.items():
-        setattr(learner, name, getattr(learner, name) if size is None else size)
+    for name, value in sizes.items():
+        setattr(learner, name, getattr(learner, name) if value is None else value)
     agent, family = learner.agent.eval(), learner.task
     generator = torch.Generator(agent.device).manual_seed(seed)
     task = family.sample(num_tasks, learner.num_outputs, generator)

@@ -70,6 +70,19 @@ def write_json(file: str | Path, data: Any) -> None:
     write_text(file, json.dumps(data, indent=1, allow_nan=False) + "\n")
 
 
+def read_json(file: str | Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        ValueError: when it is no JSON; names the file.
+        OSError: when it cannot be read.
+    """
+    try:
+        return json.loads(Path(file).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"a result must be a JSON file, got {str(file)!r}: {error}") from error
+
+
 def append_line(file: Path, line: str) -> None:
     """Write one line more; what a kill in the midst of it leaves has no end of line."""
     with naming(file), file.open("a", encoding="utf-8") as lines:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,7 @@ from badger_graph.agent import BadgerAgent
 from badger_graph.contracts import check_topology
 from badger_graph.typing import Edges
 from topologies import Topology
+from topologies.checks import checked, size
 
 CloneIdentifiers = Literal["same", "fresh", "perturbed"]
 
@@ -34,6 +35,7 @@ PERTURBATION = 0.1
 """Standard deviation of the noise on a perturbed identifier, whose own channels have 1."""
 
 
+@checked(num=size())
 def add_experts(
     agent: BadgerAgent,
     graph: Batch,
@@ -60,8 +62,6 @@ def add_experts(
     Raises:
         ValueError: when ``num`` is below 1, or the topology has no graph of so many experts.
     """
-    if num < 1:
-        raise ValueError(f"the number of experts to add must be at least 1, got {num}")
     batch_size, before = _sizes(agent, graph)
     now = before + num
     newborn = agent._initial_hidden(batch_size, num, generator)
@@ -79,6 +79,7 @@ def add_experts(
     return _changed(agent, graph, hidden, _beside(graph.identifier, fresh, batch_size), edges)
 
 
+@checked()
 def clone_experts(
     agent: BadgerAgent,
     graph: Batch,
@@ -113,9 +114,6 @@ def clone_experts(
     """
     batch_size, num_experts = _sizes(agent, graph)
     _check_listed("clone", experts, num_experts)
-    if identifiers not in get_args(CloneIdentifiers):
-        valid = ", ".join(get_args(CloneIdentifiers))
-        raise ValueError(f"identifiers must be one of {valid}, got {identifiers!r}")
     device = graph.hidden.device
     originals = torch.tensor(experts, device=device)
     origin = torch.cat([torch.arange(num_experts, device=device), originals])
@@ -130,6 +128,7 @@ def clone_experts(
     return _changed(agent, graph, hidden, identifier, _links(graph, origin))
 
 
+@checked()
 def remove_experts(agent: BadgerAgent, graph: Batch, experts: Sequence[int]) -> Batch:
     """The agents without some experts and their links; later ones move up.
 
@@ -157,6 +156,7 @@ def remove_experts(agent: BadgerAgent, graph: Batch, experts: Sequence[int]) -> 
     return _changed(agent, graph, hidden, identifier, _links(graph, origin))
 
 
+@checked()
 def rewire(
     agent: BadgerAgent,
     graph: Batch,
@@ -190,6 +190,7 @@ def rewire(
     return _changed(agent, graph, graph.hidden, graph.identifier, edges)
 
 
+@checked(num_outputs=size(0))
 def change_outputs(
     agent: BadgerAgent, graph: Batch, num_outputs: int, generator: torch.Generator | None = None
 ) -> Batch:

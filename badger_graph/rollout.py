@@ -18,6 +18,7 @@ from badger_graph.shapes import refuse
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
+from topologies.checks import EXPERTS, check_numbers, checked, size
 
 Probe = Callable[[Batch], None]
 """Called with the graph of the agents after every inner-loop step."""
@@ -49,6 +50,7 @@ class Rollout(NamedTuple):
     target: Float[Tensor, "B d"]
 
 
+@checked(num_experts=EXPERTS)
 def live(
     agent: BadgerAgent,
     task: Task,
@@ -76,6 +78,9 @@ def live(
         yield Moment(graph, loss)
 
 
+@checked(
+    num_experts=EXPERTS, num_steps=size(most=2**30), detach_every=size(), checkpoint_every=size()
+)
 def unroll(
     agent: BadgerAgent,
     task: Task,
@@ -103,11 +108,8 @@ def unroll(
         ValueError: when ``num_steps``, ``detach_every`` or ``checkpoint_every`` is below 1, or
             from :func:`live`.
     """
-    if num_steps < 1:
-        raise ValueError(f"num_steps must be at least 1, got {num_steps}")
-    for name, every in (("detach_every", detach_every), ("checkpoint_every", checkpoint_every)):
-        if every is not None and every < 1:
-            raise ValueError(f"{name} must be at least 1, or none, got {every}")
+    sizes = {"num_steps": num_steps, "batch_size": task.batch_size}
+    check_numbers("the actions of a rollout", **sizes, num_outputs=task.num_outputs)
     graph, now = _begin(agent, task, num_experts, generator, graph)
     stride = checkpoint_every or num_steps
     losses: list[Tensor] = []
@@ -236,6 +238,7 @@ class Recorder:
         - **message:** ``[T, B, N, M]``, what each expert sends next
     """
 
+    @checked()
     def __init__(self, agent: BadgerAgent) -> None:
         self._agent = agent
         self._hidden: list[Tensor] = []

@@ -17,14 +17,20 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from badger_graph.files import whole_file, write_json
+from topologies.checks import check_sizes, checked, shown
 
 SHIPPED = Path(__file__).parent / "shipped"
 
 Card = dict[str, Any]
 
-PARTS = ("name", "sha256", "config", "training", "versions", "errors")
+PARTS = {
+    **dict.fromkeys(("name", "sha256"), str),
+    **dict.fromkeys(("config", "training", "versions", "errors"), dict),
+}
 """What every card holds: the file of weights it belongs to, how they are built into an agent, how
 they were trained and with which versions, and what was measured."""
+
+KINDS = {str: "text", dict: "mapping"}
 
 
 def shipped_policies() -> list[str]:
@@ -32,6 +38,7 @@ def shipped_policies() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.json"))
 
 
+@checked()
 def find_policy(source: str | Path) -> Path | None:
     """The weights of a policy by its name or file; none when a checkpoint file is meant.
 
@@ -54,6 +61,7 @@ def find_policy(source: str | Path) -> Path | None:
     )
 
 
+@checked()
 def read_card(source: str | Path) -> Card:
     """The card of a policy, by its name or file.
 
@@ -71,6 +79,13 @@ def read_card(source: str | Path) -> Card:
     missing = [part for part in PARTS if not isinstance(card, dict) or part not in card]
     if missing:
         raise ValueError(f"a card must hold {', '.join(missing)}, {str(file)!r} does not")
+    for part, kind in PARTS.items():
+        if not isinstance(card[part], kind):
+            raise ValueError(
+                f"{part} in a card must be a {KINDS[kind]}, got {shown(card[part])} in "
+                f"{str(file)!r}"
+            )
+    check_sizes(outer_steps=(card["training"].get("outer_steps"), 0))
     return card
 
 

@@ -11,7 +11,6 @@ and, as Markdown, beside the JSON.
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shlex
 import statistics
@@ -24,9 +23,9 @@ from typing import Any
 
 from badger_graph.cli import program
 from badger_graph.experiments.error_bars import mean_and_bar
-from badger_graph.files import require_outputs, write_json, write_text
-from badger_graph.policies.base import check_sizes
+from badger_graph.files import read_json, require_outputs, write_json, write_text
 from badger_graph.progress import track
+from topologies.checks import checked, size
 
 FIT = Path(__file__).with_name("fit.py")
 
@@ -108,6 +107,7 @@ def markdown(runs: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+@checked(seeds=size(most=1000), max_steps=size(most=2**40), jobs=size(most=1000))
 def compare_topologies(
     seeds: int = 5, max_steps: int = 2000, jobs: int = 2, out: str = "results/topologies.json"
 ) -> None:
@@ -122,10 +122,9 @@ def compare_topologies(
     Raises:
         ValueError: when a number is below 1.
     """
-    check_sizes(seeds=(seeds, 1), max_steps=(max_steps, 1), jobs=(jobs, 1))
     file = Path(out)
     require_outputs(file)
-    runs: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+    runs: list[dict[str, Any]] = read_json(file) if file.exists() else []
     done = {(run["name"], run["seed"], run["max_steps"]) for run in runs}
     wanted = [(name, seed, max_steps) for seed in range(seeds) for name in RUNS]
     with ThreadPoolExecutor(jobs) as pool:

@@ -19,8 +19,10 @@ from badger_graph.cli import saying_what_is_wrong
 from badger_graph.experiments.growth import growth, markdown
 from badger_graph.experiments.measurements import load_policy
 from badger_graph.files import require_outputs, write_json, write_text
+from topologies.checks import SEED, checked, size
 
 
+@checked(num_tasks=size(2), after=size(), seed=SEED)
 def grow(
     checkpoints: list[str],
     num_tasks: int = 512,

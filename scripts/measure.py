@@ -7,9 +7,9 @@ Prints one line of JSON a checkpoint, with its outer steps and the measures of
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
 
 import torch
+from jsonargparse import ArgumentParser
 
 from badger_graph import load_learner
 from badger_graph.analysis.measures import MEASURES, check_measures, take
@@ -17,11 +17,12 @@ from badger_graph.analysis.subject import Subject
 from badger_graph.cli import saying_what_is_wrong
 from badger_graph.outer.checkpoint import read_trained
 from badger_graph.progress import track
+from topologies.checks import SEED, checked, size
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    parser = ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__, exit_on_error=False)
     parser.add_argument("checkpoints", nargs="+", help="files, or names of shipped policies")
     parser.add_argument(
         "--measures",
@@ -31,15 +32,20 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--num_tasks", type=int, default=512, help="lives of each agent")
     parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the tasks")
-    told = parser.parse_args(arguments)
-    torch.set_num_threads(1)
     with saying_what_is_wrong("-h shows the flags"):
-        check_measures(told.measures)
-        for checkpoint in track(told.checkpoints, "measuring"):
-            step = read_trained(checkpoint)["global_step"]
-            subject = Subject.of(load_learner(checkpoint), told.num_tasks, told.seed)
-            row = {"checkpoint": checkpoint, "step": step, **take(told.measures, subject)}
-            print(json.dumps(row, allow_nan=False))
+        measure(**parser.parse_args(arguments).as_dict())
+
+
+@checked(num_tasks=size(), seed=SEED)
+def measure(checkpoints: list[str], measures: list[str], num_tasks: int, seed: int) -> None:
+    """Print the measures of each checkpoint."""
+    torch.set_num_threads(1)
+    check_measures(measures)
+    for checkpoint in track(checkpoints, "measuring"):
+        step = read_trained(checkpoint)["global_step"]
+        subject = Subject.of(load_learner(checkpoint), num_tasks, seed)
+        row = {"checkpoint": checkpoint, "step": step, **take(measures, subject)}
+        print(json.dumps(row, allow_nan=False))
 
 
 if __name__ == "__main__":

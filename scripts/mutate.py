@@ -28,8 +28,8 @@ import torch
 
 from badger_graph.cli import program
 from badger_graph.files import require_outputs, write_json
-from badger_graph.policies.base import check_sizes
 from badger_graph.progress import track
+from topologies.checks import check_sizes
 
 ROOT = Path(__file__).parent.parent
 

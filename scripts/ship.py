@@ -23,6 +23,7 @@ from badger_graph.outer.learner import CONFIG_KEY
 from badger_graph.outer.record import recorded_pieces
 from badger_graph.progress import track
 from badger_graph.shipping import SHIPPED, write_policy
+from topologies.checks import EXPERTS, MAX_EXPERTS, NOT_NEGATIVE, SEED, checked, size
 
 MAX_OUTPUTS = 20
 DIGITS = 4
@@ -77,6 +78,14 @@ def errors(
     }
 
 
+@checked(
+    num_experts=EXPERTS,
+    spare_experts=size(0, MAX_EXPERTS),
+    num_steps=size(),
+    num_tasks=size(2),
+    seed=SEED,
+    seconds=NOT_NEGATIVE,
+)
 def ship(
     checkpoint: str,
     name: str,
@@ -109,8 +118,8 @@ def ship(
         ValueError: for a bad checkpoint, or one that does not say how it came about.
     """
     torch.set_num_threads(1)
-    if "." in name or "/" in name:
-        raise ValueError(f"the name of a policy must have no dot and no slash, got {name!r}")
+    if not name or "." in name or "/" in name:
+        raise ValueError(f"the name of a policy must be a word without dot and slash, got {name!r}")
     file = Path(folder) / f"{name}.safetensors"
     require_outputs(file)
     learner = load_learner(checkpoint)

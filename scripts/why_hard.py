@@ -15,10 +15,12 @@ from badger_graph.cli import program
 from badger_graph.experiments.why_hard import EXPERIMENTS
 from badger_graph.experiments.why_hard.page import page
 from badger_graph.experiments.why_hard.run import markdown, run
+from topologies.checks import check_choice, checked
 
 RESULTS = "results/why_hard"
 
 
+@checked()
 def why_hard(
     experiment: str,
     full: bool = False,
@@ -48,10 +50,13 @@ def why_hard(
     if experiment == "page":
         page(Path(out or RESULTS), Path("docs/why_hard.md"))
         return
-    if experiment not in EXPERIMENTS:
+    check_choice("experiment", experiment, EXPERIMENTS, ", or page")
+    try:
+        shlex.split(arguments)
+    except ValueError as error:
         raise ValueError(
-            f"experiment must be one of {', '.join(EXPERIMENTS)}, or page, got {experiment!r}"
-        )
+            f"arguments must be words of a shell, got {arguments!r}: {error}"
+        ) from error
     chosen = EXPERIMENTS[experiment]()
     scale = chosen.full if full else chosen.short
     told = (

@@ -34,6 +34,7 @@ from badger_graph.life import Life
 from badger_graph.membranes import AttentionMembrane, WholeMembrane
 from badger_graph.policies import AttentionPolicy, LSTMPolicy
 from topologies import CompleteTopology, RandomTopology, RingTopology, Topology
+from topologies.edges import check_graphs
 
 B, N, D, H, IDS = 3, 6, 2, 8, 4
 EXECUTORS: list[Executor] = ["reference", "dense", "sparse", "fused"]
@@ -310,6 +311,10 @@ BAD_EDGES: dict[str, tuple[typing.Any, str]] = {
     "negative": (with_index((0, 1), (-1, 0)), "join nodes 0 to 17, got node -1"),
     "outside": (with_index((0, 18)), "join nodes 0 to 17, got node 18"),
     "between": (with_index((0, 1), (5, 6)), "join two agents, got one from node 5 to 6"),
+    "twice-among-many": (
+        Edges(torch.cat([ring().index, ring().index[:, :1]], dim=1), torch.ones(37)),
+        "given once, got one from node [15] to 0 again",
+    ),
     "twice": (with_index((3, 2), (0, 1), (3, 2)), "given once, got one from node 3 to 2 again"),
     "elsewhere": (Edges(ring().index, ring().weight.to("meta")), "on one device, got cpu and meta"),
     "meta": (Edges(*(part.to("meta") for part in ring())), "agent's device, cpu, got meta"),
@@ -344,6 +349,12 @@ def test_edges_that_are_none() -> None:
     living = agent.reset(B, N, D)
     living.edge_weight = [1.0] * 36
     assert_refused(r"must be Edges\(index, weight\), two tensors", lambda: agent(living, seen()))
+
+
+def test_few_edges_among_many_experts_are_given_once() -> None:
+    check_graphs(with_index((3, 2), (2, 3), (3, 3)), 1, 1000)
+    message = "given once, got one from node 3 to 2 again"
+    assert_refused(message, lambda: check_graphs(with_index((3, 2), (0, 1), (3, 2)), 1, 1000))
 
 
 def test_edges_in_any_order_and_none_at_all() -> None:

@@ -353,7 +353,7 @@ def test_no_outer_step_waits_for_the_gpu(tiny_learner: Make) -> None:
         ({"val_batches": 0}, "val_batches must be at least 1, got 0"),
         ({"detach_every": 0}, "detach_every must be at least 1, or none, got 0"),
         ({"checkpoint_every": 0}, "checkpoint_every must be at least 1, or none, got 0"),
-        ({"seed": -1}, "seed must not be negative, got -1"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"num_outputs": 6}, "got num_outputs=6 and num_experts=5"),
         ({"num_experts": 2}, "k must be less than the number of experts, .* got k=2 and 2"),
     ],

@@ -169,7 +169,7 @@ def test_refused() -> None:
     assert_refused("heads must be at least 1, got 0", lambda: AddressedMembrane(heads=0))
     assert_refused("gain must be positive, got 0", lambda: AddressedMembrane(gain=0.0))
     assert_refused("seed must be at least 0, got -1", lambda: AddressedMembrane(seed=-1))
-    message = "addresses must be 'random' or 'fixed', got 'some'"
+    message = "addresses must be one of random, fixed, got 'some'"
     assert_refused(message, lambda: AddressedMembrane(addresses="some"))  # type: ignore[arg-type]
     membrane = make_membrane()
     message = "hidden_size, got 6 for a policy with 9"

@@ -211,10 +211,10 @@ def test_targets_are_uniform_and_independent() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"error": "mae"}, "error must be 'mse' or 'l1', got 'mae'"),
-        ({"feedback": "none"}, "feedback must be 'scalar' or 'per_output', got 'none'"),
-        ({"bins": 1}, "bins must be at least 2, or none for exact feedback, got 1"),
-        ({"bins": 0}, "bins must be at least 2, or none for exact feedback, got 0"),
+        ({"error": "mae"}, "error must be one of mse, l1, got 'mae'"),
+        ({"feedback": "none"}, "feedback must be one of scalar, per_output, got 'none'"),
+        ({"bins": 1}, "bins must be at least 2, or none, got 1"),
+        ({"bins": 0}, "bins must be at least 2, or none, got 0"),
     ],
 )
 def test_games_that_cannot_be_played(arguments: typing.Any, message: str) -> None:

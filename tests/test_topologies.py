@@ -368,7 +368,7 @@ def test_a_graph_drawn_once_leaves_the_generator_alone() -> None:
 def test_unknown_redraw() -> None:
     redraw: typing.Any = "never"
     # Where types are checked at run time, the check speaks first.
-    message = r"'once', 'rollout' or 'agent', got 'never'|Literal\['once', 'rollout', 'agent'\]"
+    message = r"one of once, rollout, agent, got 'never'|Literal\['once', 'rollout', 'agent'\]"
     with pytest.raises((ValueError, TypeCheckError), match=message):
         RandomTopology(redraw=redraw)
 
@@ -627,5 +627,5 @@ def test_layered_needs_all_layers() -> None:
 def test_grid_needs_a_divisor() -> None:
     with pytest.raises(ValueError, match=r"rows must divide .* got 5 rows and 16 experts"):
         GridTopology(rows=5)(states(2, 16))
-    with pytest.raises(ValueError, match="rows must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="rows must be at least 1, or none, got 0"):
         GridTopology(rows=0)

@@ -224,7 +224,7 @@ def test_other_numbers_of_experts() -> None:
 
 
 def test_graph_without_nodes() -> None:
-    with pytest.raises(ValueError, match="at least one node, got 0"):
+    with pytest.raises(ValueError, match="num_experts must be at least 1, got 0"):
         from_networkx(nx.Graph())
 
 
@@ -252,7 +252,7 @@ def test_odd_weights(weight: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("num_experts", "index", "weight", "message"),
     [
-        (0, [[], []], None, "at least one node, got 0"),
+        (0, [[], []], None, "num_experts must be at least 1, got 0"),
         (2, [[0, 1]], None, r"two lists of equal length, .* got lengths \[2\]"),
         (2, [[0, 1], [1]], None, r"two lists of equal length, .* got lengths \[2, 1\]"),
         (2, [[0, 2], [1, 1]], None, "nodes must be 0 to 1, got 2"),

@@ -285,7 +285,8 @@ def test_binding_in_training_modes_and_stability(fresh: Fresh) -> None:
         training, _, _, modes, stable = verdicts("binding", fresh, lambda _: SOLVES | said)
         return [training, modes, stable]
 
-    assert found(0.3, -0.1, 2.0) == ["yes", "yes", "yes"]
+    assert found(0.05, -0.1, 2.0) == ["yes", "yes", "yes"]
+    assert found(0.3, -0.1, 2.0)[1] == "no"  # a third swings
     assert found(0.7, 0.1, 0.5) == ["no", "no", "no"]
 
 
@@ -337,7 +338,9 @@ def test_losses_and_optimisers_by_outer_steps(fresh: Fresh) -> None:
         )
 
     lstm, badger, *helps, chaos = found(PCGrad=800, UPGrad=1200, SOAP=None)
-    assert [lstm, badger, chaos] == ["yes"] * 3
+    assert [lstm, badger] == ["yes"] * 2
+    assert chaos == "undecided"  # one schedule that does not do it is not all
+    assert found(transiently_chaotic=500)[-1] == "no"
     assert helps[:4] == ["yes", "no", "no", "undecided"]  # the last is the log of the MSE
     assert helps[4:] == ["yes", "no", "no"]  # in CPU time: here an outer step takes the same
     assert found(**{losses.L1: 500})[:2] == ["yes", "no"]

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from topologies.base import Topology
+from topologies.base import Topology, batch_of
+from topologies.checks import check_edges, checked, limited_weights, size
 from topologies.edges import Edges
 
 CHUNK = 2**18
@@ -38,13 +39,10 @@ class ScoredTopology(Topology, ABC):
 
     dynamic: ClassVar[bool] = True
 
+    @checked(hidden_size=size(), key_size=size())
+    @limited_weights
     def __init__(self, hidden_size: int = 32, key_size: int = 16, beta: float = 1.0) -> None:
         super().__init__()
-        for name, size in (("hidden_size", hidden_size), ("key_size", key_size)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        if not math.isfinite(beta):
-            raise ValueError(f"beta must be finite, got {beta}")
         self.hidden_size = hidden_size
         self.key_size = key_size
         self.beta = beta
@@ -55,6 +53,7 @@ class ScoredTopology(Topology, ABC):
         self, hidden: Float[Tensor, "B N H"]
     ) -> tuple[Float[Tensor, "B N K"], Float[Tensor, "B N K"]]:
         """Queries, already scaled, and keys: a score is a product of the two."""
+        batch_of(hidden)
         if hidden.size(-1) != self.hidden_size:
             raise ValueError(
                 f"a {type(self).__name__} must be built for the size of the states, "
@@ -88,6 +87,8 @@ class AttentionTopology(ScoredTopology):
     def forward(
         self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None
     ) -> Edges:
+        batch_size, num_experts = batch_of(hidden)
+        check_edges(batch_size * num_experts**2, "an AttentionTopology")
         return attention(*self._queries_and_keys(hidden))
 
 
@@ -115,12 +116,11 @@ class TopKTopology(ScoredTopology):
             size.
     """
 
+    @checked(k=size())
     def __init__(
         self, k: int = 4, hidden_size: int = 32, key_size: int = 16, beta: float = 1.0
     ) -> None:
         super().__init__(hidden_size, key_size, beta)
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
         self.k = k
 
     @classmethod
@@ -133,7 +133,8 @@ class TopKTopology(ScoredTopology):
     def forward(
         self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None
     ) -> Edges:
-        batch_size, num_experts, _ = hidden.shape
+        batch_size, num_experts = batch_of(hidden)
+        check_edges(batch_size * num_experts * min(self.k, num_experts), "a TopKTopology")
         queries, keys = self._queries_and_keys(hidden)
         if self.k > num_experts:
             return attention(queries, keys)
@@ -173,6 +174,7 @@ def all_pairs(batch_size: int, num_experts: int, device: torch.device) -> Int[Te
 
     The same tensor for the same sizes, so that what depends on the edges alone is prepared once.
     """
+    check_edges(batch_size * num_experts**2, f"all pairs of experts of {batch_size} agents")
     with torch.inference_mode(False):  # or training could not use it later
         node = torch.arange(batch_size * num_experts, device=device)
         source = node.view(batch_size, 1, num_experts).expand(-1, num_experts, -1)

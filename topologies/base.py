@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from topologies.checks import EXPERTS, SEED, check, checked, shown
 from topologies.edges import Edges
 from topologies.recent import Recent
 from topologies.spectrum import GraphSummary, is_strongly_connected, summarise
@@ -59,6 +60,17 @@ class Topology(nn.Module, ABC):
         return ", ".join(f"{name}={reprlib.repr(getattr(self, name))}" for name in own)
 
 
+def batch_of(hidden: Tensor) -> tuple[int, int]:
+    """Agents B and experts N of a batch of states.
+
+    Raises:
+        ValueError: when they are no tensor [B, N, H].
+    """
+    if not isinstance(hidden, Tensor) or hidden.dim() != 3:
+        raise ValueError(f"hidden must be states [B, N, H], got {shown(hidden)}")
+    return hidden.size(0), hidden.size(1)
+
+
 class GraphTopology(Topology):
     """A topology that does not look at the experts' states: it draws graphs.
 
@@ -73,12 +85,11 @@ class GraphTopology(Topology):
         strongly_connected: draw again until every expert can reach every other.
     """
 
+    @checked(seed=SEED)
     def __init__(
         self, redraw: Redraw = "once", seed: int = 0, strongly_connected: bool = False
     ) -> None:
         super().__init__()
-        if redraw not in ("once", "rollout", "agent"):
-            raise ValueError(f"redraw must be 'once', 'rollout' or 'agent', got {redraw!r}")
         self.redraw = redraw
         self.seed = seed
         self.strongly_connected = strongly_connected
@@ -107,7 +118,7 @@ class GraphTopology(Topology):
     def forward(
         self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None
     ) -> Edges:
-        batch_size, num_experts, _ = hidden.shape
+        batch_size, num_experts = batch_of(hidden)
         if self.redraw == "once":
             return self._drawn_once(batch_size, num_experts, hidden.device)
         if self.redraw == "agent":
@@ -115,10 +126,12 @@ class GraphTopology(Topology):
         edges = self._draw_valid(1, num_experts, generator, hidden.device)
         return edges.repeat(batch_size, num_experts)
 
+    @checked(num_experts=EXPERTS)
     def graph(self, num_experts: int) -> nx.DiGraph:
         """The graph for ``num_experts`` experts that ``seed`` gives, as a NetworkX graph."""
         return self._drawn_once(1, num_experts, _CPU).to_networkx(num_experts)
 
+    @checked(num_experts=EXPERTS)
     def summary(self, num_experts: int) -> GraphSummary:
         """Laplacian spectrum, algebraic connectivity and connectedness of :meth:`graph`."""
         return summarise(self._drawn_once(1, num_experts, _CPU), num_experts)
@@ -144,6 +157,7 @@ class GraphTopology(Topology):
     ) -> Edges:
         if num_experts < 1:
             raise ValueError(f"a topology needs at least one expert, got {num_experts}")
+        check("num_experts", num_experts, *EXPERTS)
         if not self.strongly_connected:
             return self.draw(num_graphs, num_experts, generator, device)
         graphs = [

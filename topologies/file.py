@@ -9,9 +9,11 @@ from pathlib import Path
 
 import networkx as nx
 
+from topologies.checks import checked
 from topologies.given import GivenGraph, from_networkx
 
 
+@checked()
 def graph_file(path: str) -> GivenGraph:
     """The graph in a file, for as many experts as it has nodes.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable
 from numbers import Real
@@ -11,7 +10,11 @@ import networkx as nx
 import torch
 
 from topologies.base import FixedTopology
+from topologies.checks import EXPERTS, checked, shown
 from topologies.edges import Edges
+
+LARGEST = torch.finfo(torch.float32).max
+"""A larger weight is infinite where it is used."""
 
 
 class GivenGraph(FixedTopology):
@@ -27,6 +30,7 @@ class GivenGraph(FixedTopology):
         ValueError: when these are not a graph; when drawn for another number of experts.
     """
 
+    @checked(num_experts=EXPERTS)
     def __init__(
         self, num_experts: int, index: list[list[int]], weight: list[float] | None = None
     ) -> None:
@@ -70,7 +74,7 @@ def from_networkx(graph: nx.Graph) -> GivenGraph:
             number.
     """
     if not isinstance(graph, nx.Graph):
-        raise ValueError(f"a topology is made from a NetworkX graph, got {type(graph).__name__}")
+        raise ValueError(f"a topology is made from a NetworkX graph, got {shown(graph)}")
     number = {label: expert for expert, label in enumerate(_in_order(graph))}
     weights: defaultdict[tuple[int, int], float] = defaultdict(float)  # of (target, source)
     for tail, head, weight in graph.edges(data="weight", default=1.0):
@@ -104,8 +108,6 @@ def _as_float(weight: object, tail: Hashable, head: Hashable) -> float:
 
 
 def _check(num_experts: int, index: list[list[int]], weight: list[float] | None) -> None:
-    if num_experts < 1:
-        raise ValueError(f"a graph must have at least one node, got {num_experts}")
     if len(index) != 2 or len(index[0]) != len(index[1]):
         raise ValueError(
             "index must be two lists of equal length, sources and targets, "
@@ -123,6 +125,6 @@ def _check(num_experts: int, index: list[list[int]], weight: list[float] | None)
         raise ValueError(
             f"every edge must have one weight, got {len(weight)} for {len(index[0])} edges"
         )
-    odd = [value for value in weight if not math.isfinite(value)]
+    odd = [value for value in weight if not abs(value) <= LARGEST]
     if odd:
         raise ValueError(f"the weight of an edge must be finite, got {odd[0]}")

@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from topologies.base import FixedTopology
+from topologies.checks import check_edges, checked, size
 from topologies.edges import Edges
 
 
@@ -36,12 +37,9 @@ class LayeredTopology(FixedTopology):
         ValueError: when a layer is empty: the outer ones at once, the hidden one when drawn.
     """
 
+    @checked(num_inputs=size(), num_outputs=size())
     def __init__(self, num_inputs: int = 4, num_outputs: int = 4, closed: bool = False) -> None:
         super().__init__()
-        if num_inputs < 1:
-            raise ValueError(f"num_inputs must be at least 1, got {num_inputs}")
-        if num_outputs < 1:
-            raise ValueError(f"num_outputs must be at least 1, got {num_outputs}")
         self.num_inputs = num_inputs
         self.num_outputs = num_outputs
         self.closed = closed
@@ -84,10 +82,9 @@ class GridTopology(FixedTopology):
         ValueError: when ``rows`` is less than 1; when drawn for N that it does not divide.
     """
 
+    @checked(rows=size())
     def __init__(self, rows: int | None = None, periodic: bool = False) -> None:
         super().__init__()
-        if rows is not None and rows < 1:
-            raise ValueError(f"rows must be at least 1, got {rows}")
         self.rows = rows
         self.periodic = periodic
 
@@ -142,6 +139,8 @@ def _undirected(pairs: Int[Tensor, "2 P"], num_experts: int) -> Edges:
 
 
 def _all_pairs(sources: Int[Tensor, " S"], targets: Int[Tensor, " T"]) -> Int[Tensor, "2 P"]:
+    # Sorting and pairing them takes some ten times their own memory.
+    check_edges(8 * len(sources) * len(targets), "a graph of which nearly all pairs are joined")
     return torch.cartesian_prod(sources, targets).T
 
 

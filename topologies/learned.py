@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from topologies.attention import all_pairs
-from topologies.base import Topology
+from topologies.base import Topology, batch_of
+from topologies.checks import POSITIVE, checked, limited_weights, size
 from topologies.edges import Edges
 
 
@@ -39,12 +40,10 @@ class LearnedGraphTopology(Topology):
         ValueError: when N is below 1 or the temperature not positive; when drawn for another N.
     """
 
+    @checked(num_experts=size(), temperature=POSITIVE)
+    @limited_weights
     def __init__(self, num_experts: int = 16, temperature: float = 1.0) -> None:
         super().__init__()
-        if num_experts < 1:
-            raise ValueError(f"num_experts must be at least 1, got {num_experts}")
-        if not temperature > 0:
-            raise ValueError(f"temperature must be positive, got {temperature}")
         self.num_experts = num_experts
         self.temperature = temperature
         # About half of the edges at the start, as many in eval() as in training.
@@ -53,7 +52,7 @@ class LearnedGraphTopology(Topology):
     def forward(
         self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None
     ) -> Edges:
-        batch_size, num_experts, _ = hidden.shape
+        batch_size, num_experts = batch_of(hidden)
         if num_experts != self.num_experts:
             raise ValueError(
                 "a learned graph has one node for every expert that it was built for, "

@@ -12,8 +12,10 @@ import networkx as nx
 import torch
 
 from topologies.base import GraphTopology, Redraw
+from topologies.checks import checked
 from topologies.edges import Edges
 from topologies.given import from_networkx
+from topologies.rehearsal import rehearse
 
 _GROWS_FASTER_THAN_N = frozenset(
     {
@@ -56,6 +58,7 @@ class NetworkXTopology(GraphTopology):
             the generator refuses the values or does not make one node for every expert.
     """
 
+    @checked()
     def __init__(
         self,
         generator: str,
@@ -67,6 +70,7 @@ class NetworkXTopology(GraphTopology):
         super().__init__(redraw, seed, strongly_connected)
         self.generator = generator
         self.kwargs = dict(kwargs or {})
+        self._rehearsed: set[int] = set()
         _check_arguments(generator, self.kwargs)
 
     def draw(
@@ -84,6 +88,7 @@ class NetworkXTopology(GraphTopology):
     ) -> Edges:
         arguments = self._arguments(num_experts, generator, device)
         call = f"{self.generator}({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
+        self._rehearse(num_experts, arguments, call)
         try:
             graph = _find(self.generator)(**arguments)
         except Exception as error:  # generators raise nearly anything at values they dislike
@@ -101,6 +106,21 @@ class NetworkXTopology(GraphTopology):
                 f"got {len(graph)} nodes for {num_experts} experts from {call}"
             )
         return from_networkx(graph).edges(num_experts)
+
+    def _rehearse(self, num_experts: int, arguments: dict[str, Any], call: str) -> None:
+        """Refuse a generator that would take all time or memory, once for each number of experts.
+
+        Raises:
+            ValueError: when it takes too much.
+        """
+        if num_experts in self._rehearsed:
+            return
+        if excess := rehearse(lambda: _find(self.generator)(**arguments), num_experts):
+            raise ValueError(
+                f"a NetworkX generator must make a graph of {num_experts} experts in less than "
+                f"{excess}, got {call}"
+            )
+        self._rehearsed.add(num_experts)
 
     def _arguments(
         self, num_experts: int, generator: torch.Generator | None, device: torch.device

@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from topologies.base import GraphTopology, Redraw
+from topologies.checks import PROBABILITY, check_edges, checked, size
 from topologies.edges import Edges
 
 
@@ -34,6 +35,7 @@ class RandomTopology(GraphTopology):
         ValueError: when k is negative; when drawn for N <= k experts.
     """
 
+    @checked(k=size(0))
     def __init__(
         self,
         k: int = 4,
@@ -42,8 +44,6 @@ class RandomTopology(GraphTopology):
         strongly_connected: bool = False,
     ) -> None:
         super().__init__(redraw, seed, strongly_connected)
-        if k < 0:
-            raise ValueError(f"k must be at least 0, got {k}")
         self.k = k
 
     def draw(
@@ -58,6 +58,7 @@ class RandomTopology(GraphTopology):
                 "k must be less than the number of experts, each hears k others, "
                 f"got k={self.k} and {num_experts} experts"
             )
+        check_edges(num_graphs * num_experts * self.k, f"a {type(self).__name__}")
         target = torch.arange(num_graphs * num_experts, device=device)
         chosen = target.new_empty(self.k, target.numel())  # [k, V]
         for i, last in enumerate(range(num_experts - 1 - self.k, num_experts - 1)):
@@ -93,6 +94,7 @@ class ErdosRenyiTopology(GraphTopology):
         ValueError: when p is not a probability.
     """
 
+    @checked(p=PROBABILITY)
     def __init__(
         self,
         p: float = 0.3,
@@ -101,8 +103,6 @@ class ErdosRenyiTopology(GraphTopology):
         strongly_connected: bool = False,
     ) -> None:
         super().__init__(redraw, seed, strongly_connected)
-        if not 0 <= p <= 1:
-            raise ValueError(f"p must be a probability, from 0 to 1, got {p}")
         self.p = p
 
     def draw(
@@ -113,6 +113,7 @@ class ErdosRenyiTopology(GraphTopology):
         device: torch.device,
     ) -> Edges:
         others = num_experts - 1
+        check_edges(num_graphs * num_experts * others * self.p, f"a {type(self).__name__}")
         pair = self._joined(num_graphs * num_experts * others, generator, device)
         target = pair // max(others, 1)
         chosen = pair - target * others  # among the others of the target

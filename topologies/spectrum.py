@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
+from topologies.checks import checked, size
 from topologies.edges import Edges
 
 MAX_SPECTRUM = 4096
@@ -27,6 +28,7 @@ class GraphSummary(NamedTuple):
     spectral_gap: float
 
 
+@checked(num_experts=size())
 def summarise(edges: Edges, num_experts: int) -> GraphSummary:
     r"""The Laplacian spectrum of one graph, its algebraic connectivity and connectedness.
 
@@ -77,6 +79,7 @@ def summarise(edges: Edges, num_experts: int) -> GraphSummary:
     )
 
 
+@checked(num_experts=size(most=MAX_SPECTRUM))
 def laplacian(edges: Edges, num_experts: int) -> Float[Tensor, "N N"]:
     r"""The consensus Laplacian of one graph, in float64 on the CPU.
 
@@ -92,6 +95,7 @@ def laplacian(edges: Edges, num_experts: int) -> Float[Tensor, "N N"]:
     return adjacency.sum(dim=1).diag() - adjacency
 
 
+@checked(num_experts=size())
 def is_strongly_connected(edges: Edges, num_experts: int) -> bool:
     """Whether every expert of one graph can reach every other along its edges."""
     return bool(nx.is_strongly_connected(edges.to_networkx(num_experts)))

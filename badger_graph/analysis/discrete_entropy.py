@@ -10,6 +10,7 @@ from torch import Tensor
 
 from badger_graph.analysis.checks import check_integers, check_shape
 from badger_graph.analysis.entropy import JointEntropy
+from topologies.checks import checked
 
 
 @final
@@ -27,6 +28,7 @@ class DiscreteEntropy(JointEntropy):
             probabilities are not S numbers that are not negative and sum to 1.
     """
 
+    @checked()
     def __init__(
         self, symbols: Int[Tensor, "S N"], probability: Float[Tensor, " S"] | None = None
     ) -> None:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.analysis.checks import UndefinedError, check_finite
+from topologies.checks import checked
 
 
 class WaveAmplitudes(NamedTuple):
@@ -30,6 +31,7 @@ class WaveAmplitudes(NamedTuple):
     in_phase: Float[Tensor, "*any K"]
 
 
+@checked()
 def wave_amplitudes(
     guess: Float[Tensor, "*any n"], target: Float[Tensor, "*any n"]
 ) -> WaveAmplitudes:

@@ -12,6 +12,7 @@ from torch import Tensor
 from badger_graph.analysis.checks import UndefinedError, check_finite, check_shape
 from badger_graph.analysis.entropy import JointEntropy
 from badger_graph.analysis.samples import gaussianised, standardised
+from topologies.checks import checked
 
 
 @final
@@ -47,6 +48,7 @@ class GaussianEntropy(JointEntropy):
             positive definite, or S not above N F.
     """
 
+    @checked()
     def __init__(
         self,
         covariance: Float[Tensor, "N F N F"],
@@ -76,6 +78,7 @@ class GaussianEntropy(JointEntropy):
             _check_enough(num_samples, len(matrix))
 
     @classmethod
+    @checked()
     def of_states(
         cls, states: Float[Tensor, "S N F"], ridge: float = 1e-3, ranks: bool = True
     ) -> GaussianEntropy:

@@ -13,6 +13,7 @@ from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import UndefinedError, check_finite, check_shape
 from badger_graph.rollout import Rollout, unroll
 from badger_graph.tasks import GuessingTask, SeparableFamily
+from topologies.checks import checked
 
 
 class GradientConflict(NamedTuple):
@@ -31,6 +32,7 @@ class GradientConflict(NamedTuple):
     alignment: float
 
 
+@checked()
 def output_gradients(
     agent: BadgerAgent,
     task: GuessingTask,
@@ -94,6 +96,7 @@ def jacobian(losses: Float[Tensor, " d"], parameters: Sequence[Tensor]) -> Float
     return torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
 
 
+@checked()
 def gradient_conflict(gradients: Float[Tensor, "d P"]) -> GradientConflict:
     r"""How far gradients agree: the cosines of all pairs, and what is left of their sum.
 

@@ -14,6 +14,7 @@ from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import check_finite
 from badger_graph.executors.base import hears_the_mean
 from badger_graph.policies import MessagePolicy
+from topologies.checks import checked
 
 Vector = Float64[Tensor, " P"]
 
@@ -31,6 +32,7 @@ class ExtremeEigenvalues(NamedTuple):
     largest_residual: float
 
 
+@checked()
 def extreme_eigenvalues(
     loss: Callable[[], Tensor],
     parameters: Iterable[Tensor],
@@ -83,6 +85,7 @@ def extreme_eigenvalues(
     return ExtremeEigenvalues(*ends[0], *ends[1])
 
 
+@checked()
 def twice_differentiable(agent: BadgerAgent) -> BadgerAgent:
     """A copy of an agent for second derivatives: the fused operator and a compiled step have none.
 

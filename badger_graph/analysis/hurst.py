@@ -10,6 +10,7 @@ from torch import Tensor
 
 from badger_graph.analysis.checks import UndefinedError
 from badger_graph.analysis.surrogates import Tested, against_shuffled, check_series
+from topologies.checks import checked
 
 SHORTEST_WINDOW = 8
 """Shorter ones do not follow the power law: white noise has F^2(s) = s / 15 (1 - 4 / s^2)."""
@@ -23,6 +24,7 @@ LEAST = 64
 SCALES = 16
 
 
+@checked()
 def hurst_exponent(series: Float[Tensor, " n"]) -> float:
     r"""The Hurst exponent by detrended fluctuation analysis of order 1.
 
@@ -48,6 +50,7 @@ def hurst_exponent(series: Float[Tensor, " n"]) -> float:
     return _exponents(series.double()[None])[0].item()
 
 
+@checked()
 def hurst_test(
     series: Float[Tensor, " n"], generator: torch.Generator, num_surrogates: int = 199
 ) -> Tested:

@@ -19,9 +19,11 @@ from badger_graph.policies import AttentionPolicy
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
+from topologies.checks import checked
 
 
 @torch.no_grad()
+@checked()
 def largest_lyapunov(
     step: Callable[[Float[Tensor, "*batch n"]], Float[Tensor, "*batch n"]],
     state: Float[Tensor, "*batch n"],
@@ -95,6 +97,7 @@ def _pushed(
     return after, torch.zeros_like(after) if moved is None else moved
 
 
+@checked()
 def lyapunov_of_agent(
     agent: BadgerAgent,
     task: Task,

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from badger_graph.analysis.checks import UndefinedError
 from badger_graph.analysis.surrogates import Tested, against_shuffled, check_series
+from topologies.checks import checked
 
 PIECE = 256
 """Points of a series whose distances to all others are held at once."""
 
 
+@checked()
 def lyapunov_of_series(
     series: Float[Tensor, " n"],
     dimension: int = 3,
@@ -52,6 +54,7 @@ def lyapunov_of_series(
     return _divergence(series.double()[None], dimension, delay, horizon, exclusion)[0].item()
 
 
+@checked()
 def lyapunov_test(
     series: Float[Tensor, " n"],
     generator: torch.Generator,

@@ -299,7 +299,7 @@ def intervals(measures: Collection[str] | Mapping[str, int]) -> dict[str, int]:
     if not isinstance(measures, Mapping):
         return {name: MEASURES[name].every for name in measures}
     for name, every in measures.items():
-        if not isinstance(every, int) or every < 1:
+        if not isinstance(every, int) or isinstance(every, bool) or every < 1:
             raise ValueError(
                 f"from one {name} to the next must be a whole number of steps, at least 1, "
                 f"got {every}"

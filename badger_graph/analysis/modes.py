@@ -10,6 +10,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from badger_graph.analysis.checks import UndefinedError, check_finite
+from topologies.checks import checked
 
 
 class Modes(NamedTuple):
@@ -51,6 +52,7 @@ class Modes(NamedTuple):
         return self.frequency * (1 / self.growth.abs()).clamp(max=self.num_steps)
 
 
+@checked()
 def dynamic_modes(snapshots: Float[Tensor, "*R T n"], rank: int | None = None) -> Modes:
     r"""Exact dynamic mode decomposition of one rollout or of several that share one map.
 
@@ -108,6 +110,7 @@ def dynamic_modes(snapshots: Float[Tensor, "*R T n"], rank: int | None = None) -
     )
 
 
+@checked()
 def oscillating_share(modes: Modes, least_cycles: float = 1.0) -> float:
     r"""How much of the motion is carried by modes that oscillate.
 

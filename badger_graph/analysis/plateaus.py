@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from topologies.checks import checked
+
 BLOCKS = 400
 """A longer curve is taken in so many blocks, by their medians."""
 
@@ -33,6 +35,7 @@ class Plateau(NamedTuple):
     escaped: bool
 
 
+@checked()
 def find_plateaus(
     series: Float[Tensor, " n"],
     steps: Int[Tensor, " n"] | None = None,

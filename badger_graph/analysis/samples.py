@@ -10,8 +10,10 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from badger_graph.analysis.checks import check_finite, check_shape
+from topologies.checks import checked
 
 
+@checked()
 def principal(states: Float[Tensor, "S N F"], components: int) -> Float[Tensor, "S N C"]:
     r"""States of all experts in the few directions in which they vary most over samples.
 
@@ -51,6 +53,7 @@ def principal(states: Float[Tensor, "S N F"], components: int) -> Float[Tensor, 
     return centred @ (directions * largest.sign())
 
 
+@checked()
 def gaussianised(samples: Float[Tensor, "S C"]) -> Float[Tensor, "S C"]:
     r"""Every column's ranks as quantiles of the normal distribution: a Gaussian copula.
 
@@ -75,6 +78,7 @@ def gaussianised(samples: Float[Tensor, "S C"]) -> Float[Tensor, "S C"]:
     return torch.special.ndtri(rank / (len(samples) + 1)).mT
 
 
+@checked()
 def standardised(samples: Float[Tensor, "S C"]) -> Float[Tensor, "S C"]:
     """Every column with mean zero and variance one, in float64; a constant one becomes zero.
 
@@ -89,6 +93,7 @@ def standardised(samples: Float[Tensor, "S C"]) -> Float[Tensor, "S C"]:
     return columns / torch.where(deviation > 0, deviation, 1.0)
 
 
+@checked()
 def shuffled(
     states: Shaped[Tensor, "S N *F"], generator: torch.Generator
 ) -> Shaped[Tensor, "S N *F"]:
@@ -100,6 +105,8 @@ def shuffled(
         states: S samples of N experts, of any shape.
         generator: draws the orders.
     """
+    if states.dim() < 2:
+        raise ValueError(f"states must be [samples, experts, ...], got {list(states.shape)}")
     num_samples, num_experts = states.shape[:2]
     draws = torch.rand(num_samples, num_experts, generator=generator, device=generator.device)
     order = draws.argsort(dim=0).to(states.device)
@@ -118,6 +125,7 @@ class Excess(NamedTuple):
     deviation: Tensor
 
 
+@checked()
 def above_shuffled(
     measure: Callable[[Tensor], Tensor],
     states: Shaped[Tensor, "S N *F"],

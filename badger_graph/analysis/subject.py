@@ -16,6 +16,7 @@ from badger_graph.analysis.gaussian_entropy import GaussianEntropy
 from badger_graph.analysis.samples import principal
 from badger_graph.rollout import Recorder, unroll
 from badger_graph.tasks import Task, TaskFamily
+from topologies.checks import SEED, check, check_sizes
 
 if TYPE_CHECKING:
     from badger_graph.outer.learner import MetaLearner
@@ -65,9 +66,8 @@ class Subject:
         num_tasks: int = 512,
         seed: int = 1_000_000,
     ) -> None:
-        for name, size in (("num_tasks", num_tasks), ("num_steps", num_steps)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        check_sizes(num_tasks=(num_tasks, 1), num_steps=(num_steps, 1))
+        check("seed", seed, *SEED)
         self.agent = copy.deepcopy(agent).eval()
         self.family = family
         self.meta_loss = meta_loss

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.analysis.checks import UndefinedError, check_finite, check_shape
+from topologies.checks import checked
 
 COVERED = 0.95
 """Share of the surrogates between the two ends of an interval."""
@@ -31,6 +32,7 @@ class Tested(NamedTuple):
     p_value: float
 
 
+@checked()
 def against_shuffled(
     measure: Callable[[Float[Tensor, "S n"]], Float[Tensor, " S"]],
     series: Float[Tensor, " n"],

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from badger_graph.progress import track
+from topologies.checks import SEED, checked, size
 
 Query = Callable[[Float64[np.ndarray, " d"]], float]
 """One guess in, the feedback on it out."""
@@ -53,6 +54,7 @@ class Solver(ABC):
         """
 
 
+@checked(num_queries=size(), seed=SEED)
 def error_after_queries(
     solver: Solver,
     targets: Float[np.ndarray, "tasks d"],
@@ -81,8 +83,6 @@ def error_after_queries(
     targets = np.asarray(targets, dtype=np.float64)
     if targets.ndim != 2 or targets.size == 0:
         raise ValueError(f"targets must be a table [tasks, d], not empty, got {targets.shape}")
-    if num_queries < 1:
-        raise ValueError(f"a solver needs at least one query, got num_queries={num_queries}")
     errors = [
         [error(answer, target) for answer in _answers(solver, target, num_queries, feedback, seed)]
         for target in track(targets, f"{solver.name}, tasks")

@@ -16,23 +16,34 @@ from badger_graph.experiments.measurements import (
     Job,
     load_policy,
     measure,
+    require_policies,
     shipped_groups,
     with_others,
 )
 from badger_graph.experiments.published import AGAINST_EXPERTS
 from badger_graph.experiments.relative_error import can_live
 from badger_graph.files import require_outputs, write_json, write_text
+from badger_graph.settings import MAX_THREADS
 from topologies import AttentionTopology
+from topologies.checks import EXPERTS, SEED, check, checked, size
 
-EXPERTS = [1, 2, 4, 6, 8, 11, 16, 26, 41, 76, 128, 256, 512, 1000]
+NUMBERS = [1, 2, 4, 6, 8, 11, 16, 26, 41, 76, 128, 256, 512, 1000]
 """The authors' numbers among them."""
 
 FEWEST_TASKS = 100
 
 
+@checked(
+    num_outputs=size(),
+    num_steps=size(),
+    num_tasks=size(2),
+    seed=SEED,
+    top_k=size(),
+    workers=size(most=MAX_THREADS),
+)
 def error_against_experts(
     groups: Groups | None = None,
-    experts: list[int] = EXPERTS,
+    experts: list[int] = NUMBERS,
     num_outputs: int = 6,
     num_steps: int = 20,
     num_tasks: int = 1000,
@@ -62,9 +73,14 @@ def error_against_experts(
         ValueError: when there are no such policies, or fewer than two N that one can live with.
     """
     torch.set_num_threads(1)
+    if not experts:
+        raise ValueError(f"experts must be at least one number, got {experts}")
+    for n in experts:
+        check("experts", n, *EXPERTS)
     require_outputs(out)
     jobs = []
     groups = groups or shipped_groups(stages=False)
+    require_policies(groups)
     for group, policies in groups.items():
         agents = [load_policy(policy) for policy in policies]
         variants: dict[str, int | None] = {group: None}

@@ -16,6 +16,7 @@ from badger_graph.experiments.measurements import (
     expert_rule,
     load_policy,
     measure,
+    require_policies,
     shipped_groups,
     with_others,
 )
@@ -23,8 +24,19 @@ from badger_graph.experiments.published import AGAINST_OUTPUTS
 from badger_graph.experiments.relative_error import ExpertRule, can_live
 from badger_graph.files import require_outputs, write_json, write_text
 from badger_graph.progress import track
+from badger_graph.settings import MAX_THREADS
+from topologies.checks import EXPERTS, MAX_EXPERTS, SEED, checked, size
 
 
+@checked(
+    max_outputs=size(most=4096),
+    num_experts=EXPERTS,
+    spare_experts=size(0, MAX_EXPERTS),
+    num_steps=size(),
+    num_tasks=size(2),
+    seed=SEED,
+    workers=size(most=MAX_THREADS),
+)
 def error_against_outputs(
     groups: Groups | None = None,
     max_outputs: int = 20,
@@ -57,12 +69,11 @@ def error_against_outputs(
     """
     torch.set_num_threads(1)
     require_outputs(out)
-    if max_outputs < 1:
-        raise ValueError(f"max_outputs must be at least 1, got {max_outputs}")
     groups = groups or shipped_groups()
     told = ExpertRule(num_experts, spare_experts)
     outputs = list(range(1, max_outputs + 1))
     jobs = []
+    require_policies(groups)
     for group, policies in groups.items():
         for k, policy in enumerate(policies):
             rule, agent = expert_rule(policy, told), load_policy(policy)

@@ -30,6 +30,7 @@ from badger_graph.tasks import GuessingGame, Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
 from topologies import RandomTopology
+from topologies.checks import SEED, checked, size
 
 Change = Callable[[BadgerAgent, Batch, torch.Generator], Batch]
 """What happens to living agents, all at once."""
@@ -84,13 +85,13 @@ class PartlyReached(Task):
 
 
 def situations(agent: BadgerAgent) -> list[Situation]:
-    """A solved task, and one too large for the experts there are, changed early and late.
+    """A small task, and one too large for the experts there are, changed early and late.
 
     Where every output needs an expert (the hardwired membrane), too large is a task of more
     numbers than the agent can have outputs: outputs grow with the experts. Elsewhere two experts
     have to do with all outputs.
     """
-    solved: dict[str, Change] = {
+    small: dict[str, Change] = {
         UNCHANGED: _unchanged,
         "6 clones": _cloned(6, "same"),
         "6 clones, fresh identifiers": _cloned(6, "fresh"),
@@ -99,7 +100,7 @@ def situations(agent: BadgerAgent) -> list[Situation]:
         "3 experts removed": _removed(3),
     }
     if not agent.topology.dynamic:  # else experts have chosen other links by the next step
-        solved["rewired: 4 random in-links"] = _rewired
+        small["rewired: 4 random in-links"] = _rewired
     if _tied(agent.membrane):
         sizes = (10, 4, 12)
         large: dict[str, Change] = {
@@ -118,13 +119,14 @@ def situations(agent: BadgerAgent) -> list[Situation]:
             "all experts newborn": _born_again(16, 6),
         }
     return [
-        Situation("a solved task", 10, 4, 4, 20, solved),
+        Situation("a small task", 10, 4, 4, 20, small),
         Situation("a task too large, after 5 steps", *sizes, 5, large),
         Situation("a task too large, after 20 steps", *sizes, 20, large),
     ]
 
 
 @torch.no_grad()
+@checked(num_tasks=size(2), after=size(), seed=SEED)
 def growth(
     agents: Sequence[BadgerAgent], num_tasks: int = 512, after: int = 30, seed: int = 1
 ) -> dict[str, Any]:
@@ -150,9 +152,6 @@ def growth(
     """
     if not agents:
         raise ValueError("growing needs at least one trained agent, got none")
-    for name, size, least in (("num_tasks", num_tasks, 2), ("after", after, 1)):
-        if size < least:
-            raise ValueError(f"{name} must be at least {least}, got {size}")
     rows = []
     for situation in track(situations(agents[0]), "growing"):
         lives = [_lives(agent, situation, num_tasks, after, seed) for agent in agents]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from badger_graph.agent import BadgerAgent
 from badger_graph.authors import load_authors
 from badger_graph.experiments.relative_error import ExpertRule, Measured, relative_error
-from badger_graph.files import write_json
+from badger_graph.files import read_json, write_json
 from badger_graph.outer.checkpoint import load_agent, load_learner, read_trained
 from badger_graph.progress import progress
 from badger_graph.shipping import find_policy, read_card, shipped_policies
@@ -70,6 +70,17 @@ def shipped_groups(stages: bool = True) -> Groups:
     return groups
 
 
+def require_policies(groups: Groups) -> None:
+    """Refuse groups of nobody.
+
+    Raises:
+        ValueError: says which.
+    """
+    for name, policies in groups.items():
+        if not policies:
+            raise ValueError(f"every group must have policies, got none in {name!r}")
+
+
 def load_policy(policy: str) -> BadgerAgent:
     """The agent of a shipped policy, a checkpoint, or a ``.pth`` file of the authors' code."""
     return load_authors(policy) if _is_authors(policy) else load_agent(policy)
@@ -101,6 +112,8 @@ def measure(
     A policy whose weights changed is measured again. Policies run side by side, one thread each.
     """
     jobs = list(jobs)
+    if not jobs:
+        raise ValueError("there must be something to measure, got no policy and size that fit")
     weights = {policy: fingerprint(policy) for policy in dict.fromkeys(job.policy for job in jobs)}
     done = {_key(row): row for row in kept_rows(file)}
     wanted = [job._asdict() | {"weights": weights[job.policy]} for job in jobs]
@@ -127,7 +140,12 @@ def measure(
 
 def kept_rows(file: Path) -> list[Row]:
     """The rows of earlier measurements; none without a file."""
-    return json.loads(file.read_text())["rows"] if file.is_file() else []
+    if not file.is_file():
+        return []
+    kept = read_json(file)
+    if not isinstance(kept, dict) or not isinstance(kept.get("rows"), list):
+        raise ValueError(f"measurements must be kept as rows, got none in {str(file)!r}")
+    return kept["rows"]
 
 
 def with_others(rows: list[Row], file: Path) -> list[Row]:

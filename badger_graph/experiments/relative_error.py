@@ -10,6 +10,7 @@ import torch
 from badger_graph.agent import BadgerAgent
 from badger_graph.rollout import unroll
 from badger_graph.tasks import TaskFamily
+from topologies.checks import EXPERTS, SEED, checked, size
 
 PAIRS_AT_ONCE = 1_000_000
 """So many pairs of experts, over all agents of a batch, fit in memory with ease."""
@@ -23,6 +24,7 @@ class Measured(NamedTuple):
 
 
 @torch.no_grad()
+@checked(num_experts=EXPERTS, num_outputs=size(), num_steps=size(), num_tasks=size(), seed=SEED)
 def relative_error(
     agent: BadgerAgent,
     family: TaskFamily,

@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from badger_graph.analysis import wave_amplitudes
-from badger_graph.policies.base import check_sizes
 from badger_graph.tasks.waves import waves
+from topologies.checks import check_sizes
 
 TEST_TASKS = 64
 """Phases, evenly spaced, that amplitudes are measured on."""

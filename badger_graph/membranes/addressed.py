@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from badger_graph.life import Life
 from badger_graph.membranes.base import Membrane
-from badger_graph.policies.base import check_sizes, scale_weights
+from badger_graph.policies.base import scale_weights
 from badger_graph.typing import Observation
+from topologies.checks import POSITIVE, SEED, check_sizes, checked, limited_weights, size
 
 
 class Contacts(NamedTuple):
@@ -79,6 +80,18 @@ class AddressedMembrane(Membrane):
             unknown addresses.
     """
 
+    @checked(
+        hidden_size=size(),
+        identifier_size=size(),
+        address_size=size(),
+        heads=size(most=4096),
+        key_size=size(),
+        value_size=size(),
+        width=size(),
+        gain=POSITIVE,
+        seed=SEED,
+    )
+    @limited_weights
     def __init__(
         self,
         hidden_size: int = 32,
@@ -93,18 +106,6 @@ class AddressedMembrane(Membrane):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_sizes(
-            hidden_size=(hidden_size, 1),
-            identifier_size=(identifier_size, 1),
-            address_size=(address_size, 1),
-            heads=(heads, 1),
-            key_size=(key_size, 1),
-            value_size=(value_size, 1),
-            width=(width, 1),
-            seed=(seed, 0),
-        )
-        if addresses not in ("random", "fixed"):
-            raise ValueError(f"addresses must be 'random' or 'fixed', got {addresses!r}")
         self.hidden_size = hidden_size
         self.identifier_size = identifier_size
         self.address_size = address_size
@@ -126,8 +127,7 @@ class AddressedMembrane(Membrane):
         scale_weights(self, gain)
 
     def check(self, num_experts: int, num_outputs: int) -> None:
-        if num_outputs < 1:
-            raise ValueError(f"num_outputs must be at least 1, got {num_outputs}")
+        check_sizes(num_experts=(num_experts, 1), num_outputs=(num_outputs, 1))
 
     def open(self, address: Float[Tensor, "B d A"], identifier: Float[Tensor, "B N I"]) -> Contacts:
         sizes = [self.heads * self.key_size, self.heads * self.value_size, self.width]

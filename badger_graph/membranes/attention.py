@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from badger_graph.attention import Ports
 from badger_graph.life import Life
 from badger_graph.membranes.base import Membrane
-from badger_graph.policies.base import check_sizes
 from badger_graph.typing import Observation
+from topologies.checks import SEED, check_sizes, checked, limited_weights, size
 
 
 class AttentionMembrane(Membrane):
@@ -44,6 +44,8 @@ class AttentionMembrane(Membrane):
         ValueError: for sizes or addresses that cannot be.
     """
 
+    @checked(key_size=size(2), hidden_size=size(2), seed=SEED)
+    @limited_weights
     def __init__(
         self,
         key_size: int = 32,
@@ -53,13 +55,10 @@ class AttentionMembrane(Membrane):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_sizes(key_size=(key_size, 2), hidden_size=(hidden_size, 2), seed=(seed, 0))
         if key_size % 2:
             raise ValueError(
                 f"key_size must be even, half learned and half address, got {key_size}"
             )
-        if addresses not in ("random", "fixed"):
-            raise ValueError(f"addresses must be 'random' or 'fixed', got {addresses!r}")
         self.key_size = key_size
         self.hidden_size = hidden_size
         self.feedback_scale = feedback_scale
@@ -75,9 +74,7 @@ class AttentionMembrane(Membrane):
         self.readout = nn.Linear(hidden_size, 1)
 
     def check(self, num_experts: int, num_outputs: int) -> None:
-        for name, size in (("num_experts", num_experts), ("num_outputs", num_outputs)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        check_sizes(num_experts=(num_experts, 1), num_outputs=(num_outputs, 1))
 
     def open(self, address: Float[Tensor, "B d A"], identifier: Float[Tensor, "B N I"]) -> Ports:
         """All but the value of the feedback, which changes."""

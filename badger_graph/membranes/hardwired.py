@@ -12,6 +12,7 @@ from torch import Tensor
 from badger_graph.life import Life
 from badger_graph.membranes.base import Membrane
 from badger_graph.typing import Observation
+from topologies.checks import check_choice, check_sizes, checked, shown
 
 
 class HardwiredMembrane(Membrane):
@@ -37,6 +38,7 @@ class HardwiredMembrane(Membrane):
     percept_size: int = 4
     _reads: Tensor
 
+    @checked()
     def __init__(
         self,
         readers: Literal["all", "one"] | list[int] = "all",
@@ -45,10 +47,11 @@ class HardwiredMembrane(Membrane):
     ) -> None:
         super().__init__()
         if isinstance(readers, str):
-            if readers not in ("all", "one"):
-                raise ValueError(f"readers must be 'all', 'one' or a list, got {readers!r}")
+            check_choice("readers", readers, ("all", "one"), ", or a list")
         elif not readers or min(readers) < 0 or len(set(readers)) < len(readers):
-            raise ValueError(f"readers must be distinct experts, at least one, got {readers}")
+            raise ValueError(
+                f"readers must be distinct experts, at least one, got {shown(readers)}"
+            )
         self.readers = readers
         self.see_action = see_action
         self.see_role = see_role
@@ -56,6 +59,7 @@ class HardwiredMembrane(Membrane):
         self.register_buffer("_reads", reads, persistent=False)
 
     def check(self, num_experts: int, num_outputs: int) -> None:
+        check_sizes(num_experts=(num_experts, 1), num_outputs=(num_outputs, 0))
         if not 1 <= num_outputs <= num_experts:
             raise ValueError(
                 "the hardwired membrane needs an expert for every output, "

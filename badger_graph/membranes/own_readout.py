@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from badger_graph.life import Life
 from badger_graph.membranes.base import Membrane
 from badger_graph.membranes.hardwired import HardwiredMembrane
-from badger_graph.policies.base import check_sizes
 from badger_graph.typing import Observation
+from topologies.checks import checked, limited_weights, size
 
 
 class OwnReadoutMembrane(Membrane):
@@ -36,9 +36,10 @@ class OwnReadoutMembrane(Membrane):
 
     percept_size: int = HardwiredMembrane.percept_size
 
+    @checked(hidden_size=size(), max_outputs=size())
+    @limited_weights
     def __init__(self, hidden_size: int = 32, max_outputs: int = 20) -> None:
         super().__init__()
-        check_sizes(hidden_size=(hidden_size, 1), max_outputs=(max_outputs, 1))
         self.hidden_size = hidden_size
         self.max_outputs = max_outputs
         self.shared = HardwiredMembrane()

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from badger_graph.life import Life
 from badger_graph.membranes.base import Membrane
-from badger_graph.policies.base import check_sizes
 from badger_graph.typing import Observation
+from topologies.checks import check_sizes, checked, size
 
 
 class WholeMembrane(Membrane):
@@ -25,13 +25,14 @@ class WholeMembrane(Membrane):
         ValueError: when ``num_outputs`` is below 1.
     """
 
+    @checked(num_outputs=size())
     def __init__(self, num_outputs: int = 4) -> None:
         super().__init__()
-        check_sizes(num_outputs=(num_outputs, 1))
         self.num_outputs = num_outputs
         self.percept_size = (1, num_outputs)  # feedback and last actions
 
     def check(self, num_experts: int, num_outputs: int) -> None:
+        check_sizes(num_experts=(num_experts, 1), num_outputs=(num_outputs, 1))
         if num_experts != 1:
             raise ValueError(
                 "one expert is the whole agent, so num_experts must be 1, "

@@ -8,6 +8,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from topologies.checks import checked, interval
+
 
 class Anneal(Callback):
     r"""Multiplies a buffer of the agent by a factor after every outer step.
@@ -24,9 +26,8 @@ class Anneal(Callback):
             buffer.
     """
 
+    @checked(factor=interval(0, 1))
     def __init__(self, buffer: str, factor: float = 0.999) -> None:
-        if not 0 <= factor <= 1:
-            raise ValueError(f"factor must be in [0, 1], got {factor}")
         self.buffer = buffer
         self.factor = factor
         self._annealed = 0

@@ -11,12 +11,14 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
+from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.files import whole_file
 from badger_graph.outer.config import completed, from_config
 from badger_graph.outer.learner import CONFIG_KEY, MetaLearner
 from badger_graph.shipping import SHIPPED, find_policy, read_policy
+from topologies.checks import check, checked, shown, size
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -66,15 +68,25 @@ def read_trained(source: str | Path) -> dict[str, Any]:
             :func:`read_checkpoint` and :func:`badger_graph.shipping.read_policy`.
     """
     if find_policy(source) is None:
-        return read_checkpoint(source)
-    card, weights = read_policy(source)
-    return {
-        CONFIG_KEY: card["config"],
-        "state_dict": {f"agent.{name}": tensor for name, tensor in weights.items()},
-        "global_step": card["training"]["outer_steps"],
-    }
+        trained = read_checkpoint(source)
+    else:
+        card, weights = read_policy(source)
+        trained = {
+            CONFIG_KEY: card["config"],
+            "state_dict": {f"agent.{name}": tensor for name, tensor in weights.items()},
+            "global_step": card["training"].get("outer_steps"),
+        }
+    for part, kind in ((CONFIG_KEY, dict), ("state_dict", dict), ("global_step", int)):
+        if not isinstance(trained.get(part), kind):
+            raise ValueError(
+                f"what was trained must hold {part}, a {kind.__name__}, "
+                f"got {shown(trained.get(part))} in {str(source)!r}"
+            )
+    check("global_step", trained["global_step"], *size(0, MAX_STEPS))
+    return trained
 
 
+@checked()
 def load_learner(path: str | Path) -> MetaLearner:
     """The learner of a checkpoint with its agent, task family and sizes, weights loaded.
 
@@ -93,10 +105,11 @@ def load_learner(path: str | Path) -> MetaLearner:
             if name != "aggregator"  # a description: it made gradients, and may be no module here
         }
         learner = MetaLearner(**components)
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, TypeError, KeyError) as error:
         raise ValueError(
             f"a checkpoint must say how its agent is built, {str(path)!r} does not: {error}"
         ) from error
+    require_numbers(path, checkpoint["state_dict"], learner.state_dict())
     try:
         learner.load_state_dict(checkpoint["state_dict"])
     except (RuntimeError, KeyError, TypeError) as error:
@@ -106,6 +119,28 @@ def load_learner(path: str | Path) -> MetaLearner:
         ) from error
     learner.on_load_checkpoint(checkpoint)
     return learner
+
+
+def require_numbers(path: str | Path, weights: dict[str, Any], own: dict[str, Tensor]) -> None:
+    """Refuse weights of another kind of numbers: torch would round, or drop a part of each.
+
+    Raises:
+        ValueError: says which weight it is of which type, or not finite.
+    """
+    for name, weight in weights.items():
+        if not isinstance(weight, Tensor) or name not in own:
+            continue  # what loads them says so
+        if weight.is_floating_point() != own[name].is_floating_point() or weight.is_complex():
+            raise ValueError(
+                f"the weights in {str(path)!r} must be numbers like {own[name].dtype}, "
+                f"got {name} of {weight.dtype}"
+            )
+        if not weight.isfinite().all():
+            bad = int((~weight.isfinite()).sum())
+            raise ValueError(
+                f"the weights in {str(path)!r} must be finite, got {bad} of {weight.numel()} "
+                f"numbers of {name} that are not"
+            )
 
 
 def load_agent(path: str | Path) -> BadgerAgent:
@@ -121,6 +156,7 @@ def load_agent(path: str | Path) -> BadgerAgent:
     return agent.requires_grad_(False)
 
 
+@checked()
 def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
     """Refuse to go on training from the checkpoint of another agent.
 
@@ -128,6 +164,7 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
         ValueError: when policy, topology, membrane, task or curriculum differ; says which.
     """
     given = learner.config()
+    require_numbers(path, read_trained(path)["state_dict"], learner.state_dict())
     # Arguments that are newer than the checkpoint had their defaults.
     newer = {name: p.default for name, p in inspect.signature(MetaLearner).parameters.items()}
     saved = {
@@ -177,6 +214,9 @@ def run_folder(checkpoint: str | Path) -> Path:
         return Path("runs") / shipped.stem
     folder = Path(checkpoint).resolve().parent
     return folder.parent if folder.name == "checkpoints" else folder
+
+
+MAX_STEPS = 2**53
 
 
 class LastCheckpoint(Checkpoint):

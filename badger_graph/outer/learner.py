@@ -24,9 +24,13 @@ from badger_graph.outer.stream import TaskStream, validation_seeds
 from badger_graph.outer.surgery import one_gradient
 from badger_graph.rollout import Rollout, unroll
 from badger_graph.tasks import SeparableFamily, TaskFamily
+from topologies.checks import EXPERTS, SEED, check_numbers, checked, interval, size
 
 CONFIG_KEY = "badger_graph"
 """Where a checkpoint keeps the plain description of what was trained."""
+
+MAX_STATES = 2**31
+"""Numbers in the states of a rollout: what a step makes besides takes ten times their memory."""
 
 CURRICULUM_KEY = "badger_graph_curriculum"
 """Where a checkpoint keeps how far the curriculum has got."""
@@ -73,6 +77,17 @@ class MetaLearner(LightningModule):
         NonFiniteLossError: when training diverges; says the outer step.
     """
 
+    @checked(
+        num_experts=EXPERTS,
+        num_outputs=size(),
+        num_steps=size(),
+        batch_size=size(),
+        detach_every=size(),
+        checkpoint_every=size(),
+        val_batches=size(),
+        seed=SEED,
+        decay_from=interval(0, 1, "[)"),
+    )
     def __init__(
         self,
         agent: BadgerAgent,
@@ -117,13 +132,15 @@ class MetaLearner(LightningModule):
         self._errors: list[Tensor] = []  # of the rollouts of this outer step, if they count
         self._watch = FiniteWatch()
         self._captured: CapturedStep | None = None
-        for name in ("num_experts", "num_outputs", "num_steps", "batch_size", "val_batches"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if seed < 0:
-            raise ValueError(f"seed must not be negative, got {seed}")
-        if decay_from is not None and not 0 <= decay_from < 1:
-            raise ValueError(f"decay_from must be in [0, 1), or none, got {decay_from}")
+        kept = min(num_steps, checkpoint_every or num_steps)
+        check_numbers(
+            "the states that a rollout keeps for the gradient",
+            MAX_STATES,
+            num_steps=kept,
+            batch_size=batch_size,
+            num_experts=num_experts,
+            hidden_size=agent.policy.hidden_size,
+        )
         if cuda_graph:
             check_topology(agent.topology)
             for name in ("curriculum", "regulariser", "aggregator"):

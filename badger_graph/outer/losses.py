@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from topologies.checks import checked, interval, shown
+
 
 class MetaLoss(ABC):
     """One number for the errors of a rollout."""
@@ -20,6 +22,16 @@ class MetaLoss(ABC):
     @abstractmethod
     def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
         """How much each inner step counts, as parts of one."""
+
+
+def check_errors(loss: Float[Tensor, "T B"]) -> None:
+    """Refuse what are no errors of a rollout.
+
+    Raises:
+        ValueError: when they are no tensor [T, B], or there are none.
+    """
+    if not isinstance(loss, Tensor) or loss.dim() != 2 or not loss.numel():
+        raise ValueError(f"loss must be errors [T, B], at least one, got {shown(loss)}")
 
 
 class WeightedMean(MetaLoss, ABC):
@@ -36,6 +48,7 @@ class WeightedMean(MetaLoss, ABC):
         """How much each inner step counts, up to a common factor."""
 
     def __call__(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:
+        check_errors(loss)
         return self.shares(loss) @ loss.mean(dim=1)
 
     def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
@@ -81,9 +94,8 @@ class ConvergeFast(WeightedMean):
         ValueError: when ``discount`` is outside (0, 1].
     """
 
+    @checked(discount=interval(0, 1, "(]"))
     def __init__(self, discount: float = 1.0) -> None:
-        if not 0 < discount <= 1:
-            raise ValueError(f"discount must be in (0, 1], got {discount}")
         self.discount = discount
 
     def weights(self, num_steps: int) -> Float[Tensor, " T"]:
@@ -100,9 +112,8 @@ class MeanOverEnd(WeightedMean):
         ValueError: when ``fraction`` is outside (0, 1].
     """
 
+    @checked(fraction=interval(0, 1, "(]"))
     def __init__(self, fraction: float = 0.5) -> None:
-        if not 0 < fraction <= 1:
-            raise ValueError(f"fraction must be in (0, 1], got {fraction}")
         self.fraction = fraction
 
     def weights(self, num_steps: int) -> Float[Tensor, " T"]:
@@ -127,6 +138,7 @@ class LogError(MetaLoss):
         ValueError: when it is a logarithm already, which may be negative and has none.
     """
 
+    @checked()
     def __init__(self, of: MetaLoss | None = None) -> None:
         if isinstance(of, LogError):
             raise ValueError(

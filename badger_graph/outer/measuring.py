@@ -17,6 +17,7 @@ from badger_graph.analysis.subject import Subject
 from badger_graph.files import append_line, write_text
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
+from topologies.checks import SEED, checked, size
 
 FILE = "measurements.jsonl"
 
@@ -46,6 +47,7 @@ class Measurements(Callback):
         NonFiniteLossError: when weights, states or guesses are not finite; says the outer step.
     """
 
+    @checked(num_tasks=size(), seed=SEED)
     def __init__(
         self,
         measures: list[str] | dict[str, int] | None = None,
@@ -53,8 +55,6 @@ class Measurements(Callback):
         seed: int = 1_000_000,
     ) -> None:
         self._every = intervals(measures or [])
-        if num_tasks < 1:
-            raise ValueError(f"num_tasks must be at least 1, got {num_tasks}")
         self.measures = measures
         self.num_tasks = num_tasks
         self.seed = seed

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.rollout import Rollout
+from topologies.checks import NOT_NEGATIVE, checked
 
 
 class Regulariser(ABC):
@@ -37,9 +38,8 @@ class Alikeness(Regulariser):
         ValueError: for a negative weight.
     """
 
+    @checked(weight=NOT_NEGATIVE)
     def __init__(self, weight: float = 0.1) -> None:
-        if not weight >= 0:
-            raise ValueError(f"weight must not be negative, got {weight}")
         self.weight = weight
 
     def __call__(self, rollout: Rollout) -> Float[Tensor, ""]:

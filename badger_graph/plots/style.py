@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,6 +16,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
+
+from topologies.checks import shown
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -80,14 +82,31 @@ STYLE: Any = {
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Draw in the style of this file, and leave Matplotlib's own settings as they were."""
+    """Draw in the style of this file, and leave Matplotlib's own settings as they were.
+
+    Raises:
+        ValueError: from the function, when what is to be drawn is not what it takes.
+    """
 
     @wraps(draw)
     def in_style(*args: P.args, **kwargs: P.kwargs) -> R:
         with rc_context(STYLE):
-            return draw(*args, **kwargs)
+            try:
+                return draw(*args, **kwargs)
+            except (KeyError, TypeError, AttributeError, IndexError) as error:
+                name = draw.__name__.replace("_", " ")
+                raise ValueError(
+                    f"{name} must be drawn of a whole result, got {_outline(args)}: "
+                    f"{type(error).__name__} {error}"
+                ) from error
 
     return in_style
+
+
+def _outline(arguments: Sequence[Any]) -> str:
+    """What was to be drawn, by the names of its parts."""
+    parts = (list(one) if isinstance(one, Mapping) else one for one in arguments)
+    return ", ".join(map(shown, parts)) or "nothing"
 
 
 def output_colours(num_outputs: int) -> list[str]:

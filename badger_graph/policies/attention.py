@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from badger_graph.attention import Ports, attend, standardise
 from badger_graph.executors.attention import AttentionWiring
 from badger_graph.executors.base import Wiring
-from badger_graph.policies.base import ExpertPolicy, check_sizes, scale_weights
+from badger_graph.policies.base import ExpertPolicy, scale_weights
+from topologies.checks import NOT_NEGATIVE, POSITIVE, checked, limited_weights, size
 
 
 class Map(NamedTuple):
@@ -85,6 +86,16 @@ class AttentionPolicy(ExpertPolicy):
         ValueError: when a size or ``gain`` is too small, or ``beta`` negative or infinite.
     """
 
+    @checked(
+        hidden_size=size(2),  # one number alone cannot be standardised
+        key_size=size(),
+        identifier_size=size(0),
+        query_heads=size(most=4096),
+        sender_heads=size(most=4096),
+        beta=NOT_NEGATIVE,
+        gain=POSITIVE,
+    )
+    @limited_weights
     def __init__(
         self,
         hidden_size: int = 64,
@@ -96,15 +107,6 @@ class AttentionPolicy(ExpertPolicy):
         gain: float = 1.65,
     ) -> None:
         super().__init__()
-        check_sizes(
-            hidden_size=(hidden_size, 2),  # one number alone cannot be standardised
-            key_size=(key_size, 1),
-            identifier_size=(identifier_size, 0),
-            query_heads=(query_heads, 1),
-            sender_heads=(sender_heads, 1),
-        )
-        if not 0 <= beta < math.inf:
-            raise ValueError(f"beta must not be negative, and be finite, got {beta}")
         self.hidden_size = hidden_size
         self.key_size = key_size
         self.identifier_size = identifier_size

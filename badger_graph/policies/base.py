@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -11,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_graph.executors.base import Wiring
+from topologies.checks import POSITIVE, check
 
 
 class ExpertPolicy(nn.Module, ABC):
@@ -44,28 +44,13 @@ class ExpertPolicy(nn.Module, ABC):
         """What each expert sends in the next round, for pictures and analysis."""
 
 
-def check_sizes(**sizes: tuple[int, int]) -> None:
-    """Refuse sizes below their least.
-
-    Args:
-        sizes: by name, each with its least.
-
-    Raises:
-        ValueError: when a size is too small.
-    """
-    for name, (size, least) in sizes.items():
-        if size < least:
-            raise ValueError(f"{name} must be at least {least}, got {size}")
-
-
 def scale_weights(module: nn.Module, gain: float) -> None:
     """Multiply all weights and biases at the start by one factor.
 
     Raises:
-        ValueError: when it is not positive and finite.
+        ValueError: when it is not positive.
     """
-    if not 0 < gain < math.inf:
-        raise ValueError(f"gain must be positive, got {gain}")
+    check("gain", gain, *POSITIVE)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.mul_(gain)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,6 +9,7 @@ from torch import Tensor
 from badger_graph.policies.aggregation import Aggregation
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.policies.message import MessagePolicy
+from topologies.checks import NOT_NEGATIVE, POSITIVE, checked
 
 
 class ChaoticPolicy(MessagePolicy):
@@ -45,6 +44,7 @@ class ChaoticPolicy(MessagePolicy):
 
     chaos: Tensor
 
+    @checked(gain=POSITIVE, initial_chaos=NOT_NEGATIVE, steepness=POSITIVE)
     def __init__(
         self,
         percept_size: int = 4,
@@ -58,10 +58,6 @@ class ChaoticPolicy(MessagePolicy):
         aggregation: Aggregation = "mean",
     ) -> None:
         super().__init__(percept_size, identifier_size, hidden_size, message_size, aggregation)
-        if not 0 <= initial_chaos < math.inf:
-            raise ValueError(f"initial_chaos must not be negative, got {initial_chaos}")
-        if not steepness > 0:
-            raise ValueError(f"steepness must be positive, got {steepness}")
         self.gru = GRUPolicy(percept_size, identifier_size, hidden_size, message_size, gain)
         self.gain = gain
         self.initial_chaos = initial_chaos

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.policies.aggregation import Aggregation
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.policies.message import MessagePolicy
+from topologies.checks import POSITIVE, checked
 
 
 class ExponentialPolicy(MessagePolicy):
@@ -37,6 +36,7 @@ class ExponentialPolicy(MessagePolicy):
             there is no such aggregation.
     """
 
+    @checked(gain=POSITIVE)
     def __init__(
         self,
         percept_size: int = 4,
@@ -49,9 +49,6 @@ class ExponentialPolicy(MessagePolicy):
         aggregation: Aggregation = "mean",
     ) -> None:
         super().__init__(percept_size, identifier_size, hidden_size, message_size, aggregation)
-        for name, factor in (("keep", keep), ("add", add)):
-            if not math.isfinite(factor):
-                raise ValueError(f"{name} must be finite, got {factor}")
         self.gru = GRUPolicy(percept_size, identifier_size, hidden_size, message_size, gain)
         self.gain = gain
         self.keep = keep

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from badger_graph.policies.aggregation import Aggregation
 from badger_graph.policies.base import scale_weights
 from badger_graph.policies.message import MessagePolicy
+from topologies.checks import POSITIVE, checked, limited_weights
 
 
 class GRUPolicy(MessagePolicy):
@@ -40,6 +41,8 @@ class GRUPolicy(MessagePolicy):
             aggregation.
     """
 
+    @checked(gain=POSITIVE)
+    @limited_weights
     def __init__(
         self,
         percept_size: int = 4,

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_graph.executors.base import Wiring
-from badger_graph.policies.base import ExpertPolicy, check_sizes, scale_weights
+from badger_graph.policies.base import ExpertPolicy, scale_weights
+from topologies.checks import POSITIVE, checked, limited_weights, size
 
 
 class LSTMPolicy(ExpertPolicy):
@@ -39,9 +40,10 @@ class LSTMPolicy(ExpertPolicy):
         ValueError: when a size is below 1 or ``gain`` not positive.
     """
 
+    @checked(num_outputs=size(), cell_size=size(), gain=POSITIVE)
+    @limited_weights
     def __init__(self, num_outputs: int = 4, cell_size: int = 64, gain: float = 1.0) -> None:
         super().__init__()
-        check_sizes(num_outputs=(num_outputs, 1), cell_size=(cell_size, 1))
         self.num_outputs = num_outputs
         self.cell_size = cell_size
         self.gain = gain

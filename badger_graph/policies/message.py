@@ -10,8 +10,9 @@ from torch_geometric.nn import MessagePassing
 
 from badger_graph.executors.base import Wiring
 from badger_graph.policies.aggregation import Aggregation, aggregator
-from badger_graph.policies.base import ExpertPolicy, check_sizes
+from badger_graph.policies.base import ExpertPolicy
 from badger_graph.typing import Edges
+from topologies.checks import checked, size
 
 
 class MessagePolicy(MessagePassing, ExpertPolicy, ABC):
@@ -50,6 +51,7 @@ class MessagePolicy(MessagePassing, ExpertPolicy, ABC):
 
     percept_size: int
 
+    @checked(percept_size=size(), identifier_size=size(0), hidden_size=size(), message_size=size())
     def __init__(
         self,
         percept_size: int,
@@ -59,12 +61,6 @@ class MessagePolicy(MessagePassing, ExpertPolicy, ABC):
         aggregation: Aggregation = "mean",
     ) -> None:
         super().__init__(aggr=aggregator(aggregation))
-        check_sizes(
-            percept_size=(percept_size, 1),
-            identifier_size=(identifier_size, 0),
-            hidden_size=(hidden_size, 1),
-            message_size=(message_size, 1),
-        )
         self.percept_size = percept_size
         self.identifier_size = identifier_size
         self.hidden_size = hidden_size

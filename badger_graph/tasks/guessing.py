@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from badger_graph.tasks.hidden_target import GuessingTask, HiddenTarget
+from topologies.checks import check_numbers, checked, size
 
 
 class GuessingGame(HiddenTarget):
@@ -34,9 +35,11 @@ class GuessingGame(HiddenTarget):
     def chance(self) -> float:
         return 1 / 3 if self.error == "mse" else 1 / 2
 
+    @checked(batch_size=size(), num_outputs=size())
     def sample(
         self, batch_size: int, num_outputs: int, generator: torch.Generator | None = None
     ) -> GuessingTask:
+        check_numbers("targets", batch_size=batch_size, num_outputs=num_outputs)
         device = generator.device if generator is not None else None
         uniform = torch.rand(batch_size, num_outputs, generator=generator, device=device)
         return GuessingTask(2 * uniform - 1, self)

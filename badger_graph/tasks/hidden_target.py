@@ -11,6 +11,7 @@ from torch import Tensor
 
 from badger_graph.tasks.base import SeparableFamily, Task
 from badger_graph.typing import Observation
+from topologies.checks import checked, size
 
 
 class HiddenTarget(SeparableFamily, ABC):
@@ -33,18 +34,13 @@ class HiddenTarget(SeparableFamily, ABC):
         ValueError: for an unknown error or feedback, or fewer than two bins.
     """
 
+    @checked(bins=size(2))
     def __init__(
         self,
         error: Literal["mse", "l1"] = "mse",
         feedback: Literal["scalar", "per_output"] = "scalar",
         bins: int | None = None,
     ) -> None:
-        if error not in ("mse", "l1"):
-            raise ValueError(f"error must be 'mse' or 'l1', got {error!r}")
-        if feedback not in ("scalar", "per_output"):
-            raise ValueError(f"feedback must be 'scalar' or 'per_output', got {feedback!r}")
-        if bins is not None and bins < 2:
-            raise ValueError(f"bins must be at least 2, or none for exact feedback, got {bins}")
         self.error = error
         self.feedback = feedback
         self.bins = bins
@@ -65,6 +61,7 @@ class HiddenTarget(SeparableFamily, ABC):
 class GuessingTask(Task):
     """One batch of numbers to guess; has no state."""
 
+    @checked()
     def __init__(self, target: Float[Tensor, "B d"], family: HiddenTarget) -> None:
         super().__init__(target)
         self.family = family

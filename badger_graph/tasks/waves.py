@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.tasks.hidden_target import GuessingTask, HiddenTarget
+from topologies.checks import check_numbers, checked, size
 
 
 class SumOfWaves(HiddenTarget):
@@ -40,6 +41,7 @@ class SumOfWaves(HiddenTarget):
         ValueError: for fewer than two bins.
     """
 
+    @checked(bins=size(2))
     def __init__(self, bins: int | None = None) -> None:
         super().__init__(bins=bins)
 
@@ -47,6 +49,7 @@ class SumOfWaves(HiddenTarget):
     def chance(self) -> float:
         return 1 / 3
 
+    @checked(batch_size=size(), num_outputs=size())
     def sample(
         self, batch_size: int, num_outputs: int, generator: torch.Generator | None = None
     ) -> GuessingTask:
@@ -60,6 +63,7 @@ class SumOfWaves(HiddenTarget):
         return GuessingTask(waves(2 * math.pi * turns, num_outputs), self)
 
 
+@checked(num_outputs=size())
 def waves(phase: Float[Tensor, " B"], num_outputs: int) -> Float[Tensor, "B n"]:
     """The targets of :class:`SumOfWaves` for given phases.
 
@@ -72,6 +76,7 @@ def waves(phase: Float[Tensor, " B"], num_outputs: int) -> Float[Tensor, "B n"]:
             f"got {num_outputs}"
         )
     num_waves = num_outputs // 2
+    check_numbers("waves", tasks=len(phase), num_waves=num_waves, num_outputs=num_outputs)
     frequency = torch.arange(1, num_waves + 1, device=phase.device)
     sample = torch.arange(num_outputs, device=phase.device)
     # Whole turns are dropped while they are integers: exact for any n.

@@ -42,7 +42,7 @@ def load() -> str | None:
     if value := os.environ.get(NO_NATIVE):
         return f"{NO_NATIVE} to be unset, got {value!r}"
     path = _cache() / f"gru_stage-{_fingerprint()}.so"
-    if not path.exists():
+    if not _whole(path):
         compiler = shutil.which(os.environ.get("CXX", "c++"))
         if compiler is None:
             _say("no C++ compiler found (c++, or CXX), so slower PyTorch operations serve instead")
@@ -64,8 +64,10 @@ def _compile_once(path: Path, compiler: str) -> str | None:
         _say(f"cannot write to {path.parent}, so slower PyTorch operations serve instead")
         return f"to write to {path.parent}, or wherever XDG_CACHE_HOME points, got {error}"
     with FileLock(lock):  # other processes wait for the first
-        if path.exists():
+        if _whole(path):
             return None
+        if path.exists():
+            _say(f"{path} is damaged, so it is made again")
         _say("compiling the fused communication stage for this machine, once: about a minute")
         start = time.perf_counter()
         made = path.with_suffix(f".{os.getpid()}")
@@ -75,9 +77,22 @@ def _compile_once(path: Path, compiler: str) -> str | None:
             report.write_text(f"{shlex.join(done.args)}\n{done.stderr}")
             _say(f"compiling failed, so slower PyTorch operations serve instead; see {report}")
             return f"a C++ compiler that works, got one that does not; see {report}"
+        _sum(path).write_text(hashlib.sha256(made.read_bytes()).hexdigest())
         os.replace(made, path)  # whole or not at all
         _say(f"done in {time.perf_counter() - start:.0f} s, kept as {path}")
     return None
+
+
+def _whole(path: Path) -> bool:
+    """Whether a library is there, as it was made: to load one cut short can end the process."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == _sum(path).read_text()
+    except OSError:
+        return False
+
+
+def _sum(path: Path) -> Path:
+    return path.with_suffix(".sha256")
 
 
 def _command(compiler: str, out: Path) -> list[str]:

@@ -12,7 +12,9 @@ from badger_graph.experiments.trainings import train
 from badger_graph.experiments.why_hard.base import Claim, Experiment
 from badger_graph.files import require_outputs, write_json, write_text
 from badger_graph.outer.record import machine
-from badger_graph.policies.base import check_sizes
+from topologies.checks import check, size
+
+LARGEST = {"seeds": 1000, "max_steps": 2**53, "jobs": 1000}
 
 
 def run(
@@ -42,7 +44,8 @@ def run(
     Raises:
         ValueError: when a number is below 1.
     """
-    check_sizes(seeds=(seeds, 1), max_steps=(max_steps, 1), jobs=(jobs, 1))
+    for name_, value in (("seeds", seeds), ("max_steps", max_steps), ("jobs", jobs)):
+        check(name_, value, *size(most=LARGEST[name_]))
     torch.set_num_threads(1)
     file = Path(out) / f"{name}.json"
     require_outputs(file)
@@ -68,10 +71,15 @@ def run(
         "numbers": findings.numbers,
         "panels": [panel._asdict() for panel in findings.panels],
     }
+    write(file, result)
+    return result
+
+
+def write(file: Path, result: dict[str, Any]) -> None:
+    """Write a result, and its table and figure beside it."""
     write_json(file, result)
     plots.panels(result["panels"]).savefig(file.with_suffix(".png"))
     write_text(file.with_suffix(".md"), markdown(result) + "\n")
-    return result
 
 
 WHOSE = {"blog": "the study", "suggested": "suggested by the study", "ours": "ours"}

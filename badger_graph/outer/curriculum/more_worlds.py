@@ -6,7 +6,7 @@ from random import Random
 
 from badger_graph.outer.curriculum.base import Curriculum, Lesson
 from badger_graph.outer.curriculum.one_more_output import OneMoreOutput
-from badger_graph.policies.base import check_sizes
+from topologies.checks import POSITIVE, checked, size
 
 
 class MoreWorlds(Curriculum):
@@ -40,6 +40,9 @@ class MoreWorlds(Curriculum):
         ValueError: for a number out of bounds.
     """
 
+    @checked(
+        num_outputs=size(), num_experts=size(), largest=size(), window=size(), threshold=POSITIVE
+    )
     def __init__(
         self,
         then: Curriculum | None = None,
@@ -49,16 +52,8 @@ class MoreWorlds(Curriculum):
         threshold: float = 0.1,
         window: int = 30,
     ) -> None:
-        check_sizes(
-            num_outputs=(num_outputs, 1),
-            num_experts=(num_experts, 1),
-            largest=(largest, 1),
-            window=(window, 1),
-        )
         if largest & (largest - 1):
             raise ValueError(f"largest must be a power of two, got {largest}")
-        if not threshold > 0:
-            raise ValueError(f"threshold must be positive, got {threshold}")
         super().__init__(window)
         self.then = then or OneMoreOutput(first=num_outputs)
         self.remembered = max(window, self.then.remembered)

@@ -6,7 +6,7 @@ from random import Random
 
 from badger_graph.outer.curriculum.base import Curriculum, Lesson
 from badger_graph.outer.curriculum.ranges import Range, check_experts, corners, draw_experts
-from badger_graph.policies.base import check_sizes
+from topologies.checks import POSITIVE, checked, interval, size
 
 
 class OneMoreOutput(Curriculum):
@@ -38,6 +38,14 @@ class OneMoreOutput(Curriculum):
             ``spare_experts`` are given.
     """
 
+    @checked(
+        first=size(0),
+        last=size(most=4096),
+        frontier_share=interval(0, 1, "(]"),
+        last_share=interval(0, 1),
+        threshold=POSITIVE,
+        window=size(),
+    )
     def __init__(
         self,
         first: int = 1,
@@ -55,13 +63,6 @@ class OneMoreOutput(Curriculum):
         check_experts(num_experts, spare_experts)
         if not 1 <= first <= last:
             raise ValueError(f"1 <= first <= last must hold, got first={first} and last={last}")
-        if not 0 < frontier_share <= 1:
-            raise ValueError(f"frontier_share must be in (0, 1], got {frontier_share}")
-        if not 0 <= last_share <= 1:
-            raise ValueError(f"last_share must be in [0, 1], got {last_share}")
-        if not threshold > 0:
-            raise ValueError(f"threshold must be positive, got {threshold}")
-        check_sizes(window=(window, 1))
         self.first = first
         self.last = last
         self.num_experts = num_experts

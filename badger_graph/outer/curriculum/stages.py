@@ -15,6 +15,7 @@ from badger_graph.outer.curriculum.ranges import (
     draw_experts,
 )
 from badger_graph.outer.stream import REDRAWN, task_seed
+from topologies.checks import POSITIVE, check_arguments, checked, size
 
 
 @dataclass
@@ -54,16 +55,11 @@ class Stage:
     redraw_graph_every: int | None = None
 
     def __post_init__(self) -> None:
+        redraws = {f"redraw_{what}_every": size() for what in REDRAWABLE}
+        ends = {"steps": size(most=2**62), "until_error": POSITIVE, "learning_rate": POSITIVE}
+        check_arguments(type(self), vars(self), {**ends, **redraws})
         check_range("num_outputs", self.num_outputs)
         check_experts(self.num_experts, self.spare_experts)
-        for name in ("steps", *(f"redraw_{what}_every" for what in REDRAWABLE)):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, or none, got {value}")
-        for name in ("until_error", "learning_rate"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} must be positive, or none, got {value}")
 
     @property
     def ends(self) -> bool:
@@ -85,6 +81,7 @@ class Stages(Curriculum):
         ValueError: when there is no stage, or one without an end before the last.
     """
 
+    @checked()
     def __init__(self, stages: list[Stage]) -> None:
         super().__init__(window=30)
         if not stages:

@@ -1,0 +1,1 @@
+"""What people and files get wrong, as data, and how each answer is judged."""

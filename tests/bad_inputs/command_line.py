@@ -1,0 +1,79 @@
+"""Bad inputs of the command line: which there are, and whether an answer to one is clear."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from .files import FAST
+
+ROOT = Path(__file__).parents[2]
+LIST = Path(__file__).with_name("command_line.yaml")
+MOST_LINES = 12
+
+
+class BadInput(NamedTuple):
+    """What is typed, and what the answer must say; ``a|b`` is either."""
+
+    script: str
+    typed: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.script}.py {self.typed}"
+
+    @property
+    def arguments(self) -> list[str]:
+        typed = shlex.split(self.typed)
+        return [*FAST, *typed] if self.script == "fit" and typed[:1] != ["test"] else typed
+
+
+def bad_inputs() -> list[BadInput]:
+    """All of them, in the order of the list."""
+    of_script = yaml.safe_load(LIST.read_text())
+    return [
+        BadInput(script, typed, tuple(words))
+        for script, entries in of_script.items()
+        for typed, *words in entries
+    ]
+
+
+def fault(words: Sequence[str], code: int, err: str) -> str | None:
+    """What is wrong with an answer: ``accepted``, ``traceback`` or ``unclear``; None if nothing."""
+    if code == 0:
+        return "accepted"
+    if "Traceback" in err:
+        return "traceback"
+    lines = err.strip().splitlines()
+    said = [line for line in lines if line.startswith("error:")]
+    clear = code == 2 and len(said) == 1 and len(lines) <= MOST_LINES
+    named = all(any(one.lower() in err.lower() for one in word.split("|")) for word in words)
+    return None if clear and named else "unclear"
+
+
+def main_of(script: str) -> Callable[[list[str]], None]:
+    """The program of a script, as a function of its arguments."""
+    path = ROOT / "scripts" / f"{script}.py"
+    spec = importlib.util.spec_from_file_location(f"script_{script}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+
+    def main(arguments: list[str]) -> None:
+        from badger_graph.cli import evaluate_main, fit_main, program
+
+        own = {"fit": fit_main, "evaluate": evaluate_main, "measure": None, "growth": None}
+        if script in own:
+            (own[script] or module.main)(arguments)
+        else:
+            program(getattr(module, script), arguments)
+
+    return main

@@ -1,0 +1,101 @@
+"""Bad inputs of the Python API: which there are, and whether an error of one is clear."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import networkx as nx
+import numpy as np
+import torch
+import yaml
+
+import badger_graph
+import topologies
+from badger_graph import analysis, attention, baselines, plots
+from badger_graph.evaluation import evaluate
+from badger_graph.membranes import OwnReadoutMembrane
+from badger_graph.outer.anneal import Anneal
+from badger_graph.outer.measuring import Measurements
+from badger_graph.outer.regularisers import Alikeness
+from badger_graph.policies import ChaoticPolicy, ExponentialPolicy
+
+LIST = Path(__file__).with_name("python_api.yaml")
+
+
+class BadCall(NamedTuple):
+    """An expression, and what the error must say; ``a|b`` is either."""
+
+    expression: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.expression
+
+
+def bad_calls() -> list[BadCall]:
+    """All of them, in the order of the list."""
+    return [
+        BadCall(expression, tuple(map(str, words)))
+        for expression, *words in yaml.safe_load(LIST.read_text())
+    ]
+
+
+def fault(call: BadCall) -> str | None:
+    """What is wrong with an answer: ``accepted``, ``unclear`` or the error; None if nothing."""
+    try:
+        # The expressions are those of the list beside this file.
+        eval(call.expression, names())
+    except (ValueError, TypeError, OSError) as error:
+        own = not isinstance(error, TypeError) or "unexpected keyword" in str(error)
+        said = str(error).lower()
+        named = all(any(one.lower() in said for one in word.split("|")) for word in call.words)
+        return None if own and named else f"unclear: {type(error).__name__}: {error}"
+    except Exception as error:
+        return f"traceback: {type(error).__name__}: {error}"
+    return "accepted"
+
+
+@cache
+def names() -> dict[str, Any]:
+    """What the expressions are made of."""
+    agent = badger_graph.BadgerAgent(
+        badger_graph.GRUPolicy(hidden_size=4, message_size=2, identifier_size=2),
+        topologies.RandomTopology(k=2),
+        badger_graph.HardwiredMembrane(),
+    )
+    task = badger_graph.GuessingGame().sample(2, 2)
+    parts = (badger_graph.GRUPolicy(), topologies.RingTopology(), badger_graph.HardwiredMembrane())
+    packages = (badger_graph, topologies, analysis, baselines)
+    return {
+        **{name: getattr(package, name) for package in packages for name in package.__all__},
+        "attend": attention.attend,
+        "standardise": attention.standardise,
+        "math": math,
+        "np": np,
+        "nx": nx,
+        "torch": torch,
+        "plots": plots,
+        "evaluate": evaluate,
+        "Anneal": Anneal,
+        "Measurements": Measurements,
+        "Alikeness": Alikeness,
+        "OwnReadoutMembrane": OwnReadoutMembrane,
+        "ChaoticPolicy": ChaoticPolicy,
+        "ExponentialPolicy": ExponentialPolicy,
+        "agent": agent,
+        "task": task,
+        "parts": parts,
+        "graph": agent.reset(2, 6, 2),
+        "generator": torch.Generator().manual_seed(0),
+        "weighted": weighted,
+        "squared": lambda guess, target: float(((guess - target) ** 2).mean()),
+    }
+
+
+def weighted(weight: object) -> nx.Graph:
+    graph = nx.Graph()
+    graph.add_edge(0, 1, weight=weight)
+    return graph
