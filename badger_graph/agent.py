@@ -252,13 +252,14 @@ class BadgerAgent(nn.Module):
                 raise ValueError(
                     f"edges must be on the agent's device, {like.device}, got {edges.index.device}"
                 )
-            edges = Edges(edges.index, edges.weight.to(like.dtype))
-            if not every_step:
-                check_graphs(edges, batch_size, num_experts)
-            elif like.device.type == "cpu":  # elsewhere a synchronisation
-                _check_ends_once(edges.index, batch_size, num_experts)
             # What is kept must be fit for training, even if first used in inference mode.
             with torch.inference_mode(False):
+                index, weight = (part.clone() if part.is_inference() else part for part in edges)
+                edges = Edges(index, weight.to(like.dtype))
+                if not every_step:
+                    check_graphs(edges, batch_size, num_experts)
+                elif like.device.type == "cpu":  # elsewhere a synchronisation
+                    _check_ends_once(edges.index, batch_size, num_experts)
                 wiring = prepare(edges, batch_size, num_experts, self.executor, self.policy)
             if not edges.weight.requires_grad:  # else their whole rollout would be kept alive
                 self._prepared.keep(key, wiring, len(edges.weight))
