@@ -143,6 +143,7 @@ def speaks(made: MetaLearner, lived: Lived) -> bool:
         and made.num_steps > 1
         and made.detach_every is None
         and all(getattr(part, "beta", 1) > 0 for part in (agent.topology, agent.policy))
+        and getattr(agent.topology, "k", 2) > 1  # the softmax of one score has no gradient
         and bool(lived.values["errors of rollout 0"].all())
     )
 
