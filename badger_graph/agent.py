@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from badger_graph.compiled import COMPILED_EXECUTORS, compiled_step, inner_step
-from badger_graph.executors.base import Wiring
+from badger_graph.contracts import check_graph, check_observation, check_parts
+from badger_graph.executors.base import Wiring, once_for_an_index
 from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.life import Life
 from badger_graph.membranes import Membrane
@@ -21,6 +22,7 @@ from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges, Observation
 from topologies import Topology
 from topologies.checks import EXPERTS, SEED, check_numbers, checked, size
+from topologies.edges import check_ends, check_form, check_graphs
 from topologies.recent import Recent
 
 
@@ -86,6 +88,7 @@ class BadgerAgent(nn.Module):
         compiled: bool = False,
     ) -> None:
         super().__init__()
+        check_parts(policy, topology, membrane)
         if policy.percept_size != membrane.percept_size:
             raise ValueError(
                 "the policy must perceive what the membrane shows, "
@@ -195,46 +198,68 @@ class BadgerAgent(nn.Module):
         """What a step needs of a graph; edges that were changed meanwhile are prepared anew.
 
         Raises:
-            ValueError: when the outputs have other addresses than the membrane takes.
+            ValueError: when the agents are of other sizes, precision or device than the policy and
+                the membrane, or the edges not ones of these agents.
         """
-        expected = (*graph.action.shape, self.membrane.address_size)
-        if graph.address.shape != expected:
-            raise ValueError(
-                "every output must have one address of the membrane's address_size, "
-                f"address [B, d, A] = {list(expected)}, got {list(graph.address.shape)}"
-            )
-        wiring = graph.wiring
-        edges = Edges(graph.edge_index, graph.edge_weight)
-        if not wiring.describes(*edges):
-            wiring = self._prepare(edges, wiring.batch_size, wiring.num_experts)
+        wiring = self.wiring(graph)
         experts = (wiring.batch_size, wiring.num_experts)
         ports = self.membrane.open(graph.address, graph.identifier.unflatten(0, experts))
         traits = self.policy.traits(graph.identifier)
         return Life(graph.hidden, graph.action, traits, ports, wiring)
+
+    def wiring(self, graph: Batch) -> Wiring:
+        """The edges of living agents as they are now, prepared for the rounds to come.
+
+        Raises:
+            ValueError: as for :meth:`life`.
+        """
+        like = next(self.policy.parameters())
+        check_graph(graph, self.policy, self.membrane.address_size, like)
+        wiring: Wiring = graph.wiring
+        edges = Edges(graph.edge_index, graph.edge_weight)
+        if self.topology.dynamic:  # edges are replaced before anyone is heard
+            return wiring
+        if wiring.describes(*edges) and wiring.edges.weight.dtype == like.dtype:
+            return wiring
+        return self._prepare(edges, wiring.batch_size, wiring.num_experts)
 
     def step(
         self, life: Life, observation: Observation, generator: torch.Generator | None = None
     ) -> Life:
         """One inner-loop step on plain tensors: what :meth:`forward` does to a graph."""
         hidden, action, traits, ports, wiring = life
+        check_observation(observation, hidden, action)
         if self.topology.dynamic:
             batch_size, num_experts = wiring.batch_size, wiring.num_experts
             edges = self.topology(hidden.view(batch_size, num_experts, -1), generator)
-            wiring = self._prepare(edges, batch_size, num_experts)
+            wiring = self._prepare(edges, batch_size, num_experts, every_step=True)
         compiled = self.compiled and wiring.executor in COMPILED_EXECUTORS
         take = compiled_step if compiled else inner_step
         parts = (self.policy, self.membrane, self.rounds)
         hidden, action = take(*parts, wiring, hidden, action, traits, ports, observation)
         return Life(hidden, action, traits, ports, wiring)
 
-    def _prepare(self, edges: Edges, batch_size: int, num_experts: int) -> Wiring:
+    def _prepare(
+        self, edges: Edges, batch_size: int, num_experts: int, every_step: bool = False
+    ) -> Wiring:
+        check_form(edges)
+        like = next(self.policy.parameters())
         # A topology drawn once returns the same tensors at every reset: prepare them once.
-        key = (batch_size, num_experts, self.executor)
+        key = (batch_size, num_experts, self.executor, like.dtype, like.device)
         wiring = self._prepared.get(key)
         if wiring is None or not wiring.describes(edges.index, edges.weight):
-            edges = Edges(edges.index, edges.weight.to(self.dtype))
+            if edges.index.device != like.device:
+                raise ValueError(
+                    f"edges must be on the agent's device, {like.device}, got {edges.index.device}"
+                )
             # What is kept must be fit for training, even if first used in inference mode.
             with torch.inference_mode(False):
+                index, weight = (part.clone() if part.is_inference() else part for part in edges)
+                edges = Edges(index, weight.to(like.dtype))
+                if not every_step:
+                    check_graphs(edges, batch_size, num_experts)
+                elif like.device.type == "cpu":  # elsewhere a synchronisation
+                    _check_ends_once(edges.index, batch_size, num_experts)
                 wiring = prepare(edges, batch_size, num_experts, self.executor, self.policy)
             if not edges.weight.requires_grad:  # else their whole rollout would be kept alive
                 self._prepared.keep(key, wiring, len(edges.weight))
@@ -293,6 +318,9 @@ class BadgerAgent(nn.Module):
         seed = (self.seed, what)
         values = _fixed_rows(seed, self.worlds * rows, size, self.device, self.dtype)
         return values.unflatten(0, (self.worlds, rows))
+
+
+_check_ends_once = once_for_an_index(check_ends)
 
 
 @functools.lru_cache(maxsize=64)

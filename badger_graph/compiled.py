@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.communication import communicate
+from badger_graph.contracts import check_action, check_hidden, check_percept
 from badger_graph.executors.base import Wiring
 from badger_graph.life import Life
 from badger_graph.membranes import Membrane
@@ -35,8 +36,12 @@ def inner_step(
     """Perceive, communicate, act: the next states and the next action."""
     life = Life(hidden, action, traits, ports, wiring)
     percept = membrane.perceive(life, observation)
-    hidden, said = communicate(policy, hidden, percept, traits, wiring, rounds)
-    return hidden, membrane.act(life._replace(hidden=hidden), said)
+    check_percept(membrane, percept, hidden, action)
+    after, said = communicate(policy, hidden, percept, traits, wiring, rounds)
+    check_hidden(policy, after, hidden)
+    done = membrane.act(life._replace(hidden=after), said)
+    check_action(membrane, done, hidden, action)
+    return after, done
 
 
 def compiled_step(

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.contracts import check_topology
 from badger_graph.typing import Edges
 from topologies import Topology
 from topologies.checks import checked, size
@@ -61,12 +62,13 @@ def add_experts(
     Raises:
         ValueError: when ``num`` is below 1, or the topology has no graph of so many experts.
     """
-    batch_size, before = _sizes(graph)
+    batch_size, before = _sizes(agent, graph)
     now = before + num
     newborn = agent._initial_hidden(batch_size, num, generator)
     hidden = _beside(graph.hidden, newborn, batch_size)
     fresh = _fresh_identifiers(agent, graph, num, generator)
     topology = agent.topology if topology is None else topology
+    check_topology(topology)
     drawn = topology(hidden.view(batch_size, now, -1), generator)
     new = (drawn.index % now >= before).any(dim=0)
     moved = graph.edge_index + graph.edge_index // before * num
@@ -110,7 +112,7 @@ def clone_experts(
         ValueError: when ``experts`` is empty or lists one that is not there, or for unknown
             ``identifiers``.
     """
-    batch_size, num_experts = _sizes(graph)
+    batch_size, num_experts = _sizes(agent, graph)
     _check_listed("clone", experts, num_experts)
     device = graph.hidden.device
     originals = torch.tensor(experts, device=device)
@@ -139,7 +141,7 @@ def remove_experts(agent: BadgerAgent, graph: Batch, experts: Sequence[int]) -> 
         ValueError: when ``experts`` is empty, lists one twice, one that is not there or all of
             them, or the membrane cannot serve the outputs with those left.
     """
-    batch_size, num_experts = _sizes(graph)
+    batch_size, num_experts = _sizes(agent, graph)
     _check_listed("remove", experts, num_experts)
     if len(set(experts)) < len(experts):
         raise ValueError(f"experts to remove must be distinct, got {list(experts)}")
@@ -179,12 +181,12 @@ def rewire(
             "to rewire a living agent its own topology must not be dynamic, which draws the edges "
             f"of every step anew, got {agent.topology}"
         )
-    batch_size, num_experts = _sizes(graph)
-    if isinstance(links, Topology):
-        edges = links(graph.hidden.view(batch_size, num_experts, -1), generator)
-    else:
+    batch_size, num_experts = _sizes(agent, graph)
+    if isinstance(links, Edges):
         edges = links
-    _check_edges(edges, batch_size, num_experts)
+    else:
+        check_topology(links)
+        edges = links(graph.hidden.view(batch_size, num_experts, -1), generator)
     return _changed(agent, graph, graph.hidden, graph.identifier, edges)
 
 
@@ -206,7 +208,7 @@ def change_outputs(
     Raises:
         ValueError: when the membrane cannot serve so many outputs with the experts there are.
     """
-    batch_size, num_experts = _sizes(graph)
+    batch_size, num_experts = _sizes(agent, graph)
     agent.membrane.check(num_experts, num_outputs)
     before = graph.action.size(1)
     new = agent._address(batch_size, num_outputs, generator)[:, before:]
@@ -216,9 +218,10 @@ def change_outputs(
     return after
 
 
-def _sizes(graph: Batch) -> tuple[int, int]:
-    """Agents B of the batch and experts N of each."""
-    return graph.num_graphs, len(graph.hidden) // graph.num_graphs
+def _sizes(agent: BadgerAgent, graph: Batch) -> tuple[int, int]:
+    """Agents B of the batch and experts N of each, if they are agents of these experts."""
+    wiring = agent.wiring(graph)
+    return wiring.batch_size, wiring.num_experts
 
 
 def _of(
@@ -240,7 +243,7 @@ def _fresh_identifiers(
     agent: BadgerAgent, graph: Batch, num: int, generator: torch.Generator | None
 ) -> Float[Tensor, "U I"]:
     """Identifiers by the agent's rule, in every agent the first that nobody alive has."""
-    batch_size, num_experts = _sizes(graph)
+    batch_size, num_experts = graph.wiring.batch_size, graph.wiring.num_experts
     ruled = agent._initial_identifier(batch_size, num_experts + num, generator)
     taken = torch.isin(ruled, graph.identifier).all(dim=-1).view(batch_size, -1)
     order = taken.long().argsort(dim=1, stable=True)[:, :num]
@@ -250,7 +253,7 @@ def _fresh_identifiers(
 
 def _links(graph: Batch, origin: Int[Tensor, " new"]) -> Edges:
     """Links among copies of experts, wherever their originals have one, in the old order."""
-    _, num_experts = _sizes(graph)
+    num_experts = graph.wiring.num_experts
     source, target = graph.edge_index % num_experts
     count = origin.bincount(minlength=num_experts)
     by_original = origin.argsort(stable=True)
@@ -294,22 +297,3 @@ def _check_listed(verb: str, experts: Sequence[int], num_experts: int) -> None:
     absent = [expert for expert in experts if not 0 <= expert < num_experts]
     if absent:
         raise ValueError(f"experts to {verb} must be among 0 to {num_experts - 1}, got {absent[0]}")
-
-
-def _check_edges(edges: Edges, batch_size: int, num_experts: int) -> None:
-    nodes = batch_size * num_experts
-    if edges.index.size(1) != len(edges.weight):
-        raise ValueError(
-            "every edge must have one weight, "
-            f"got {len(edges.weight)} for {edges.index.size(1)} edges"
-        )
-    outside = edges.index[(edges.index < 0) | (edges.index >= nodes)]
-    if len(outside):
-        raise ValueError(
-            f"the edges of {batch_size} agents of {num_experts} experts must join nodes 0 to "
-            f"{nodes - 1}, got node {int(outside[0])}"
-        )
-    between = (edges.index[0] // num_experts != edges.index[1] // num_experts).nonzero()
-    if len(between):
-        source, target = edges.index[:, int(between[0])].tolist()
-        raise ValueError(f"no edge may join two agents, got one from node {source} to {target}")

@@ -14,6 +14,7 @@ from torch_geometric.data import Batch
 
 from badger_graph.agent import BadgerAgent, continued
 from badger_graph.life import Life
+from badger_graph.shapes import refuse
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
@@ -146,16 +147,16 @@ def _begin(
     if graph is None:
         graph = agent.reset(task.batch_size, num_experts, task.num_outputs, generator)
         return graph, _Now(agent.life(graph), state, observation)
-    batch_size, num_outputs = graph.action.shape
-    sizes = (batch_size, len(graph.hidden) // batch_size, num_outputs)
+    life = agent.life(graph)
+    sizes = (life.wiring.batch_size, life.wiring.num_experts, life.action.size(1))
     if sizes != (task.batch_size, num_experts, task.num_outputs):
         raise ValueError(
             "agents go on with as many experts and outputs as they have, and one task each, got "
             f"(B, N, d) = {sizes} for {(task.batch_size, num_experts, task.num_outputs)}"
         )
     # They hear of what they did last, as if they had lived on.
-    state, observation, _ = task.step(state, graph.action)
-    return graph, _Now(agent.life(graph), state, observation)
+    state, observation, _ = task.step(state, life.action)
+    return graph, _Now(life, state, observation)
 
 
 def _step(
@@ -163,6 +164,10 @@ def _step(
 ) -> tuple[_Now, Tensor]:
     life = agent.step(now.life, now.observation, generator)
     state, observation, loss = task.step(now.state, life.action)
+    if not isinstance(loss, Tensor) or loss.shape != life.action.shape[:1]:
+        refuse(
+            f"the error [B] of a {type(task).__name__}", loss, life.action.shape[:1], life.action
+        )
     return _Now(life, state, observation), loss
 
 

@@ -1,10 +1,11 @@
-"""Long: a life of a million steps, and what long rollouts keep for their gradient."""
+"""Long: the memory of a life of a million steps, and what long rollouts keep for their gradient."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,8 +18,8 @@ from benchmarks.sizes import Sizes
 
 @dataclass(frozen=True)
 class LongLife:
-    """A frozen agent lives on while its memory is watched; then rollouts are differentiated with
-    and without truncation and checkpoints. Takes about 4 minutes.
+    """A frozen agent, which was not trained, lives on while its memory is watched, not its error;
+    then rollouts are differentiated with and without truncation and checkpoints.
 
     Args:
         sizes: of the rollouts that are differentiated; the frozen life is that of one such agent.
@@ -33,15 +34,8 @@ class LongLife:
     def run(self) -> Report:
         memory, seconds = self._live()
         kept = {name: self._kept(*every) for name, every in self._ways().items()}
-        rows = [[f"{step:,}", f"{value / 2**20:.1f} MiB"] for step, value in memory.items()]
-        lived = table([f"frozen steps ({1e6 * seconds / self.life:.0f} µs each)", "grown by"], rows)
-        header = [f"rollout of {self.sizes.num_steps} steps, forward+backward", "peak", "time"]
-        cells = [
-            [name, f"{peak / 2**20:.1f} MiB", f"{1e3 * took:.0f} ms"]
-            for name, (peak, took) in kept.items()
-        ]
         data = {"workload": asdict(self), "memory": memory, "seconds": seconds, "kept": kept}
-        return Report(data, f"{lived}\n\n{table(header, cells)}")
+        return Report(data, markdown(data))
 
     def _live(self) -> tuple[dict[int, float], float]:
         """Peak memory above that after the first tenth, at every tenth; and all the seconds."""
@@ -87,3 +81,18 @@ class LongLife:
         start = time.perf_counter()
         differentiate()
         return peak, time.perf_counter() - start
+
+
+def markdown(data: dict[str, Any]) -> str:
+    """Memory along the life, then what is kept for gradients."""
+    told = data["workload"]
+    memory = data["memory"].items()
+    rows = [[f"{int(step):,}", f"{value / 2**20:.1f} MiB"] for step, value in memory]
+    each = 1e6 * data["seconds"] / told["life"]
+    lived = table([f"frozen steps ({each:.0f} µs each)", "grown by"], rows)
+    header = [f"rollout of {told['sizes']['num_steps']} steps, forward+backward", "peak", "time"]
+    cells = [
+        [name, f"{peak / 2**20:.1f} MiB", f"{1e3 * took:.0f} ms"]
+        for name, (peak, took) in data["kept"].items()
+    ]
+    return f"{lived}\n\n{table(header, cells)}"

@@ -8,12 +8,12 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast, final
+from typing import Any, cast, final
 
 import torch
 from lightning import Callback, LightningModule, Trainer
@@ -41,6 +41,8 @@ TOGETHER = ("output_errors", "mutual_information", "binding_information", "outpu
 BESIDE = "gradient_conflict"
 """And what has a longer one."""
 
+USUAL = f"{', '.join(TOGETHER)} and {BESIDE}"
+
 
 @dataclass(frozen=True)
 class Measuring:
@@ -61,22 +63,35 @@ class Measuring:
 
     def run(self) -> Report:
         seconds = {config: train(config, self.rounds) for config in self.configs}
-        usual = f"{', '.join(TOGETHER)} and {BESIDE}"
-        header, columns = ["CPU time", "outer steps between"], []
-        shares = {}
-        for config, own in seconds.items():
-            cost = {name: statistics.median(times) for name, times in own.items()}
-            step, together = cost.pop(SEVERAL) / STEPS, cost.pop(str(TOGETHER))
-            share = {name: cost[name] / (MEASURES[name].every * step) for name in MEASURES}
-            share[usual] = together / (MEASURES[TOGETHER[0]].every * step) + share[BESIDE]
-            shares[config] = share
-            header += [f"{config}.yaml", "slower by"]
-            columns.append([milliseconds(step), *(milliseconds(cost[n]) for n in MEASURES), ""])
-            columns.append(["", *map("{:.1%}".format, share.values())])
-        between = ["", *(str(measure.every) for measure in MEASURES.values()), ""]
-        rows = zip(["one outer step", *MEASURES, usual], between, *columns, strict=True)
-        data = {"workload": asdict(self), "seconds": seconds, "slower_by": shares}
-        return Report(data, table(header, rows))
+        data = {"workload": asdict(self), "seconds": seconds, "slower_by": slower_by(seconds)}
+        return Report(data, markdown(data))
+
+
+def slower_by(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, dict[str, float]]:
+    """By config, the part of the outer steps between that each measure, and a usual list, takes."""
+    shares = {}
+    for config, own in seconds.items():
+        cost = {name: statistics.median(times) for name, times in own.items()}
+        step = cost[SEVERAL] / STEPS
+        share = {name: cost[name] / (MEASURES[name].every * step) for name in MEASURES}
+        together = cost[str(TOGETHER)] / (MEASURES[TOGETHER[0]].every * step)
+        shares[config] = share | {USUAL: together + share[BESIDE]}
+    return shares
+
+
+def markdown(data: Mapping[str, Any]) -> str:
+    """One row a measure, two columns a config."""
+    header, columns = ["CPU time", "outer steps between"], []
+    *names, usual = next(iter(data["slower_by"].values()))
+    for config, own in data["seconds"].items():
+        cost = {name: statistics.median(times) for name, times in own.items()}
+        taken = [cost[SEVERAL] / STEPS, *(cost[name] for name in names)]
+        header += [f"{config}.yaml", "slower by"]
+        columns.append([*map(milliseconds, taken), ""])
+        columns.append(["", *map("{:.1%}".format, data["slower_by"][config].values())])
+    between = ["", *(str(MEASURES[name].every) for name in names), ""]
+    rows = zip(["one outer step", *names, usual], between, *columns, strict=True)
+    return table(header, rows)
 
 
 def train(config: str, rounds: int) -> dict[str, list[float]]:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from badger_graph.cli import program
 from badger_graph.files import require_outputs
+from badger_graph.progress import track
 from benchmarks.attention import AttentionalBadger, AttentionSizes
 from benchmarks.fixed_costs import FixedCosts
 from benchmarks.large_agent import LargeAgent
@@ -78,13 +79,12 @@ def benchmark(
         "fixed": fixed,
         "measuring": measuring,
     }
-    for name, chosen in workloads.items():
-        if workload in (name, "all"):
-            start = time.perf_counter()
-            report = chosen.run()
-            heading = f"{machine()}; {name} took {time.perf_counter() - start:.0f} s."
-            report.write(Path(out) / f"benchmark_{name}.json", heading)
-            print(f"{heading}\n\n{report.markdown}\n", flush=True)
+    for name in track([name for name in workloads if workload in (name, "all")], "workloads"):
+        start = time.perf_counter()
+        report = workloads[name].run()
+        heading = f"{machine()}; {name} took {time.perf_counter() - start:.0f} s."
+        report.write(Path(out) / f"benchmark_{name}.json", heading)
+        print(f"{heading}\n\n{report.markdown}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from typing import Any
 from badger_graph.cli import program
 from badger_graph.experiments.error_bars import mean_and_bar
 from badger_graph.files import read_json, require_outputs, write_json, write_text
+from badger_graph.progress import track
 from topologies.checks import checked, size
 
 FIT = Path(__file__).with_name("fit.py")
@@ -127,7 +128,8 @@ def compare_topologies(
     done = {(run["name"], run["seed"], run["max_steps"]) for run in runs}
     wanted = [(name, seed, max_steps) for seed in range(seeds) for name in RUNS]
     with ThreadPoolExecutor(jobs) as pool:
-        for run in pool.map(lambda job: train(*job), [job for job in wanted if job not in done]):
+        left = [job for job in wanted if job not in done]
+        for run in track(pool.map(lambda job: train(*job), left), "training", len(left)):
             runs.append(run)
             write_json(file, runs)
             print(

@@ -16,6 +16,7 @@ from badger_graph.analysis.measures import MEASURES, check_measures, take
 from badger_graph.analysis.subject import Subject
 from badger_graph.cli import saying_what_is_wrong
 from badger_graph.outer.checkpoint import read_trained
+from badger_graph.progress import track
 from topologies.checks import SEED, checked, size
 
 
@@ -40,7 +41,7 @@ def measure(checkpoints: list[str], measures: list[str], num_tasks: int, seed: i
     """Print the measures of each checkpoint."""
     torch.set_num_threads(1)
     check_measures(measures)
-    for checkpoint in checkpoints:
+    for checkpoint in track(checkpoints, "measuring"):
         step = read_trained(checkpoint)["global_step"]
         subject = Subject.of(load_learner(checkpoint), num_tasks, seed)
         row = {"checkpoint": checkpoint, "step": step, **take(measures, subject)}

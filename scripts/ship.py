@@ -21,6 +21,7 @@ from badger_graph.files import require_outputs
 from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.learner import CONFIG_KEY
 from badger_graph.outer.record import recorded_pieces
+from badger_graph.progress import track
 from badger_graph.shipping import SHIPPED, write_policy
 from topologies.checks import EXPERTS, MAX_EXPERTS, NOT_NEGATIVE, SEED, checked, size
 
@@ -58,7 +59,7 @@ def errors(
 ) -> dict[str, Any]:
     """The error for every number of outputs that the agent can live with."""
     agent, table = learner.agent, []
-    for num_outputs in range(1, MAX_OUTPUTS + 1):
+    for num_outputs in track(range(1, MAX_OUTPUTS + 1), "measuring"):
         num_experts = experts(num_outputs)
         if can_live(agent, num_experts, num_outputs):
             sizes = {"num_outputs": num_outputs, "num_experts": num_experts}

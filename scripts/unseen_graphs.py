@@ -1,9 +1,10 @@
 """One policy on graphs it never saw: python scripts/unseen_graphs.py.
 
-Trains the preset ``redrawn`` (a fresh random graph for every rollout; N=16, d=4, T=20) once for
-each seed and evaluates the frozen policies on other kinds of graphs and other numbers of experts,
-all on the same 256 tasks. Trained runs are kept in runs/ and not trained again. The table goes to
-the screen and, as Markdown, beside the JSON.
+Trains the preset ``redrawn`` (a fresh random graph for every rollout; N=16, d=4, T=20) and, to
+compare, the default (one random graph for good), once for each seed, and puts the frozen policies,
+and the shipped ``micro_badger``, on other kinds of graphs and other numbers of experts, all on the
+same 256 tasks. Trained runs are kept in runs/ and not trained again. The table goes to the screen
+and, as Markdown, beside the JSON.
 """
 
 from __future__ import annotations
@@ -11,17 +12,23 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import torch
 
 from badger_graph.cli import program
-from badger_graph.evaluation import evaluate
 from badger_graph.experiments.error_bars import mean_and_bar
 from badger_graph.experiments.trainings import going_on
 from badger_graph.files import require_outputs, require_writable, write_json, write_text
+from badger_graph.outer.checkpoint import load_learner, read_trained
+from badger_graph.progress import track
+from badger_graph.rollout import unroll
+from badger_graph.shipping import SHIPPED as SHIPPED_FOLDER
+from badger_graph.shipping import read_card
 from topologies import (
     CompleteTopology,
     GridTopology,
@@ -29,39 +36,67 @@ from topologies import (
     NetworkXTopology,
     RandomTopology,
     RingTopology,
+    StarTopology,
     Topology,
+    from_networkx,
 )
 from topologies.checks import checked, size
 
 FIT = Path(__file__).with_name("fit.py")
 
+TASKS, SEED = 256, 0
+"""Lives of a policy on each graph, and the seed of their tasks."""
+
+TRAINED = {"redrawn in training": "--config redrawn", "one graph in training": ""}
+"""What the trainings of each group are told."""
+
+SHIPPED = "micro_badger"
+"""The shipped policy, which was trained as the first group are; its seeds are those of graphs."""
+
+EXPERTS = 16
+
+OWN = "its own"
+"""The graph of a policy's training; of those with a new one in every rollout, one more."""
+
 
 def unseen(seed: int) -> dict[str, tuple[Topology, int]]:
     """Graphs and numbers of experts by the name of their row; no random one was trained on."""
     new = 1000 + seed
-    small_world = NetworkXTopology("watts_strogatz_graph", {"k": 4, "p": 0.1}, seed=new)
-    scale_free = NetworkXTopology("barabasi_albert_graph", {"m": 2}, seed=new)
     random = RandomTopology(k=4, seed=new)
-    return {
-        "random, 16 experts": (random, 16),
-        "ring, 16 experts": (RingTopology(), 16),
-        "grid, 16 experts": (GridTopology(), 16),
-        "small-world, 16 experts": (small_world, 16),
-        "scale-free, 16 experts": (scale_free, 16),
-        "complete, 16 experts": (CompleteTopology(), 16),
-        "no communication, 16 experts": (IsolatedTopology(), 16),
-        "random, 8 experts": (random, 8),
-        "random, 12 experts": (random, 12),
-        "random, 32 experts": (random, 32),
-        "random, 64 experts": (random, 64),
-        "random, 256 experts": (random, 256),
+    kinds: dict[str, Topology] = {
+        "random": random,
+        "complete": CompleteTopology(),
+        "small-world": NetworkXTopology("watts_strogatz_graph", {"k": 4, "p": 0.1}, seed=new),
+        "scale-free": NetworkXTopology("barabasi_albert_graph", {"m": 2}, seed=new),
+        "4-regular": NetworkXTopology("random_regular_graph", {"d": 4}, seed=new),
+        "hypercube": from_networkx(nx.hypercube_graph(4)),
+        "grid": GridTopology(),
+        "caveman (4 cliques of 4)": from_networkx(nx.connected_caveman_graph(4, 4)),
+        "barbell (2 cliques of 8)": from_networkx(nx.barbell_graph(8, 0)),
+        "ring": RingTopology(),
+        "star": StarTopology(),
+        "binary tree": from_networkx(nx.full_rary_tree(2, EXPERTS)),
+        "path": from_networkx(nx.path_graph(EXPERTS)),
+        "directed cycle": from_networkx(nx.cycle_graph(EXPERTS, create_using=nx.DiGraph)),
+        "de Bruijn": from_networkx(_de_bruijn()),
+        "no communication": IsolatedTopology(),
+    }
+    sizes = (8, 12, 32, 64, 256, 333, 1000)
+    return {f"{name}, {EXPERTS} experts": (kind, EXPERTS) for name, kind in kinds.items()} | {
+        f"random, {size:,} experts": (random, size) for size in sizes
     }
 
 
-def train(seed: int, runs: Path) -> Path:
-    """The checkpoint of a run with this seed, trained unless it is there."""
-    folder = runs / f"redrawn-{seed}"
-    command = [sys.executable, str(FIT), "--config", "redrawn", "--seed", str(seed)]
+def _de_bruijn() -> nx.DiGraph:
+    """Expert j is heard by 2 j and 2 j + 1, modulo their number: two in-links each."""
+    return nx.DiGraph((j, (2 * j + bit) % EXPERTS) for j in range(EXPERTS) for bit in range(2))
+
+
+def train(group: str, seed: int, runs: Path) -> Path:
+    """The checkpoint of a run of a group with this seed, trained unless it is there."""
+    told = TRAINED[group].split()
+    folder = runs / f"{told[-1] if told else 'fixed'}-{seed}"
+    command = [sys.executable, str(FIT), *told, "--seed", str(seed)]
     if not (folder / "finished").exists():
         command += [*going_on(folder), "--evaluate", "false"]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
@@ -71,38 +106,65 @@ def train(seed: int, runs: Path) -> Path:
     return folder / "checkpoints" / "best.ckpt"
 
 
-def measure(checkpoint: Path, seed: int) -> dict[str, Any]:
+@torch.no_grad()
+def measure(policy: str, seed: int) -> dict[str, Any]:
     """The error at the last step on every unseen graph."""
-    folder = str(checkpoint.parent.parent / "unseen")
+    learner = load_learner(policy)
+    agent = learner.agent.eval()
     errors = {}
-    for name, (topology, num_experts) in unseen(seed).items():
-        result = evaluate(
-            str(checkpoint), topology, num_experts, baselines=False, figures=False, folder=folder
-        )
-        errors[name] = result["errors"]["agent"][-1]
-    return {"seed": seed, "outer_steps": result["outer_steps"], "errors": errors}
+    own = (agent.topology, learner.num_experts)
+    for name, (topology, num_experts) in {OWN: own, **unseen(seed)}.items():
+        agent.topology = topology
+        generator = torch.Generator().manual_seed(SEED)
+        task = learner.task.sample(TASKS, learner.num_outputs, generator)
+        rollout = unroll(agent, task, num_experts, learner.num_steps, generator)
+        errors[name] = rollout.loss[-1].double().mean().item()
+    return {"seed": seed, "outer_steps": read_trained(policy)["global_step"], "errors": errors}
 
 
-def markdown(rows: list[dict[str, Any]]) -> str:
-    """One row a graph: mean and standard error over seeds."""
-    lines = ["| graph of the frozen agent | MSE at step 20 |", "|---|---|"]
-    for name in rows[0]["errors"]:
-        error, bar = mean_and_bar([row["errors"][name] for row in rows])
-        lines.append(f"| {name} | {error:.4f} ± {bar:.4f} |")
+def markdown(result: Mapping[str, Any]) -> str:
+    """One row a graph: mean and standard error over seeds of each group, and how many times that on
+    its own graphs it is for the shipped one.
+    """
+    groups = result["groups"]
+    heads = ["graph of the frozen agent", *(f"{name}: MSE" for name in groups), f"{SHIPPED}: times"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name in groups[SHIPPED][0]["errors"]:
+        bars = [mean_and_bar([row["errors"][name] for row in rows]) for rows in groups.values()]
+        home, _ = mean_and_bar([row["errors"][OWN] for row in groups[SHIPPED]])
+        cells = [f"{error:.4f} ± {bar:.4f}" for error, bar in bars]
+        lines.append(f"| {name} | {' | '.join(cells)} | {bars[-1][0] / home:.1f} |")
     return "\n".join(lines)
+
+
+def write_card(result: Mapping[str, Any]) -> None:
+    """Say on the card of the shipped policy what its error is on each graph."""
+    rows = result["groups"][SHIPPED]
+    table = {
+        name: round(mean_and_bar([row["errors"][name] for row in rows])[0], 4)
+        for name in rows[0]["errors"]
+    }
+    graphs = {"unit": "MSE of the last step", "num_tasks": TASKS, "seed": SEED, "table": table}
+    card = SHIPPED_FOLDER / f"{SHIPPED}.json"
+    write_json(card, {**read_card(SHIPPED), "graphs": graphs})
 
 
 @checked(seeds=size(most=1000), jobs=size(most=1000))
 def unseen_graphs(
-    seeds: int = 5, jobs: int = 2, runs: str = "runs", out: str = "results/unseen_graphs.json"
+    seeds: int = 5,
+    jobs: int = 2,
+    runs: str = "runs",
+    out: str = "results/unseen_graphs.json",
+    card: bool = False,
 ) -> None:
     """Train on random graphs, then evaluate on graphs never seen.
 
     Args:
-        seeds: policies to train.
+        seeds: policies to train of each group, and draws of random graphs for the shipped one.
         jobs: trainings side by side, one thread each.
         runs: where to keep the runs.
         out: where to write the JSON; the table goes beside it.
+        card: whether to say it on the card of the shipped policy, too.
 
     Raises:
         ValueError: when a number is below 1.
@@ -111,11 +173,20 @@ def unseen_graphs(
     file = Path(out)
     require_outputs(file)
     require_writable(Path(runs) / "redrawn-0" / "finished")
+    wanted = [(group, seed) for seed in range(seeds) for group in TRAINED]
     with ThreadPoolExecutor(jobs) as pool:
-        checkpoints = list(pool.map(lambda seed: train(seed, Path(runs)), range(seeds)))
-    rows = [measure(checkpoint, seed) for seed, checkpoint in enumerate(checkpoints)]
-    write_json(file, rows)
-    table = markdown(rows)
+        paths = pool.map(lambda one: train(one[0], one[1], Path(runs)), wanted)
+        files = list(track(paths, "training", len(wanted)))
+    groups: dict[str, list[dict[str, Any]]] = {group: [] for group in (*TRAINED, SHIPPED)}
+    pairs = list(zip(wanted, files, strict=True))
+    for (group, seed), checkpoint in track(pairs, "measuring"):
+        groups[group].append(measure(str(checkpoint), seed))
+    groups[SHIPPED] = [measure(SHIPPED, seed) for seed in range(seeds)]
+    result = {"groups": groups}
+    write_json(file, result)
+    if card:
+        write_card(result)
+    table = markdown(result)
     write_text(file.with_suffix(".md"), table + "\n")
     print(table)
 

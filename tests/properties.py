@@ -41,6 +41,7 @@ from badger_graph.executors.prepare import EXECUTORS, Executor, prepare
 from badger_graph.life import Life
 from badger_graph.outer.config import from_config, to_config
 from badger_graph.policies import POLICIES, GRUPolicy, MessagePolicy
+from badger_graph.policies.aggregation import Aggregation
 from topologies import TOPOLOGIES, Topology
 
 MESSAGE_POLICIES = {
@@ -59,6 +60,10 @@ every_executor = pytest.mark.parametrize("executor", [*TORCH_EXECUTORS, FUSED])
 every_torch_executor = pytest.mark.parametrize("executor", TORCH_EXECUTORS)
 
 every_message_policy = pytest.mark.parametrize("name", MESSAGE_POLICIES)
+
+AGGREGATIONS = typing.get_args(Aggregation)
+
+every_aggregation = pytest.mark.parametrize("aggregation", AGGREGATIONS)
 
 every_policy_and_executor = pytest.mark.parametrize(
     ("name", "executor"),

@@ -391,9 +391,9 @@ def test_a_graph_with_one_thing_rewired_is_noticed(executor: Executor, attribute
     agent, observation = make(RingTopology(), executor=executor), some_observation(1, 2)
     graph, _ = agent(agent.reset(1, 5, 2), observation)
     _, before = agent(graph, observation)
-    if attribute == "edge_index":  # everybody hears expert 4 instead, also expert 4
-        targets = graph.edge_index[1]
-        graph.edge_index = torch.stack([torch.full_like(targets, 4), targets])
+    if attribute == "edge_index":  # everybody hears those one further on
+        sources, targets = graph.edge_index
+        graph.edge_index = torch.stack([(sources + 1) % 5, targets])
     else:
         graph.edge_weight = 2 * graph.edge_weight
     _, after = agent(graph, observation)
@@ -499,7 +499,9 @@ def test_split_of_any_rewired_graph(
         agent = make(IsolatedTopology(), identifiers="random")
         graph = agent.reset(batch_size, num_experts, 2, seeded(seed))
         graph.hidden = uniform(seed, *graph.hidden.shape)
-        graph.edge_index, graph.edge_weight = some_edges(batch_size, num_experts, num_edges, seed)
+        index, weight = some_edges(batch_size, num_experts, num_edges, seed)
+        graph.edge_index = index.unique(dim=1)[:, torch.randperm(index.unique(dim=1).size(1))]
+        graph.edge_weight = weight[: graph.edge_index.size(1)]
         assert_split_lives_alone(agent, graph)
 
 
@@ -569,6 +571,28 @@ def test_training_goes_on_after_inference_mode() -> None:
     with torch.inference_mode():
         unroll(agent, task, 5, 2)
     unroll(agent, task, 5, 2).loss.mean().backward()
+
+
+class Keeper(Topology):
+    """The edges that it made first, in whatever mode that was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: Edges | None = None
+
+    def forward(self, hidden: Tensor, generator: torch.Generator | None = None) -> Edges:
+        self.kept = self.kept or Edges.unweighted(torch.tensor([[0, 1], [1, 0]]))
+        return self.kept
+
+
+@pytest.mark.parametrize("topology", [Keeper(), RandomTopology(k=1)], ids=["own", "shipped"])
+def test_edges_first_made_in_inference_mode_serve_training(topology: Topology) -> None:
+    agent = BadgerAgent(GRUPolicy(), topology, HardwiredMembrane(), executor="sparse")
+    with torch.inference_mode():
+        edges = topology(torch.zeros(1, 2, 3))
+        wiring = agent._prepare(edges, 1, 2)
+    assert not any(part.is_inference() for part in (*wiring.edges, *wiring.adjacency))
+    assert edges.index.is_inference() == isinstance(topology, Keeper)
 
 
 def test_another_executor_is_heeded_at_the_next_reset() -> None:

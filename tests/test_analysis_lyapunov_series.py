@@ -10,6 +10,7 @@ from properties import assert_refused, seeded, uniform
 from torch import Tensor
 
 from badger_graph.analysis import lyapunov_of_series, lyapunov_test
+from badger_graph.analysis.lyapunov_series import _nearest
 
 
 def logistic_series(length: int, first: float = 0.3) -> Tensor:
@@ -48,6 +49,15 @@ def test_the_henon_map(dimension: int) -> None:
 def test_neighbours_on_a_circle_never_part() -> None:
     turns = (2**0.5 * torch.arange(600, dtype=torch.float64)).sin()
     assert lyapunov_of_series(turns) == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("exclusion", [0, 1, 5])
+def test_values_near_in_time_are_no_neighbours(exclusion: int) -> None:
+    """Of values that rise evenly the next one is nearest, which is no neighbour."""
+    points = (0.01 * torch.arange(300, dtype=torch.float64))[:, None]
+    found = _nearest(points, torch.arange(200, 250), exclusion, 300)
+    apart = (found - torch.arange(200, 250)).abs()
+    assert apart.tolist() == [exclusion + 1] * 50
 
 
 def test_neither_scale_nor_level_matters() -> None:

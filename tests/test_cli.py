@@ -505,6 +505,10 @@ def test_a_loss_that_is_no_number(tmp_path: Path) -> None:
     saved = load(tmp_path / "runs" / "0" / "checkpoints" / "last.ckpt")
     assert 0 < saved["global_step"] <= step
     assert all(weight.isfinite().all() for weight in saved["state_dict"].values())
+    assert result.err.endswith("runs/0/checkpoints/last.ckpt holds the weights from before\n")
+    at_once = call(fit_main, *SMOKE, *steep, "--optimizer.lr", "1e30", cwd=tmp_path)
+    assert at_once.code == DIVERGED
+    assert at_once.err.endswith("; no checkpoint was written before\n")
 
 
 def test_new_runs_get_new_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

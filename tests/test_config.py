@@ -46,6 +46,7 @@ def test_config_of_an_agent_by_hand() -> None:
             "hidden_size": 6,
             "message_size": 4,
             "gain": 1.0,
+            "aggregation": "mean",
         },
     }
     assert config["init_args"]["topology"]["class_path"] == "topologies.random.RandomTopology"

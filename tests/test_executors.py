@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch_geometric.typing
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
@@ -36,14 +37,15 @@ from badger_graph import (
 from badger_graph.executors.adjacency import adjacency
 from badger_graph.executors.native import library
 from badger_graph.executors.prepare import DENSE_UP_TO, Executor, choose, prepare
+from badger_graph.policies.aggregation import Aggregation, aggregator
 from topologies import RandomTopology
 
 
 class Echo(MessagePolicy):
     """Every expert says its state and becomes what it hears."""
 
-    def __init__(self, size: int) -> None:
-        super().__init__(percept_size=1, identifier_size=0, hidden_size=size, message_size=size)
+    def __init__(self, size: int, aggregation: Aggregation = "mean") -> None:
+        super().__init__(1, 0, size, size, aggregation)
         self.gain = nn.Parameter(torch.ones(()))
 
     def emit(self, hidden: Tensor) -> Tensor:
@@ -56,10 +58,16 @@ class Echo(MessagePolicy):
         return hidden.sum(dim=-1, keepdim=True)
 
 
-def heard(hidden: Tensor, edges: Edges, batch_size: int, executor: Executor) -> Tensor:
+def heard(
+    hidden: Tensor,
+    edges: Edges,
+    batch_size: int,
+    executor: Executor,
+    aggregation: Aggregation = "mean",
+) -> Tensor:
     """What every expert receives when all say their states."""
     wiring = prepare(edges, batch_size, len(hidden) // batch_size, executor)
-    policy = Echo(hidden.size(1)).to(hidden)
+    policy = Echo(hidden.size(1), aggregation).to(hidden)
     nothing = hidden.new_zeros(len(hidden), 1)
     return policy(hidden, nothing, nothing[:, :0], wiring)[0]
 
@@ -138,10 +146,16 @@ def test_gradient_of_a_weight_is_the_message_over_the_degree(executor: Executor)
     assert gradient.tolist() == [1.0, 4.0]
 
 
-@every_torch_executor
-def test_second_derivatives_are_right(executor: Executor) -> None:
+AGGREGATED = [
+    *((executor, "mean") for executor in TORCH_EXECUTORS),
+    *((executor, other) for executor in ("reference", "sparse") for other in ("max", "softmax")),
+]
+
+
+@pytest.mark.parametrize(("executor", "aggregation"), AGGREGATED)
+def test_second_derivatives_are_right(executor: Executor, aggregation: Aggregation) -> None:
     """By messages and by edge weights, one after the other and mixed."""
-    edges, policy = some_edges(2, 4, 20), Echo(3).double()
+    edges, policy = some_edges(2, 4, 20), Echo(3, aggregation).double()
     sent, weight = uniform(0, 8, 3).requires_grad_(), edges.weight.requires_grad_()
 
     def exchanged(sent: Tensor, weight: Tensor) -> Tensor:
@@ -161,6 +175,61 @@ def test_torch_scatter_gives_the_same_mean() -> None:
     for executor in TORCH_EXECUTORS:
         wiring = prepare(edges, 2, 5, executor)
         torch.testing.assert_close(wiring.exchange(policy, sent), mean)
+
+
+every_comparing_executor = pytest.mark.parametrize("executor", ["reference", "sparse"])
+
+
+@every_comparing_executor
+@pytest.mark.parametrize(
+    ("aggregation", "expected"),
+    [
+        ("max", [[10.0, 7.0], [0.0, 0.0], [-2.0, 3.0]]),
+        ("min", [[10.0, 7.0], [0.0, 0.0], [-4.0, -1.0]]),
+        ("softmax", [[10.0, 7.0], [0.0, 0.0], [-2.23840584, 2.92805516]]),
+    ],
+)
+def test_other_aggregations_by_hand(
+    executor: Executor, aggregation: Aggregation, expected: list[list[float]]
+) -> None:
+    """0 and 1 speak to 2 with weight -1, 2 speaks to 0, and nobody to 1."""
+    hidden = torch.tensor([[2.0, 1.0], [4.0, -3.0], [10.0, 7.0]])
+    edges = Edges(torch.tensor([[0, 1, 2], [2, 2, 0]]), torch.tensor([-1.0, -1.0, 1.0]))
+    torch.testing.assert_close(
+        heard(hidden, edges, 1, executor, aggregation), torch.tensor(expected)
+    )
+
+
+@every_comparing_executor
+def test_messages_that_tie_share_the_gradient(executor: Executor) -> None:
+    """Of zeros, too, which a scatter begins with: by halves, and all of it to one alone."""
+    hidden = torch.tensor([[0.0], [0.0], [-1.0], [5.0]], requires_grad=True)
+    edges = Edges.unweighted(torch.tensor([[2, 0, 1, 0], [3, 3, 3, 2]]))
+    heard_of = heard(hidden, edges, 1, executor, "max")
+    for hearer, expected in ((3, [0.5, 0.5, 0.0, 0.0]), (2, [1.0, 0.0, 0.0, 0.0])):
+        (gradient,) = torch.autograd.grad(heard_of[hearer], hidden, retain_graph=True)
+        assert gradient.flatten().tolist() == expected
+
+
+@pytest.mark.parametrize("aggregation", ["max", "min", "softmax"])
+@pytest.mark.parametrize("installed", [False, pytest.param(True, marks=pytest.mark.scatter)])
+def test_segments_are_aggregated_alike_with_and_without_torch_scatter(
+    monkeypatch: pytest.MonkeyPatch, aggregation: Aggregation, installed: bool
+) -> None:
+    """Values and gradients of rows that tie, and of targets that get none: bit for bit."""
+    if installed:
+        pytest.importorskip("torch_scatter", reason="needs torch-scatter")
+    monkeypatch.setattr(torch_geometric.typing, "WITH_TORCH_SCATTER", installed)
+    rows = uniform(0, 12, 3).mul(2).round().requires_grad_()
+    start = torch.tensor([0, 3, 3, 10, 12])
+    target = torch.tensor([0] * 3 + [2] * 7 + [3] * 2)
+    by_segment, by_index = (
+        aggregator(aggregation)(rows, target, ptr=ptr, dim_size=4, dim=0) for ptr in (start, None)
+    )
+    assert torch.equal(by_segment, by_index)
+    wanted = uniform(1, 4, 3)
+    gradients = [torch.autograd.grad(some, rows, wanted)[0] for some in (by_segment, by_index)]
+    assert torch.equal(*gradients)
 
 
 # ----------------------------------------------------------------------- what is prepared, once
@@ -280,6 +349,18 @@ def test_fused_refuses_other_policies(policy: ExpertPolicy) -> None:
         policy(*values, prepare(Edges.unweighted(torch.tensor([[0], [1]])), 1, 3, "fused", policy))
 
 
+def test_other_aggregations_than_the_mean_are_sparse() -> None:
+    policy, edges = GRUPolicy(aggregation="max"), some_edges(1, 4, 9)
+    assert choose(edges, 1, 4, policy) == "sparse"
+    values = [torch.zeros(4, size) for size in (32, 4, 12)]
+    for executor in ("dense", *(["fused"] if library.load() is None else [])):
+        wiring = prepare(edges, 1, 4, executor, policy)
+        with pytest.raises(
+            ValueError, match=f"'{executor}' needs the aggregation 'mean', got 'max'"
+        ):
+            policy(*values, wiring)
+
+
 @pytest.mark.parametrize(("asked", "chosen"), [("auto", "dense"), ("sparse", "sparse")])
 def test_the_choice_is_logged(
     caplog: pytest.LogCaptureFixture, asked: Executor, chosen: str
@@ -332,8 +413,13 @@ def test_without_native_operators_torch_serves(
 @pytest.mark.parametrize(
     ("compiler", "cache", "missing", "said"),
     [
-        ("no-such-compiler", "", "a C++ compiler, found none", ["no C++ compiler found"]),
-        ("false", "", "a C++ compiler that works; see ", ["once: about a minute", "failed"]),
+        ("no-such-compiler", "", "a C++ compiler, got none", ["no C++ compiler found"]),
+        (
+            "false",
+            "",
+            "a C++ compiler that works, got one that does not; see ",
+            ["once: about a minute", "failed"],
+        ),
         ("true", "/dev/null", "to write to /dev/null/badger_graph", ["cannot write to"]),
     ],
     ids=["none", "one that fails", "nowhere to keep it"],
@@ -357,8 +443,22 @@ def test_a_library_that_cannot_be_made(
     assert all(part in line for part, line in zip(said, lines, strict=True))
 
 
+@pytest.mark.parametrize("told", ["", "here", None])
+def test_the_cache_is_in_no_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str | None
+) -> None:
+    """As the XDG specification says: a path that is empty or relative is no path."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", told or "")
+    if told is None:
+        monkeypatch.delenv("XDG_CACHE_HOME")
+    assert library._cache() == tmp_path / ".cache" / "badger_graph"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert library._cache() == tmp_path / "badger_graph"
+
+
 def test_fused_says_what_it_would_need(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "load", lambda: "a C++ compiler, found none")
+    monkeypatch.setattr(library, "load", lambda: "a C++ compiler, got none")
     assert choose(some_edges(1, 4, 9), 1, 4, GRUPolicy()) == "dense"
-    with pytest.raises(ValueError, match=r"executor 'fused' needs a C\+\+ compiler, found none"):
+    with pytest.raises(ValueError, match=r"executor 'fused' needs a C\+\+ compiler, got none"):
         prepare(some_edges(1, 4, 9), 1, 4, "fused", GRUPolicy())

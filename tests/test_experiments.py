@@ -22,6 +22,7 @@ from badger_graph.experiments.error_against_experts import error_against_experts
 from badger_graph.experiments.error_against_outputs import error_against_outputs, markdown
 from badger_graph.experiments.error_bars import curves, largest_rise, mean_and_bar
 from badger_graph.experiments.limits import exact_error, limits
+from badger_graph.experiments.long_lives import errors_of_life, noted_steps
 from badger_graph.experiments.measurements import Row, expert_rule, hears_top_k, shipped_groups
 from badger_graph.experiments.published import AGAINST_EXPERTS, AGAINST_OUTPUTS
 from badger_graph.experiments.relative_error import ExpertRule, Measured, can_live, relative_error
@@ -50,6 +51,17 @@ def row(policy: str, size: int, error: float, bar: float = 0.0) -> Row:
 
 
 # ------------------------------------------------------------------------------------ measuring
+
+
+def test_errors_of_a_life_are_those_of_a_rollout() -> None:
+    noted = errors_of_life("micro_badger", num_steps=45, num_tasks=3, seed=5)
+    assert list(noted) == noted_steps(45)
+    assert {1, 20, 40} <= noted.keys()
+    generator = torch.Generator().manual_seed(5)
+    task = GuessingGame().sample(3, 4, generator)
+    with torch.no_grad():
+        loss = unroll(load_agent("micro_badger"), task, 16, 45, generator).loss
+    assert noted[40] == pytest.approx(loss[39].mean().item(), rel=1e-6)
 
 
 def test_relative_error_is_that_of_evaluate(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
@@ -45,6 +46,9 @@ from badger_graph.executors.prepare import Executor, prepare
 from topologies import RandomTopology
 
 pytestmark = pytest.mark.native
+
+FUZZED = 300
+"""Calls of each operator with something wrong."""
 
 LARGE = 8200
 """More experts than a stage keeps a trace of: what it needs is computed again."""
@@ -629,3 +633,78 @@ def test_a_compiled_function_of_the_stage() -> None:
         (gradient,) = torch.autograd.grad(function(hidden), hidden)
         expected = gradient if function is loss else expected
         torch.testing.assert_close(gradient, expected)
+
+
+# ------------------------------------------------------------------- operators called by themselves
+
+
+def operator_arguments(backward: bool) -> dict[str, typing.Any]:
+    """What the two operators take, by name, for a small stage."""
+    policy, edges = make(seed=3), some_edges(2, 5, 20)
+    inputs = some_inputs(policy, edges, 10)
+    around = prepare(edges, 2, 5, "fused").adjacency
+    packed = pack(policy.requires_grad_(False))
+    forth = {**inputs._asdict(), **around._asdict(), "packed": packed.forward}
+    del forth["weight"]
+    sizes = {"message": packed.message_size, "inner": packed.inner_size}
+    heard = {name: value for name, value in forth.items() if not name.startswith("hearer")}
+    if not backward:
+        return {**heard, **sizes, "keep": True}
+    _, _, kept = torch.ops.badger_graph.gru_stage_forward(**heard, **sizes, keep=True)
+    grad = {"grad_next": uniform(5, 10, 6), "grad_said": uniform(6, 10)}
+    last = {"reversed": packed.backward, "kept": kept, **sizes, "needs": [True] * 4}
+    return {**grad, **forth, **last}
+
+
+def spoilt(value: Tensor | int, random: Random) -> typing.Any:
+    """What cannot be in its place."""
+    if isinstance(value, int):
+        return random.choice([value + 1, value - 1, 16 * value, 0, -1, 2**40, 2**62])
+    ways = [
+        lambda: value[:-1],
+        lambda: torch.cat([value, value]),
+        lambda: value[0],
+        lambda: value[None],
+        lambda: torch.stack([value, value], dim=-1)[..., 0],
+        lambda: value[:1].expand(value.shape),
+        lambda: value.to(random.choice([torch.float32, torch.float16, torch.int64, torch.bool])),
+        lambda: value.to_sparse(),
+        lambda: None,
+    ]
+    if value.dim() == 2:
+        ways += [lambda: value[:, :-1], lambda: value.t(), lambda: value.flatten()]
+    if value.dtype == torch.int32:
+        place = random.randrange(len(value))
+        fill = torch.arange(len(value)) == place
+        outside = random.choice([-1, -(2**31), 2**31 - 1, 21])
+        ways += 5 * [lambda: value.masked_fill(fill, outside)]
+    return random.choice(ways)()
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_operators_refuse_what_they_would_index_wrongly(backward: bool) -> None:
+    """The process lives, and nothing is answered but by a message that names the argument."""
+    operator = getattr(
+        torch.ops.badger_graph, "gru_stage_backward" if backward else "gru_stage_forward"
+    )
+    random, arguments = Random(0), operator_arguments(backward)
+    operator(**arguments)
+    names = [name for name in arguments if name not in ("keep", "needs")]
+    for _ in range(FUZZED):
+        name = random.choice(names)
+        bad = spoilt(arguments[name], random)
+        with pytest.raises((ValueError, NotImplementedError)):  # the latter for sparse tensors
+            operator(**{**arguments, name: bad})
+
+
+def test_weights_are_compared_where_they_lie() -> None:
+    same = torch.ops.badger_graph.same
+    weights = [torch.rand(3, 4), torch.rand(5)]
+    copy = torch.cat([weight.flatten() for weight in weights])
+    assert same(weights, copy)
+    assert not same(weights, copy[:-1])
+    assert not same(weights, copy.double())
+    assert not same([weights[0].t(), weights[1]], copy)
+    for wrong in (copy[:1].expand(17), None, torch.stack([copy, copy], dim=1)[:, 0]):
+        with pytest.raises(ValueError, match="copy must"):
+            same(weights, wrong)

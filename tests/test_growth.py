@@ -26,6 +26,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from badger_graph import (
+    AddressedMembrane,
     BadgerAgent,
     Edges,
     GRUPolicy,
@@ -391,6 +392,16 @@ def test_new_outputs_start_at_zero_and_the_last_go() -> None:
     after, action = step(agent, more)
     said = agent.policy.speak(of_agents(after.hidden)[:, : D + 2]).squeeze(-1)
     torch.testing.assert_close(action, said, rtol=0, atol=1e-6)
+
+
+def test_no_two_outputs_get_one_fixed_address() -> None:
+    """New outputs have those that newborn agents of as many outputs have."""
+    membrane = AddressedMembrane(hidden_size=6, identifier_size=3, addresses="fixed")
+    policy = GRUPolicy(membrane.percept_size, 3, 6, 4)
+    agent = BadgerAgent(policy, CompleteTopology(), membrane)
+    graph = change_outputs(agent, agent.reset(B, N, 2), 5)
+    assert torch.equal(graph.address, agent.reset(B, N, 5).address)
+    assert len(graph.address[0].unique(dim=0)) == 5
 
 
 @pytest.mark.parametrize(

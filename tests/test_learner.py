@@ -229,7 +229,7 @@ def test_a_loss_that_is_no_number_stops_the_run(
     tiny_learner: Make, fit: Fit, tmp_path: Path, asked: str, step: int
 ) -> None:
     learner, twin = tiny_learner(), tiny_learner()
-    message = f"the meta-loss must be finite, got nan at outer step {step}; the last checkpoint"
+    message = f"the meta-loss must be finite, got nan at outer step {step}; a smaller"
     with pytest.raises(NonFiniteLossError, match=message):
         fit(learner, 5, Poison(step, "training"), keep(tmp_path, every_n_train_steps=1))
     saved = tmp_path / "last.ckpt"
@@ -242,7 +242,7 @@ def test_a_loss_that_is_no_number_stops_the_run(
 
 def test_a_run_that_explodes_stops(tiny_learner: Make, fit: Fit, asked: str) -> None:
     learner = tiny_learner(optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1e30))
-    message = r"must be finite, got (inf|nan) at outer step 1; .*A smaller learning rate"
+    message = r"must be finite, got (inf|nan) at outer step 1; a smaller learning rate"
     with pytest.raises(NonFiniteLossError, match=message):
         fit(learner, 5)
 

@@ -115,3 +115,10 @@ def test_the_logarithm_counts_relative_errors() -> None:
         expected = torch.zeros_like(table)
         expected[-1] = 1 / table[-1].sum()
         torch.testing.assert_close(gradient, expected.detach())
+
+
+def test_a_logarithm_has_no_logarithm() -> None:
+    """Its gradient would be zero wherever the error is below one, and nothing would be learned."""
+    assert_refused(
+        "must be of a meta-loss that is none itself, got a LogError", lambda: LogError(LogError())
+    )

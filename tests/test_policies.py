@@ -7,6 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from properties import (
+    AGGREGATIONS,
+    MESSAGE_POLICIES,
     TORCH_EXECUTORS,
     Stage,
     assert_agrees_with_reference,
@@ -36,7 +38,7 @@ SIZES = st.sampled_from([1, 2, 5, 15, 16, 17, 32, 33])
 """Of states, messages, percepts and identifiers: below, at and above what vectors hold."""
 
 
-def make(name: str, seed: int = 0, **sizes: int) -> ExpertPolicy:
+def make(name: str, seed: int = 0, **sizes: int | str) -> ExpertPolicy:
     torch.manual_seed(seed)
     usual = {"percept_size": 4, "identifier_size": 3, "hidden_size": 6, "message_size": 5}
     return POLICIES[name](**{**usual, **sizes})
@@ -212,6 +214,53 @@ def test_runs_on_every_device(name: str, executor: Executor, device: torch.devic
 def test_sizes_that_are_too_small(name: str, size: str, least: int) -> None:
     message = f"{size} must be at least {least}, got {least - 1}"
     assert_refused(message, lambda: POLICIES[name](**{size: least - 1}))
+
+
+# ------------------------------------------------------ other aggregations than the mean
+
+OTHERS = [aggregation for aggregation in AGGREGATIONS if aggregation != "mean"]
+
+
+@pytest.mark.parametrize("aggregation", OTHERS)
+@given(
+    num_experts=st.integers(1, 20),
+    batch_size=st.integers(1, 3),
+    per_expert=st.sampled_from([0, 0.3, 1, 4]),
+    seed=st.integers(0, 2**31),
+)
+def test_other_aggregations_on_any_edges(
+    aggregation: str, num_experts: int, batch_size: int, per_expert: float, seed: int
+) -> None:
+    policy = make("gru", seed, aggregation=aggregation)
+    edges = some_edges(batch_size, num_experts, int(per_expert * batch_size * num_experts), seed)
+    sizes = (batch_size, num_experts)
+    assert_agrees_with_reference(policy, "sparse", edges, *sizes, seed=seed)
+    assert_permutation_equivariant(policy, "sparse", *sizes, seed)
+
+
+@pytest.mark.parametrize("name", MESSAGE_POLICIES)
+@pytest.mark.parametrize("aggregation", OTHERS)
+def test_every_policy_takes_every_aggregation(name: str, aggregation: str) -> None:
+    """On odd edges, too: ties, weights of zero, nobody; and it is not the mean."""
+    policy = make(name, aggregation=aggregation)
+    for batch_size, num_experts, edges in EDGES.values():
+        assert_agrees_with_reference(policy, "sparse", edges, batch_size, num_experts)
+    usual = make(name).double()
+    usual.load_state_dict(policy.state_dict())
+    *given, _ = some_inputs(policy, edges, num_experts)
+    wiring = prepare(edges, batch_size, num_experts, "sparse")
+    assert not torch.allclose(policy.double()(*given, wiring)[0], usual(*given, wiring)[0])
+
+
+@pytest.mark.parametrize("aggregation", OTHERS)
+@pytest.mark.parametrize("executor", ["reference", "sparse"])
+def test_gradients_of_other_aggregations(aggregation: str, executor: Executor) -> None:
+    assert_gradients_are_right(make("gru", aggregation=aggregation), executor, 2, 3)
+
+
+def test_an_aggregation_that_there_is_not() -> None:
+    message = "aggregation must be one of mean, max, min, softmax, got 'median'"
+    assert_refused(message, lambda: make("gru", aggregation="median"))
 
 
 # ------------------------------------------------------------------------------ GRU, by hand

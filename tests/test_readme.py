@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+from command_line import call
 
-from badger_graph.cli import SHORT, fit_main
+from badger_graph.cli import SHORT, evaluate_main, fit_main
+from badger_graph.experiments.why_hard.base import CHANCE
 from topologies import TOPOLOGIES
 
 ROOT = Path(__file__).parents[1]
@@ -34,13 +38,29 @@ def test_command_is_understood(
     assert "class_path: topologies" in capsys.readouterr().out
 
 
-def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_python_example_succeeds(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Errors that are printed are far below chance."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["fit.py"])
-    # What the first of the two commands would have left behind, from a shorter training.
-    fit_main(["--config", "smoke", "--run_dir", "runs/0", "--evaluate", "false"])
-    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
-        exec(compile(block, "README.md", "exec"), {})
+    printed: list[object] = []
+    exec(compile(example, "README.md", "exec"), {"print": lambda *of: printed.extend(of)})
+    assert printed
+    if "loss" in example:
+        errors = [one.item() for one in printed if isinstance(one, torch.Tensor)]
+        assert errors
+        assert max(errors) < CHANCE / 20
+
+
+def test_evaluation_succeeds(tmp_path: Path) -> None:
+    """That of a shipped policy, as typed but for baselines and figures."""
+    (typed,) = re.findall(r"`python scripts/evaluate\.py (micro_badger [^`]*)`", README)
+    more = ["--baselines", "false", "--figures", "false", "--folder", str(tmp_path)]
+    result = call(evaluate_main, *typed.split(), *more, cwd=tmp_path)
+    assert result.code == 0, result.err
+    errors = json.loads((tmp_path / "evaluation.json").read_text())["errors"]["agent"]
+    assert errors[-1] < CHANCE / 20
 
 
 def test_two_commands_that_ci_runs() -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from command_line import Result, call
 
-from badger_graph.arguments import reach_own_code
+from badger_graph.arguments import modules_named, reach_own_code
 from badger_graph.cli import SHAPE, evaluate_main, fit_main
 from badger_graph.runs import own_settings
 from badger_graph.trust import require_trusted
@@ -337,6 +337,20 @@ def test_modules_of_the_current_folder_are_found_only_where_named(
     installed = sys.path[:]
     reach_own_code(["--topology", "my_lab.MyRing"])
     assert sys.path == [*installed, os.getcwd()]
+
+
+def test_other_processes_of_a_run_know_what_was_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that a distributed run starts, and nobody else."""
+    for name in ("LOCAL_RANK", "BADGER_GRAPH_IMPORT"):
+        monkeypatch.delenv(name, raising=False)
+    assert modules_named(["--import", "my_lab", "--seed", "1", "--import=other.lab"]) == [
+        "my_lab",
+        "other.lab",
+    ]
+    with monkeypatch.context() as child:
+        child.setenv("LOCAL_RANK", "1")
+        assert modules_named(["--seed", "1"]) == ["my_lab", "other.lab"]
+    assert modules_named(["--seed", "1"]) == []
 
 
 def test_evaluation_reads_no_settings(attacked: Path, begun: Path) -> None:

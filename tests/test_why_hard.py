@@ -33,6 +33,7 @@ from badger_graph.experiments.why_hard import (
     shortest,
 )
 from badger_graph.experiments.why_hard.page import WORDS, page
+from badger_graph.experiments.why_hard.rejudged import JUDGES, rejudged
 from badger_graph.experiments.why_hard.run import run
 from badger_graph.outer.finite import NonFiniteLossError
 
@@ -159,6 +160,10 @@ def test_interval_and_sign_by_hand() -> None:
     assert base.absent([-0.1, 0.1], margin=1.0) == "undecided"
     assert base.absent([0.9, 1.1, 1.0], margin=2.0) == "no"  # small, but there
     assert base.absent([0.0], margin=2.0) == "undecided"
+    assert base.near_zero([-0.1, 0.1], margin=2.0) == "yes"  # 0 ± 1.27
+    assert base.near_zero([-0.1, 0.1], margin=1.0) == "undecided"
+    assert base.near_zero([0.9, 1.1, 1.0], margin=0.5) == "no"
+    assert base.near_zero([0.0], margin=2.0) == "undecided"
     assert [base.in_all(count, 2) for count in (2, 1, 0)] == ["yes", "partly", "no"]
     assert [base.in_all(1, 1), base.in_all(0, 1), base.in_all(0, 0)] == ["undecided"] * 3
 
@@ -333,6 +338,18 @@ def test_the_committed_page_is_that_of_the_committed_results(
     assert written == (ROOT / "docs" / "why_hard.md").read_text()
 
 
+@pytest.mark.parametrize("name", JUDGES)
+def test_committed_verdicts_are_those_of_their_numbers_today(name: str) -> None:
+    result = json.loads((ROOT / "results" / "why_hard" / f"{name}.json").read_text())
+    assert rejudged(name, result) == result
+    assert JUDGES[name](result["numbers"], result["max_steps"])[0]
+    other = {**result, "claims": [{**claim, "holds": "yes"} for claim in result["claims"]]}
+    assert rejudged(name, other)["claims"] != other["claims"]
+    assert_refused(
+        "only what a result holds is judged again", lambda: rejudged(name, {**result, "claims": []})
+    )
+
+
 @pytest.mark.parametrize("file", COMMITTED, ids=lambda file: file.stem)
 def test_committed_figures_can_be_drawn_again(file: Path) -> None:
     result = json.loads(file.read_text())
@@ -352,7 +369,7 @@ def drawn(curves: dict[str, Any], **settings: Any) -> Axes:
 
 
 def test_points_have_their_names_beside_them() -> None:
-    """Four that are nearly one, and one at the right end."""
+    """Medians of one seed each: four that are nearly one, and one at the right end."""
     places = {
         "north": (1, 2),
         "south": (1, 2.01),
@@ -360,14 +377,35 @@ def test_points_have_their_names_beside_them() -> None:
         "west": (0.99, 2),
         "far": (5, 1),
     }
-    axes = drawn({name: {"x": [x], "y": [[y]]} for name, (x, y) in places.items()})
+    axes = drawn({name: {"x": [x], "y": [[y]]} for name, (x, y) in places.items()}, never=4)
     assert axes.get_legend() is None
-    assert {text.get_text(): text.xy for text in axes.texts} == {
+    names = [text for text in axes.texts if text.get_text() in places]
+    assert {text.get_text(): text.xy for text in names} == {
         name: pytest.approx(place) for name, place in places.items()
     }
-    boxes = [Text.get_window_extent(text) for text in axes.texts]
+    boxes = [Text.get_window_extent(text) for text in names]
     assert [box.count_overlaps(boxes) for box in boxes] == [1] * 5  # itself
     assert all(axes.bbox.containsx(box.x0) and axes.bbox.containsx(box.x1) for box in boxes)
+
+
+def test_every_seed_is_a_point_and_what_never_got_there_is_hollow_and_apart() -> None:
+    """The median of all seeds needs no number for those; here it is that of 10, 20 and never."""
+    curves = {
+        "most": {"x": [1, 2, 3], "y": [[20.0, None, 10.0]]},
+        "few": {"x": [5, 5, 5], "y": [[None, None, 30.0]]},
+    }
+    axes = drawn(curves, never=100)
+    found = [
+        (*line.get_xydata()[0].tolist(), line.get_markersize() > 5, line.get_mfc() == "white")
+        for line in axes.get_lines()
+        if len(line.get_xydata()) == 1
+    ]
+    above = pytest.approx(110)
+    seeds = [(1, 20, False, False), (2, above, False, True), (3, 10, False, False)]
+    few = [(5, above, False, True)] * 2 + [(5, 30, False, False)]
+    assert found == [*seeds, (2, 20, True, False), *few, (5, above, True, True)]
+    assert "not within 100" in {text.get_text() for text in axes.texts}
+    assert max(axes.get_yticks()) <= 100
 
 
 def test_a_logarithmic_axis_leaves_out_zero() -> None:

@@ -15,7 +15,6 @@ from badger_graph import analysis
 from badger_graph.experiments.trainings import Trained
 from badger_graph.experiments.why_hard.base import CHANCE, Claim
 from badger_graph.experiments.why_hard.plateaus import THREE, Plateaus, _noise
-from badger_graph.experiments.why_hard.standstill import Course
 
 OUTPUTS = 4
 
@@ -86,7 +85,7 @@ def test_of_a_staircase(tmp_path: Path) -> None:
         ]
     assert several.holds == "yes"
     assert "in each seed: 2, 2; error first below 0.30 after 212" in several.measured
-    assert "of 4 plateaus" in noise.measured
+    assert "on 4 plateaus" in noise.measured
     assert small.holds == "yes"
     assert "gradient norm 0.1" in small.measured
     assert alike.holds == "yes"
@@ -142,25 +141,25 @@ def test_one_seed_decides_nothing(tmp_path: Path) -> None:
 
 
 def test_noise_by_hand(tmp_path: Path) -> None:
-    """Beside shuffled copies, where those say something: one of twenty is outside by chance."""
-    one = staircase(tmp_path, 0)
+    """Beside shuffled copies, of which one of twenty is outside by chance, in an interval."""
 
     def noise(*seeds: Sequence[float], half: float = 0.05) -> Claim:
         low, high = 0.5 - half, 0.5 + half
-        courses = [
-            Course(one, [], [analysis.Tested(value, low, high, 0.5) for value in values], None, [])
-            for values in seeds
-        ]
-        return _noise(courses)
+        return _noise(
+            [[analysis.Tested(value, low, high, 0.5) for value in values] for values in seeds]
+        )
 
-    near = noise([0.46, 0.54], [0.51], [0.56])
-    assert near.holds == "yes"
-    assert "those 4 of 4 plateaus" in near.measured
+    near = noise([0.46, 0.54], [0.51], [0.49])
+    assert near.holds == "yes"  # 0 ± 0.025
+    assert "on 4 plateaus" in near.measured
     assert "0.51 (0.45 to 0.55)" in near.measured
     assert noise([0.8], [0.81], [0.79]).holds == "no"
-    assert noise([0.8], [0.81], [0.5]).holds == "partly"
+    # Not excluded is not shown: a wide interval, and wide bands.
+    assert noise([0.55], [0.46], [0.48]).holds == "undecided"
+    assert noise([0.55], [0.46], [0.48], half=0.2).holds == "undecided"
+    # In the mean alone: each has two that are far out, to either side.
+    assert noise([0.3, 0.7], [0.31, 0.69], [0.29, 0.71]).holds == "partly"
     assert noise([0.5]).holds == "undecided"
-    assert noise([0.8], [0.8], half=0.15).measured == "none of 2 plateaus is long enough to tell"
     assert noise([], []).holds == "undecided"
 
 

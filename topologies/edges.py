@@ -12,6 +12,9 @@ from torch import Tensor
 
 from topologies.checks import check_edges
 
+CELLS_PER_EDGE = 64
+"""A mark in each of so many places takes less time than to sort the edges."""
+
 
 class Edges(NamedTuple):
     """Who is heard by whom: one column ``(source, target)`` and one weight an edge.
@@ -65,3 +68,87 @@ class Edges(NamedTuple):
                 f"got node {max(graph)}"
             )
         return graph
+
+
+def check_graphs(edges: Edges, batch_size: int, num_experts: int) -> None:
+    """Refuse what is not a simple weighted graph for each agent of a batch.
+
+    Nobody hears the same expert twice in one round: a second edge between the same two is a larger
+    weight, and a mean would count it among those who are heard.
+
+    Raises:
+        ValueError: as :func:`check_form` and :func:`check_ends`, for an edge given twice, or for a
+            weight that is not finite. Weights that learn may become so, and are not looked at.
+    """
+    check_form(edges)
+    check_ends(edges.index, batch_size, num_experts)
+    index, weight = edges
+    cell = index[1] * num_experts + index[0] % num_experts
+    if not _all_differ(cell, batch_size * num_experts**2):
+        cell, order = cell.sort()
+        again = order[1:][cell.diff() == 0]
+        source, target = index[:, int(again[0])].tolist()
+        raise ValueError(
+            f"every edge must be given once, got one from node {source} to {target} again"
+        )
+    if not weight.requires_grad and not (finite := weight.isfinite()).all():
+        raise ValueError(
+            f"the weight of an edge must be finite in {weight.dtype}, got {weight[~finite][0]:g}"
+        )
+
+
+def _all_differ(cell: Int[Tensor, " E"], cells: int) -> bool:
+    if cells > CELLS_PER_EDGE * len(cell):
+        return bool((cell.sort().values.diff() > 0).all())
+    taken = torch.zeros(cells, dtype=torch.bool, device=cell.device).index_fill_(0, cell, True)
+    return int(taken.count_nonzero()) == len(cell)
+
+
+def check_form(edges: Edges) -> None:
+    """Refuse what is not a list of ends and one of weights, whatever they hold.
+
+    Raises:
+        ValueError: when the two are not tensors, of another type, or not equally many.
+    """
+    if not isinstance(edges, Edges) or not all(isinstance(part, Tensor) for part in edges):
+        raise ValueError(
+            f"edges must be Edges(index, weight), two tensors, got {type(edges).__name__}"
+        )
+    index, weight = edges
+    if index.dim() != 2 or len(index) != 2 or index.dtype != torch.int64:
+        raise ValueError(
+            "the index of edges must be [2, E], sources and targets of torch.int64, "
+            f"got {list(index.shape)} of {index.dtype}"
+        )
+    if weight.shape != index.shape[1:]:
+        got = len(weight) if weight.dim() == 1 else f"weights of shape {list(weight.shape)}"
+        raise ValueError(f"every edge must have one weight, got {got} for {index.size(1)} edges")
+    if weight.is_complex():
+        raise ValueError(f"the weight of an edge must be a real number, got {weight.dtype}")
+    if weight.device != index.device:
+        raise ValueError(
+            "the index and the weight of edges must be on one device, "
+            f"got {index.device} and {weight.device}"
+        )
+
+
+def check_ends(index: Int[Tensor, "2 E"], batch_size: int, num_experts: int) -> None:
+    """Refuse edges that are not between two experts of one agent.
+
+    Raises:
+        ValueError: when one ends at no node, or joins two agents.
+    """
+    if not index.numel():
+        return
+    nodes = batch_size * num_experts
+    least, most = (int(end) for end in index.aminmax())
+    if least < 0 or most >= nodes:
+        raise ValueError(
+            f"the edges of {batch_size} agents of {num_experts} experts must join nodes 0 to "
+            f"{nodes - 1}, got node {least if least < 0 else most}"
+        )
+    agent = index // num_experts if batch_size > 1 else index.new_zeros(2, 1)
+    if not agent[0].equal(agent[1]):
+        between = int((agent[0] != agent[1]).nonzero()[0])
+        source, target = index[:, between].tolist()
+        raise ValueError(f"no edge may join two agents, got one from node {source} to {target}")

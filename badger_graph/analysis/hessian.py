@@ -12,6 +12,7 @@ from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import check_finite
+from badger_graph.executors.base import hears_the_mean
 from badger_graph.policies import MessagePolicy
 from topologies.checks import checked
 
@@ -94,7 +95,7 @@ def twice_differentiable(agent: BadgerAgent) -> BadgerAgent:
     twin = copy.deepcopy(agent)
     twin.compiled = False
     if isinstance(twin.policy, MessagePolicy):
-        twin.executor = "dense"
+        twin.executor = "dense" if hears_the_mean(twin.policy) else "reference"
     return twin
 
 

@@ -13,6 +13,7 @@ from torch.autograd import forward_ad
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import UndefinedError
+from badger_graph.executors.base import hears_the_mean
 from badger_graph.executors.prepare import DENSE_UP_TO
 from badger_graph.policies import AttentionPolicy
 from badger_graph.tasks import Task
@@ -182,5 +183,6 @@ def _differentiable(agent: BadgerAgent, num_experts: int) -> BadgerAgent:
     agent = copy.deepcopy(agent).double()
     agent.compiled = False
     if not isinstance(agent.policy, AttentionPolicy):
-        agent.executor = "dense" if num_experts <= DENSE_UP_TO else "reference"
+        products = num_experts <= DENSE_UP_TO and hears_the_mean(agent.policy)
+        agent.executor = "dense" if products else "reference"
     return agent

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float, Float64
 
+from badger_graph.progress import track
 from topologies.checks import SEED, checked, size
 
 Query = Callable[[Float64[np.ndarray, " d"]], float]
@@ -84,7 +85,7 @@ def error_after_queries(
         raise ValueError(f"targets must be a table [tasks, d], not empty, got {targets.shape}")
     errors = [
         [error(answer, target) for answer in _answers(solver, target, num_queries, feedback, seed)]
-        for target in targets
+        for target in track(targets, f"{solver.name}, tasks")
     ]
     return np.array(errors, dtype=np.float64).T
 

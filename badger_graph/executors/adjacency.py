@@ -38,11 +38,12 @@ class Order(NamedTuple):
     Shapes:
         - **by_target**, **by_source:** ``[E]``, where each edge of the one list is in the one
           before; ``by_target`` is none when they are listed so already
-        - **degree:** ``[E]``, of the target of each edge by target
+        - **target**, **degree:** ``[E]``, the target of each edge by target, and its degree
     """
 
     by_target: Int[Tensor, " E"] | None
     by_source: Int[Tensor, " E"]
+    target: Int[Tensor, " E"]
     degree: Int[Tensor, " E"]
     source: Int[Tensor, " E"]
     start: Int[Tensor, " V+1"]
@@ -53,16 +54,20 @@ class Order(NamedTuple):
 def adjacency(edges: Edges, nodes: int) -> Adjacency:
     """Sort the edges by target and by source; gradients reach the weights.
 
-    Indices are 32-bit: half the memory, and what the fast sums of PyTorch take.
-
     Raises:
-        ValueError: when there are more edges than 32 bits can number, or one ends at no node.
+        ValueError: from :func:`order_of`.
     """
-    order = _order(edges.index, nodes)
-    weight = edges.weight
-    if order.by_target is not None:
-        weight = weight.index_select(0, order.by_target)
-    coefficient = weight / order.degree
+    return coefficients(order_of(edges.index, nodes), edges.weight)
+
+
+def by_target(order: Order, weight: Float[Tensor, " E"]) -> Float[Tensor, " E"]:
+    """The weights of edges in the order of their targets."""
+    return weight if order.by_target is None else weight.index_select(0, order.by_target)
+
+
+def coefficients(order: Order, weight: Float[Tensor, " E"]) -> Adjacency:
+    """The sums that give the mean, for edges in this order."""
+    coefficient = by_target(order, weight) / order.degree
     return Adjacency(
         source=order.source,
         start=order.start,
@@ -74,7 +79,14 @@ def adjacency(edges: Edges, nodes: int) -> Adjacency:
 
 
 @once_for_an_index
-def _order(index: Int[Tensor, "2 E"], nodes: int) -> Order:
+def order_of(index: Int[Tensor, "2 E"], nodes: int) -> Order:
+    """Sort the ends of edges by target and by source.
+
+    Indices are 32-bit: half the memory, and what the fast sums of PyTorch take.
+
+    Raises:
+        ValueError: when there are more edges than 32 bits can number, or one ends at no node.
+    """
     if index.size(1) >= 2**31:
         raise ValueError(f"there must be fewer than 2^31 edges, got {index.size(1)}")
     source, target = index
@@ -93,6 +105,7 @@ def _order(index: Int[Tensor, "2 E"], nodes: int) -> Order:
     return Order(
         by_target=None if by_target is None else by_target.int(),
         by_source=by_source.int(),
+        target=target,
         degree=degree[target].int(),
         source=source.int(),
         start=_starts(degree),

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from badger_graph.shapes import fits, refuse
 from badger_graph.typing import Edges
 
 Kept = TypeVar("Kept")
@@ -67,7 +68,7 @@ class TorchWiring(Wiring):
 
     @abstractmethod
     def exchange(self, policy: Any, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
-        """Carry messages along the edges: the weighted mean over each expert's in-neighbours."""
+        """Carry messages along the edges: the policy's aggregation over in-neighbours."""
 
     def round(
         self,
@@ -76,10 +77,24 @@ class TorchWiring(Wiring):
         percept: Float[Tensor, "V P"],
         identifier: Float[Tensor, "V I"],
     ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
-        received = self.exchange(policy, policy.emit(hidden))
+        sent = policy.emit(hidden)
+        if not fits(sent, shape := (hidden.size(0), policy.message_size), hidden):
+            refuse(f"the messages [V, M] that a {type(policy).__name__} emits", sent, shape, hidden)
+        received = self.exchange(policy, sent)
         told = torch.cat([percept, identifier], dim=-1)
-        hidden = policy.next_hidden(hidden, received, told)
-        return hidden, policy.speak(hidden).squeeze(-1)
+        after = policy.next_hidden(hidden, received, told)
+        if not fits(after, hidden.shape, hidden):
+            what = f"the next states [V, H] of a {type(policy).__name__}"
+            refuse(what, after, hidden.shape, hidden)
+        said = policy.speak(after)
+        if not fits(said, shape := (hidden.size(0), 1), hidden):
+            refuse(f"what a {type(policy).__name__} speaks, [V, 1],", said, shape, hidden)
+        return after, said.squeeze(-1)
+
+
+def hears_the_mean(policy: Any) -> bool:
+    """Whether experts hear the mean message, which is linear: a product, or sums."""
+    return getattr(policy, "aggregation", "mean") == "mean"
 
 
 def versions(edges: Edges) -> tuple[int, int]:

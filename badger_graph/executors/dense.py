@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from badger_graph.executors.base import TorchWiring, once_for_an_index
+from badger_graph.executors.base import TorchWiring, hears_the_mean, once_for_an_index
 from badger_graph.typing import Edges
 
 
@@ -22,6 +22,10 @@ class DenseWiring(TorchWiring):
         self.blocks = mean_blocks(edges, batch_size, num_experts)
 
     def exchange(self, policy: Any, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
+        if not hears_the_mean(policy):
+            raise ValueError(
+                f"executor 'dense' needs the aggregation 'mean', got {policy.aggregation!r}"
+            )
         return (self.blocks @ sent.view(self.batch_size, self.num_experts, -1)).view_as(sent)
 
 

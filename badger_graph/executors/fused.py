@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_graph.executors.adjacency import adjacency
-from badger_graph.executors.base import Wiring
+from badger_graph.executors.base import Wiring, hears_the_mean
 from badger_graph.executors.native import library
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.typing import Edges
@@ -44,8 +44,8 @@ class FusedWiring(Wiring):
         percept: Float[Tensor, "V P"],
         identifier: Float[Tensor, "V I"],
     ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
-        if type(policy) is not GRUPolicy:
-            raise ValueError(f"executor 'fused' needs a GRUPolicy, got {type(policy).__name__}")
+        if (wrong := _unfit(policy)) is not None:
+            raise ValueError(f"executor 'fused' needs {wrong}")
         if hidden.is_cuda:
             from badger_graph.executors.triton_stage import gru_stage
 
@@ -58,9 +58,15 @@ class FusedWiring(Wiring):
 
 def obstacle(policy: nn.Module, like: Tensor) -> str | None:
     """Why the fused executor cannot serve this policy on tensors like that one; None if it can."""
+    return _unfit(policy) or _missing(like)
+
+
+def _unfit(policy: nn.Module) -> str | None:
     if type(policy) is not GRUPolicy:
         return f"a GRUPolicy, got {type(policy).__name__}"
-    return _missing(like)
+    if not hears_the_mean(policy):
+        return f"the aggregation 'mean', got {policy.aggregation!r}"
+    return None
 
 
 def _missing(like: Tensor) -> str | None:
@@ -68,7 +74,7 @@ def _missing(like: Tensor) -> str | None:
         try:
             import triton  # noqa: F401
         except ImportError:
-            return "triton on a GPU, which is not installed"
+            return "triton on a GPU, got none"
         return None if like.dtype == torch.float32 else f"float32 on a GPU, got {like.dtype}"
     if like.device.type != "cpu":
         return f"a CPU or a CUDA device, got {like.device}"

@@ -9,7 +9,7 @@ from torch import nn
 
 from badger_graph.executors import fused
 from badger_graph.executors.attention import AttentionWiring
-from badger_graph.executors.base import Wiring
+from badger_graph.executors.base import Wiring, hears_the_mean
 from badger_graph.executors.dense import DenseWiring
 from badger_graph.executors.fused import FusedWiring
 from badger_graph.executors.reference import ReferenceWiring
@@ -45,7 +45,8 @@ def prepare(
             operator, for the built-in policy; ``"attention"``: a mask, for the attentional policy;
             ``"auto"``: the fastest that serves ``policy`` here: attention for the attentional
             one, else fused, else dense for agents of up to 64 experts, else sparse;
-            with more than 64 experts, of whom most hear most, dense.
+            with more than 64 experts, of whom most hear most, dense; for another aggregation than
+            the mean, sparse.
         policy: who is going to communicate.
 
     Raises:
@@ -61,6 +62,8 @@ def choose(edges: Edges, batch_size: int, num_experts: int, policy: nn.Module | 
     """The fastest executor for these edges and this policy on their device."""
     if isinstance(policy, AttentionPolicy):
         return "attention"
+    if not hears_the_mean(policy):
+        return "sparse"
     few = num_experts <= DENSE_UP_TO
     most_pairs = 2 * edges.index.size(1) >= batch_size * num_experts**2
     fusible = policy is not None and fused.obstacle(policy, edges.weight) is None

@@ -491,6 +491,36 @@ def _padded(size: int) -> int:
     return max(1 << (size - 1).bit_length(), 16)
 
 
+_INDICES = {"source", "start", "hearer", "hearer_start"}
+
+
+def _checked(inputs: tuple[Tensor, ...]) -> _Inputs:
+    """What the kernels read, packed; refused where it is not what they index by."""
+    x = _Inputs(*inputs)
+    for name, rank in (("hidden", 2), ("percept", 2), ("identifier", 2), ("source", 1), ("b2", 1)):
+        tensor = getattr(x, name)
+        if tensor.dim() != rank:
+            raise ValueError(f"{name} must have {rank} dimensions, got {tensor.dim()}")
+    (nodes, size), (edges,), (message,) = x.hidden.shape, x.source.shape, x.b2.shape
+    shapes: tuple[tuple[int, ...], ...] = (
+        (nodes, size), (nodes, x.percept.size(1)), (nodes, x.identifier.size(1)),
+        (edges,), (nodes + 1,), (edges,), (edges,), (nodes + 1,), (edges,),
+        (2 * size, size), (2 * size,), (message, 2 * size), (message,),
+        (3 * size, message + x.shown_size), (3 * size,), (3 * size, size), (3 * size,),
+    )  # fmt: skip
+    for name, tensor, shape in zip(x._fields, x, shapes, strict=True):
+        dtype = torch.int32 if name in _INDICES else torch.float32
+        if tensor.dtype != dtype:
+            raise ValueError(f"{name} must be {dtype} in this stage, got {tensor.dtype}")
+        if tensor.shape != shape:
+            raise ValueError(f"{name} must have shape {tuple(shape)}, got {tuple(tensor.shape)}")
+        if tensor.device != x.hidden.device:
+            raise ValueError(
+                f"{name} must be on the device of hidden, {x.hidden.device}, got {tensor.device}"
+            )
+    return x.dense()
+
+
 def _messages(x: _Inputs, plan: _Plan) -> Tensor:
     sent = x.hidden.new_empty(plan.nodes, x.b2.size(0))
     _send[(plan.blocks,)](
@@ -501,7 +531,7 @@ def _messages(x: _Inputs, plan: _Plan) -> Tensor:
 
 def _after(*inputs: Tensor) -> Tensor:
     """The next states."""
-    x = _Inputs(*inputs).dense()
+    x = _checked(inputs)
     plan = _Plan(x)
     after = torch.empty_like(x.hidden)
     # Triton launches on the current device and in its current stream.
@@ -519,7 +549,12 @@ def _gradients(
     grad: Tensor, learns_coefficient: bool, *inputs: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of states, of percept and identifier, of coefficients and of all weights."""
-    x, grad = _Inputs(*inputs).dense(), grad.contiguous()
+    x, grad = _checked(inputs), grad.contiguous()
+    if (grad.shape, grad.dtype) != (x.hidden.shape, x.hidden.dtype):
+        raise ValueError(
+            f"grad must have shape {tuple(x.hidden.shape)} and be {x.hidden.dtype}, "
+            f"got {tuple(grad.shape)} and {grad.dtype}"
+        )
     plan = _Plan(x)
     nodes, parts = plan.nodes, plan.parts
     d_kept, d_hidden = (grad.new_empty(parts, *grad.shape) for _ in range(2))
@@ -558,7 +593,6 @@ def _sum_parts(parts: Tensor) -> Tensor:
 
 # -------------------------------------------------------------------------------------- operators
 
-_INDICES = {"source", "start", "hearer", "hearer_start"}
 _TENSORS = ", ".join(f"Tensor {name}" for name in _Inputs._fields)
 
 _stage = torch.library.custom_op(
@@ -651,29 +685,7 @@ def gru_stage(
         ValueError: when a tensor has another type, shape or device than it has to have. What
             indices hold is not looked at: that would wait for the device.
     """
-    x = _Inputs(
+    return _stage(
         hidden, percept, identifier, source, start, coefficient, hearer, hearer_start,
         hearer_coefficient, w1, b1, w2, b2, w_ih, b_ih, w_hh, b_hh,
     )  # fmt: skip
-    for name, rank in (("hidden", 2), ("percept", 2), ("identifier", 2), ("source", 1), ("b2", 1)):
-        tensor = getattr(x, name)
-        if tensor.dim() != rank:
-            raise ValueError(f"{name} must have {rank} dimensions, got {tensor.dim()}")
-    (nodes, size), (edges,), (message,) = hidden.shape, source.shape, b2.shape
-    shapes: tuple[tuple[int, ...], ...] = (
-        (nodes, size), (nodes, percept.size(1)), (nodes, identifier.size(1)),
-        (edges,), (nodes + 1,), (edges,), (edges,), (nodes + 1,), (edges,),
-        (2 * size, size), (2 * size,), (message, 2 * size), (message,),
-        (3 * size, message + x.shown_size), (3 * size,), (3 * size, size), (3 * size,),
-    )  # fmt: skip
-    for name, tensor, shape in zip(x._fields, x, shapes, strict=True):
-        dtype = torch.int32 if name in _INDICES else torch.float32
-        if tensor.dtype != dtype:
-            raise ValueError(f"{name} must be {dtype} in this stage, got {tensor.dtype}")
-        if tensor.shape != shape:
-            raise ValueError(f"{name} must have shape {tuple(shape)}, got {tuple(tensor.shape)}")
-        if tensor.device != hidden.device:
-            raise ValueError(
-                f"{name} must be on the device of hidden, {hidden.device}, got {tensor.device}"
-            )
-    return _stage(*x)

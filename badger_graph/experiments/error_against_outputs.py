@@ -23,6 +23,7 @@ from badger_graph.experiments.measurements import (
 from badger_graph.experiments.published import AGAINST_OUTPUTS
 from badger_graph.experiments.relative_error import ExpertRule, can_live
 from badger_graph.files import require_outputs, write_json, write_text
+from badger_graph.progress import track
 from badger_graph.settings import MAX_THREADS
 from topologies.checks import EXPERTS, MAX_EXPERTS, SEED, checked, size
 
@@ -83,13 +84,14 @@ def error_against_outputs(
             ]
     file = Path(out)
     rows = measure(jobs, file, workers)
+    limited = [limits(d, num_steps, num_tasks, seed) for d in track(outputs, "limits")]
     result = {
         "num_steps": num_steps,
         "num_tasks": num_tasks,
         "seed": seed,
         "curves": curves(rows, "num_outputs"),
         "published": AGAINST_OUTPUTS,
-        "limits": along(outputs, [limits(d, num_steps, num_tasks, seed) for d in outputs]),
+        "limits": along(outputs, limited),
         "rows": with_others(rows, file),
     }
     write_json(file, result)

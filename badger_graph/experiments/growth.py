@@ -24,6 +24,7 @@ from badger_graph.growth import (
     rewire,
 )
 from badger_graph.membranes import Membrane
+from badger_graph.progress import track
 from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingGame, Task
 from badger_graph.tasks.base import State
@@ -84,13 +85,13 @@ class PartlyReached(Task):
 
 
 def situations(agent: BadgerAgent) -> list[Situation]:
-    """A solved task, and one too large for the experts there are, changed early and late.
+    """A small task, and one too large for the experts there are, changed early and late.
 
     Where every output needs an expert (the hardwired membrane), too large is a task of more
     numbers than the agent can have outputs: outputs grow with the experts. Elsewhere two experts
     have to do with all outputs.
     """
-    solved: dict[str, Change] = {
+    small: dict[str, Change] = {
         UNCHANGED: _unchanged,
         "6 clones": _cloned(6, "same"),
         "6 clones, fresh identifiers": _cloned(6, "fresh"),
@@ -99,7 +100,7 @@ def situations(agent: BadgerAgent) -> list[Situation]:
         "3 experts removed": _removed(3),
     }
     if not agent.topology.dynamic:  # else experts have chosen other links by the next step
-        solved["rewired: 4 random in-links"] = _rewired
+        small["rewired: 4 random in-links"] = _rewired
     if _tied(agent.membrane):
         sizes = (10, 4, 12)
         large: dict[str, Change] = {
@@ -118,7 +119,7 @@ def situations(agent: BadgerAgent) -> list[Situation]:
             "all experts newborn": _born_again(16, 6),
         }
     return [
-        Situation("a solved task", 10, 4, 4, 20, solved),
+        Situation("a small task", 10, 4, 4, 20, small),
         Situation("a task too large, after 5 steps", *sizes, 5, large),
         Situation("a task too large, after 20 steps", *sizes, 20, large),
     ]
@@ -152,7 +153,7 @@ def growth(
     if not agents:
         raise ValueError("growing needs at least one trained agent, got none")
     rows = []
-    for situation in situations(agents[0]):
+    for situation in track(situations(agents[0]), "growing"):
         lives = [_lives(agent, situation, num_tasks, after, seed) for agent in agents]
         sizes = {name: getattr(situation, name) for name in situation._fields[:-1]}
         changes = {

@@ -17,6 +17,7 @@ from badger_graph.authors import load_authors
 from badger_graph.experiments.relative_error import ExpertRule, Measured, relative_error
 from badger_graph.files import read_json, write_json
 from badger_graph.outer.checkpoint import load_agent, load_learner, read_trained
+from badger_graph.progress import progress
 from badger_graph.shipping import find_policy, read_card, shipped_policies
 from badger_graph.tasks import GuessingGame
 from topologies import TopKTopology
@@ -129,8 +130,10 @@ def measure(
                 write_json(file, {"rows": list(done.values())})
                 sizes = f"d={row['num_outputs']}, N={row['num_experts']}"
                 say(f"{policy}, {sizes}: {result['error']:.4f}")
+                advance()
 
-    with ThreadPoolExecutor(workers) as pool:
+    missing = sum(_key(row) not in done for row in wanted)
+    with progress("measuring", missing) as advance, ThreadPoolExecutor(workers) as pool:
         list(pool.map(measure_policy, weights))
     return [done[_key(row)] | row for row in wanted]  # a group may have another name by now
 

@@ -21,6 +21,7 @@ from badger_graph.files import only_writer, write_json
 from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.measuring import read_measurements
 from badger_graph.outer.record import recorded_pieces
+from badger_graph.progress import progress
 from badger_graph.runs import last_checkpoint
 
 TRAINING_LOCK = ".training.lock"
@@ -111,6 +112,7 @@ def train(
         note = folder / "done.json"
         if note.is_file():
             _remember(training, folder)
+            advance()
             return Trained(training, folder, **json.loads(note.read_text()))
         with only_writer(folder, TRAINING_LOCK):
             _remember(training, folder)
@@ -118,9 +120,10 @@ def train(
             write_json(note, {"cpu_seconds": _cpu_seconds(folder), "diverged": diverged})
             with lock:
                 say(f"{folder} diverged" if diverged else str(folder))
+                advance()
         return Trained(training, folder, **json.loads(note.read_text()))
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with progress("training", len(trainings)) as advance, ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(finish, trainings))
 
 

@@ -126,6 +126,7 @@ class MetaLearner(LightningModule):
         self.cuda_graph = cuda_graph
         self.regulariser = regulariser
         self.aggregator = aggregator
+        self.latest: Tensor | None = None  # errors at the end of the last rollout, [B]
         self._of_outputs: Tensor | None = None  # their meta-losses, for the aggregator
         self.lesson = Lesson(num_outputs, num_experts)
         self._errors: list[Tensor] = []  # of the rollouts of this outer step, if they count
@@ -225,6 +226,7 @@ class MetaLearner(LightningModule):
                 self._of_outputs = self.output_losses(rollout)
             if self.regulariser is not None:
                 meta_loss = meta_loss + self.regulariser(rollout)
+        self.latest = loss[-1].detach()
         self._watch.see("meta-loss", meta_loss, self.global_step)
         if self.curriculum is not None and self.curriculum.judges(self.lesson):
             self._errors.append(loss[-1].mean().detach())

@@ -133,10 +133,17 @@ class LogError(MetaLoss):
 
     Args:
         of: the meta-loss, of one batch; the mean over the end by default.
+
+    Raises:
+        ValueError: when it is a logarithm already, which may be negative and has none.
     """
 
     @checked()
     def __init__(self, of: MetaLoss | None = None) -> None:
+        if isinstance(of, LogError):
+            raise ValueError(
+                "the logarithm must be of a meta-loss that is none itself, got a LogError"
+            )
         self.of = of or MeanOverEnd()
 
     def __call__(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from badger_graph.outer.learner import MetaLearner
 class OuterLoopBar(ProgressBar):
     """Outer steps done, steps per second, validation error and chance, stage of a curriculum.
 
+    Until the first validation the training error is shown, read once a second: a GPU waits for it.
+
     A terminal gets a bar; a file or pipe gets one line for each validation.
     """
 
@@ -25,7 +28,9 @@ class OuterLoopBar(ProgressBar):
         super().__init__()
         self._console = Console()
         self._bar: Progress | None = None
-        self._error = "not known yet"
+        self._error: str | None = None  # of the last validation
+        self._training_error = ""
+        self._read = -math.inf  # when
 
     def disable(self) -> None:
         self._console.quiet = True
@@ -97,12 +102,20 @@ class OuterLoopBar(ProgressBar):
         started, first_step = self._started
         speed = (trainer.global_step - first_step) / max(time.monotonic() - started, 1e-9)
         learner = cast(MetaLearner, pl_module)
-        status = f"{speed:.1f} steps/s, error {self._error} (chance {learner.task.chance:.3f})"
+        error = self._latest(learner) if self._error is None else f"error {self._error}"
+        status = f"{speed:.1f} steps/s, {error} (chance {learner.task.chance:.3f})"
         if (curriculum := learner.curriculum) is None:
             return status
         stage = min(curriculum.stage, curriculum.num_stages - 1)
         num_outputs, num_experts = zip(*curriculum.sizes(stage), strict=True)
         return f"{status}, stage {stage}: d={_span(num_outputs)}, N={_span(num_experts)}"
+
+    def _latest(self, learner: MetaLearner) -> str:
+        now = time.monotonic()
+        if learner.latest is not None and now - self._read >= 1:
+            self._read = now
+            self._training_error = f"training error {float(learner.latest.mean()):.4g}"
+        return self._training_error or "no error yet"
 
 
 def _span(sizes: Sequence[int]) -> str:

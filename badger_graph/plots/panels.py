@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.path import Path
 from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import Bbox, BboxBase
 
+from badger_graph.plots.points import are_points, draw_points, name_points
 from badger_graph.plots.style import (
-    BLUE,
     DASHED,
     MAX_OUTPUTS,
     MUTED,
@@ -34,14 +32,6 @@ BELOW_NAMES = 4.4
 WIDEST, NARROWEST = 3.4, 1.4
 """Curves get narrower between these, so that where all are one the first show behind the last."""
 
-WAYS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)])
-DISTANCES = (5, 12, 20, 30, 42, 56)
-"""Ways from a point, and typographic points between it and its name, the best first."""
-
-NAME: Any = {"ha": "center", "va": "center", "fontsize": 8.5}
-LINE = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3}
-"""A name beside a point, with a thin line between the two where they are far from each other."""
-
 
 @styled
 def panels(drawn: Sequence[Mapping[str, Any]]) -> Figure:
@@ -50,16 +40,16 @@ def panels(drawn: Sequence[Mapping[str, Any]]) -> Figure:
     The median is of the seeds that have a value at an x. It jumps where seeds do, and a mean of
     seeds that jump at different times has plateaus that none of them has.
 
-    Where every curve is a single point, its name stands beside it. Otherwise the legend of
-    several curves is below the axes; those beyond the colours that can be told apart are dashed.
-    Names of lines to compare with are right of the axes.
+    The legend of several curves is below the axes; those beyond the colours that can be told apart
+    are dashed. Names of lines to compare with are right of the axes. Where a panel says where what
+    never got there is to be drawn, it is of points: see :mod:`badger_graph.plots.points`.
 
     Args:
         drawn: of each panel ``title``, ``x``, ``y`` (names of the axes), ``log`` (whether the
             second is logarithmic), ``curves`` (by name ``x``, ``[points]``, and ``y``,
             ``[seeds][points]``, none where a seed has no value), ``lines`` (by name, one number
             to compare with) and, if so, ``log_x`` (the first is logarithmic, too, and points at
-            zero are left out).
+            zero are left out) and ``never`` (of points, the last height that could be reached).
 
     Raises:
         ValueError: when there is no panel.
@@ -78,19 +68,15 @@ def panels(drawn: Sequence[Mapping[str, Any]]) -> Figure:
     figure.draw_without_rendering()  # where names have room is known when all is in its place
     for axes, panel in zip(grid, drawn, strict=False):
         _part_names(axes, figure.dpi / 72)
-        if _are_points(panel):
-            _name_points(axes, figure.dpi / 72)
+        if are_points(panel):
+            name_points(axes, panel, figure.dpi / 72)
     return figure
-
-
-def _are_points(panel: Mapping[str, Any]) -> bool:
-    return all(len(curve["x"]) == 1 for curve in panel["curves"].values())
 
 
 def _lines_below(panel: Mapping[str, Any]) -> int:
     """Of a legend below the axes."""
     names = len(panel["curves"])
-    return 0 if names < 2 or _are_points(panel) else -(-names // _columns_below(panel))
+    return 0 if names < 2 or are_points(panel) else -(-names // _columns_below(panel))
 
 
 def _columns_below(panel: Mapping[str, Any]) -> int:
@@ -99,6 +85,17 @@ def _columns_below(panel: Mapping[str, Any]) -> int:
 
 
 def _draw(axes: Axes, panel: Mapping[str, Any]) -> None:
+    (draw_points if are_points(panel) else _draw_curves)(axes, panel)
+    _draw_lines(axes, panel["lines"])
+    axes.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
+    above_zero = any(x > 0 for curve in panel["curves"].values() for x in curve["x"])
+    axes.set(xscale="log" if panel.get("log_x") and above_zero else "linear")
+    if panel["x"].endswith("step") and not panel.get("log_x"):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(yscale="log" if panel["log"] else "linear")
+
+
+def _draw_curves(axes: Axes, panel: Mapping[str, Any]) -> None:
     curves = panel["curves"]
     widths = np.linspace(WIDEST, NARROWEST, len(curves) + 2)[1:-1]
     for k, (name, curve) in enumerate(curves.items()):
@@ -106,22 +103,14 @@ def _draw(axes: Axes, panel: Mapping[str, Any]) -> None:
         seeds = np.ma.masked_invalid(np.asarray(curve["y"], dtype=float))  # none is nan: a gap
         if panel.get("log_x"):
             x, seeds = x[x > 0], seeds[:, x > 0]
-        colour = BLUE if _are_points(panel) else output_colours(len(curves))[k]
+        colour = output_colours(len(curves))[k]
         if len(seeds) > 1:
             axes.plot(x, seeds.T, color=colour, linewidth=0.8, alpha=0.5, zorder=2)
         median = np.ma.median(seeds, axis=0).filled(np.nan)
         marker = {"marker": "o", "markersize": 4} if len(x) < 12 else {}
         look = {"linewidth": widths[k], "linestyle": "-" if k < MAX_OUTPUTS else DASHED, **marker}
         axes.plot(x, median, color=colour, label=name, zorder=3, **look)
-    _draw_lines(axes, panel["lines"])
-    axes.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
-    axes.set(xscale="log" if panel.get("log_x") else "linear")
-    if panel["x"].endswith("step") and not panel.get("log_x"):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(yscale="log" if panel["log"] else "linear")
-    if _are_points(panel):
-        axes.margins(0.12)
-    elif len(curves) > 1:
+    if len(curves) > 1:
         axes.legend(
             fontsize=9,
             ncols=_columns_below(panel),
@@ -157,41 +146,3 @@ def _part_names(axes: Axes, pixels: float) -> None:
     parted = apart(centres, max(box.height for box in boxes))
     for name, centre, place in zip(names, centres, parted, strict=True):
         name.xyann = (name.xyann[0], (place - centre) / pixels)
-
-
-def _name_points(axes: Axes, pixels: float) -> None:
-    """Each name at that place around its point where it covers least, inside of the axes; with
-    so many pixels in a typographic point.
-    """
-    lines = [(str(line.get_label()), np.asarray(line.get_xydata())) for line in axes.get_lines()]
-    points = {
-        name: (float(xy[0, 0]), float(xy[0, 1]))
-        for name, xy in lines
-        if not name.startswith("_") and len(xy) and np.isfinite(xy).all()
-    }
-    centres = [axes.transData.transform(xy) for xy in points.values()]
-    taken = [_box(centre, 8 * pixels) for centre in centres]
-    for (name, xy), centre in zip(points.items(), centres, strict=True):
-        text = axes.annotate(name, xy, **NAME)
-        size = np.array(text.get_window_extent().size)
-        shifts = [way * (size / 2 + far * pixels) for far in DISTANCES for way in WAYS]
-        covered = [_covered(centre, shift, size, taken, axes.bbox) for shift in shifts]
-        best = int(np.argmin(covered))  # the first of equals
-        taken.append(_box(centre + shifts[best], size))
-        text.remove()
-        near_end = tuple((1 - WAYS[best % len(WAYS)]) / 2)
-        arrow = {**LINE, "relpos": near_end}
-        place = tuple(shifts[best] / pixels)
-        axes.annotate(name, xy, place, textcoords="offset points", arrowprops=arrow, **NAME)
-
-
-def _covered(centre: Any, shift: Any, size: Any, taken: list[Bbox], axes: BboxBase) -> int:
-    """How bad a place is: names and points that it covers, above those that its line crosses."""
-    box, line = _box(centre + shift, size), Path([centre, centre + shift])
-    crossed = sum(line.intersects_bbox(other) for other in taken)
-    outside = (np.array(Bbox.union([box, axes]).size) > axes.size).any()
-    return 1000 * int(outside) + 20 * box.count_overlaps(taken) + crossed
-
-
-def _box(centre: Any, size: Any) -> Bbox:
-    return Bbox([centre - size / 2, centre + size / 2])

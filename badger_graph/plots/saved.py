@@ -15,6 +15,7 @@ from badger_graph.plots.error_after_queries import error_after_queries
 from badger_graph.plots.learning_curve import learning_curve
 from badger_graph.plots.rollouts import rollouts
 from badger_graph.plots.topology import topology
+from badger_graph.progress import track
 
 
 def save_all(folder: str | Path) -> list[Path]:
@@ -48,7 +49,7 @@ def save_all(folder: str | Path) -> list[Path]:
     if history is not None:
         curve = learning_curve(history, evaluation["chance"], evaluation.get("solved"))
         figures = {"learning_curve": curve} | figures
-    for name, figure in figures.items():
+    for name, figure in track(figures.items(), "drawing"):
         figure.savefig(folder / f"{name}.png")
     return [*(folder / f"{name}.png" for name in figures), animate(record, folder / "rollout.gif")]
 

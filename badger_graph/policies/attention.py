@@ -157,6 +157,10 @@ class AttentionPolicy(ExpertPolicy):
                 "an AttentionPolicy needs the executor 'auto' or 'attention', "
                 f"got {wiring.executor!r}"
             )
+        if not isinstance(percept, Ports):
+            raise ValueError(
+                f"an AttentionPolicy must be shown Ports, got a {type(percept).__name__}"
+            )
         agents = (wiring.batch_size, wiring.num_experts)
         keys = [percept.keys, *(key.unflatten(0, agents) for key in self._keys(hidden, traits))]
         values = self.messages(hidden, traits).unflatten(0, agents)

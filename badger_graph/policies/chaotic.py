@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from badger_graph.policies.aggregation import Aggregation
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.policies.message import MessagePolicy
 from topologies.checks import NOT_NEGATIVE, POSITIVE, checked
@@ -33,10 +34,12 @@ class ChaoticPolicy(MessagePolicy):
         initial_chaos: :math:`z` at the start.
         steepness: :math:`\epsilon` of the logistic function.
         offset: :math:`I_0`.
+        aggregation: what an expert hears of several messages; see
+            :class:`badger_graph.MessagePolicy`.
 
     Raises:
-        ValueError: when a size is too small, ``gain`` or ``steepness`` not positive, or
-            ``initial_chaos`` negative.
+        ValueError: when a size is too small, ``gain`` or ``steepness`` not positive,
+            ``initial_chaos`` negative, or there is no such aggregation.
     """
 
     chaos: Tensor
@@ -52,8 +55,9 @@ class ChaoticPolicy(MessagePolicy):
         initial_chaos: float = 3.0,
         steepness: float = 0.1,
         offset: float = 0.5,
+        aggregation: Aggregation = "mean",
     ) -> None:
-        super().__init__(percept_size, identifier_size, hidden_size, message_size)
+        super().__init__(percept_size, identifier_size, hidden_size, message_size, aggregation)
         self.gru = GRUPolicy(percept_size, identifier_size, hidden_size, message_size, gain)
         self.gain = gain
         self.initial_chaos = initial_chaos

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from badger_graph.policies.aggregation import Aggregation
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.policies.message import MessagePolicy
 from topologies.checks import POSITIVE, checked
@@ -27,9 +28,12 @@ class ExponentialPolicy(MessagePolicy):
         gain: factor of all weights at the start.
         keep: part of the old state that stays.
         add: factor of the new state.
+        aggregation: what an expert hears of several messages; see
+            :class:`badger_graph.MessagePolicy`.
 
     Raises:
-        ValueError: when a size is too small, ``gain`` not positive, or a factor not finite.
+        ValueError: when a size is too small, ``gain`` not positive, a factor not finite, or
+            there is no such aggregation.
     """
 
     @checked(gain=POSITIVE)
@@ -42,8 +46,9 @@ class ExponentialPolicy(MessagePolicy):
         gain: float = 1.0,
         keep: float = 0.5,
         add: float = 0.7,
+        aggregation: Aggregation = "mean",
     ) -> None:
-        super().__init__(percept_size, identifier_size, hidden_size, message_size)
+        super().__init__(percept_size, identifier_size, hidden_size, message_size, aggregation)
         self.gru = GRUPolicy(percept_size, identifier_size, hidden_size, message_size, gain)
         self.gain = gain
         self.keep = keep

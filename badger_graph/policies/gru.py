@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from badger_graph.policies.aggregation import Aggregation
 from badger_graph.policies.base import scale_weights
 from badger_graph.policies.message import MessagePolicy
 from topologies.checks import POSITIVE, checked, limited_weights
@@ -19,7 +20,8 @@ class GRUPolicy(MessagePolicy):
         h_i' = \mathrm{GRU}\big([\bar m_i,\, p_i],\, h_i\big), \qquad
         y_i = w_o \cdot h_i + b_o
 
-    with :math:`\bar m_i` the mean message of the in-neighbours and :math:`p_i` the percept.
+    with :math:`\bar m_i` the mean message of the in-neighbours, or another aggregation, and
+    :math:`p_i` the percept.
 
     Source: Šimánek, "Why is Badger hard to train" (GoodAI blog), section "Micro-Badger": a
     recurrent network with the same weights in every expert; the gates as in Cho et al. 2014.
@@ -31,9 +33,12 @@ class GRUPolicy(MessagePolicy):
         message_size: size M of a message.
         gain: factor of all weights at the start. With 1.65, as in the authors' code of Rosa et al.
             2019, states differ more from the beginning, and the first plateau is shorter.
+        aggregation: what an expert hears of several messages; see
+            :class:`badger_graph.MessagePolicy`.
 
     Raises:
-        ValueError: when a size is too small or ``gain`` not positive.
+        ValueError: when a size is too small, ``gain`` not positive, or there is no such
+            aggregation.
     """
 
     @checked(gain=POSITIVE)
@@ -45,8 +50,9 @@ class GRUPolicy(MessagePolicy):
         hidden_size: int = 32,
         message_size: int = 16,
         gain: float = 1.0,
+        aggregation: Aggregation = "mean",
     ) -> None:
-        super().__init__(percept_size, identifier_size, hidden_size, message_size)
+        super().__init__(percept_size, identifier_size, hidden_size, message_size, aggregation)
         self.message_mlp = nn.Sequential(
             nn.Linear(hidden_size, 2 * hidden_size),
             nn.Tanh(),

@@ -19,6 +19,7 @@
 #include <cstring>
 #include <numeric>
 #include <utility>
+#include <vector>
 
 #include "tiles.h"
 
@@ -530,11 +531,139 @@ std::vector<Tensor> backward(
           needs.weights ? sums.sum(0) : Tensor()};
 }
 
+// What is read by its address must lie there: one piece of memory of this machine, of one type.
+void check_piece(const char* name, const Tensor& tensor, at::ScalarType type) {
+  TORCH_CHECK_VALUE(tensor.defined(), name, " must be a tensor, got none");
+  TORCH_CHECK_VALUE(
+      tensor.device().is_cpu() && tensor.layout() == at::kStrided, name,
+      " must be a strided tensor on the CPU in this stage, got one on ", tensor.device(), ", ",
+      tensor.layout());
+  TORCH_CHECK_VALUE(
+      tensor.scalar_type() == type, name, " must be ", type, " in this stage, got ",
+      tensor.scalar_type());
+  TORCH_CHECK_VALUE(
+      tensor.is_contiguous() && !tensor.is_neg(), name,
+      " must lie in one piece of memory, got strides ", tensor.strides(), " for shape ",
+      tensor.sizes());
+}
+
+void check(const char* name, const Tensor& tensor, at::ScalarType type, at::IntArrayRef shape) {
+  check_piece(name, tensor, type);
+  TORCH_CHECK_VALUE(
+      tensor.sizes() == shape, name, " must have shape ", shape, " in this stage, got ",
+      tensor.sizes());
+}
+
+// Whether `value` is in [0, end) for all of them: one pass that the compiler makes of vectors.
+bool all_below(const int32_t* value, int64_t count, int64_t end) {
+  uint32_t most = 0;
+  for (int64_t i = 0; i < count; ++i) most = std::max(most, static_cast<uint32_t>(value[i]));
+  return count == 0 || static_cast<int64_t>(most) < end;  // a negative one is a large one
+}
+
+// Edges by the expert at one end, as `Neighbours` reads them; and where they lead.
+void check_shapes(
+    const char* names[3], const Tensor& other, const Tensor& start, const Tensor& coefficient,
+    int64_t experts, at::ScalarType type) {
+  check(names[0], other, at::kInt, other.defined() ? other.numel() : 0);
+  check(names[1], start, at::kInt, experts + 1);
+  check(names[2], coefficient, type, other.numel());
+}
+
+void scan_indices(const char* names[3], const Tensor& other, const Tensor& start) {
+  const int64_t experts = start.numel() - 1, edges = other.numel();
+  TORCH_CHECK_VALUE(
+      all_below(other.const_data_ptr<int32_t>(), edges, experts), names[0],
+      " must hold experts 0 to ", experts - 1, ", got one outside");
+  const int32_t* const from = start.const_data_ptr<int32_t>();
+  bool grows = from[0] == 0 && from[experts] == edges;
+  for (int64_t i = 0; i < experts; ++i) grows &= from[i] <= from[i + 1];
+  TORCH_CHECK_VALUE(
+      grows, names[1], " must grow from 0 to the number of edges, ", edges, ", got ", from[0],
+      " to ", from[experts], experts ? " or a step back between" : "");
+}
+
+// Tensors as they were when they were looked at last. Whoever writes to one is noticed, unless
+// behind the back of PyTorch, which counts writes in all ways but through `.data` and NumPy.
+class Seen {
+ public:
+  Seen(const Tensor& tensor)
+      : weak_(tensor.getIntrusivePtr()), data_(tensor.const_data_ptr()), numel_(tensor.numel()),
+        version_(tensor._version()) {}
+
+  bool is(const Tensor& tensor) const {  // what is pointed to weakly keeps its address
+    return weak_._unsafe_get_target() == tensor.unsafeGetTensorImpl() &&
+        data_ == tensor.const_data_ptr() && numel_ == tensor.numel() &&
+        version_ == tensor._version();
+  }
+
+ private:
+  c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> weak_;
+  const void* data_;
+  int64_t numel_, version_;
+};
+
+// Once for tensors that stay the same: a pass over all indices in every round takes up to a tenth
+// of the time of large stages.
+void check_indices(const char* names[3], const Tensor& other, const Tensor& start) {
+  static thread_local std::vector<std::pair<Seen, Seen>> known;
+  constexpr size_t MOST_KNOWN = 8;
+  if (other.is_inference() || start.is_inference()) return scan_indices(names, other, start);
+  for (const auto& [one, two] : known)
+    if (one.is(other) && two.is(start)) return;
+  scan_indices(names, other, start);
+  if (known.size() == MOST_KNOWN) known.erase(known.begin());
+  known.emplace_back(other, start);
+}
+
+const char* HEARD[3] = {"source", "start", "coefficient"};
+const char* HEARERS[3] = {"hearer", "hearer_start", "hearer_coefficient"};
+
+// The sizes of a stage, of inputs that fit together.
+Sizes sizes_of(
+    const Tensor& hidden, const Tensor& percept, const Tensor& identifier, const Tensor& source,
+    const Tensor& start, const Tensor& coefficient, const Tensor& packed, int64_t message,
+    int64_t inner) {
+  constexpr int64_t MOST = 1 << 24;  // numbers of weights then fit into 64 bits
+  TORCH_CHECK_VALUE(hidden.defined(), "hidden must be a tensor, got none");
+  const at::ScalarType type = hidden.scalar_type();
+  TORCH_CHECK_VALUE(
+      type == at::kFloat || type == at::kDouble,
+      "hidden must be Float or Double in this stage, got ", type);
+  const std::pair<const char*, const Tensor*> inputs[] = {
+      {"hidden", &hidden}, {"percept", &percept}, {"identifier", &identifier}};
+  for (const auto& [name, input] : inputs) {
+    check_piece(name, *input, type);
+    TORCH_CHECK_VALUE(
+        input->dim() == 2, name, " must have 2 dimensions, got shape ", input->sizes());
+    TORCH_CHECK_VALUE(
+        input->size(0) == hidden.size(0), name, " must have one row for each of the ",
+        hidden.size(0), " experts, got shape ", input->sizes());
+  }
+  const Sizes sizes{
+      hidden.size(0), hidden.size(1), message, percept.size(1), identifier.size(1), inner};
+  const std::tuple<const char*, int64_t, int64_t> columns[] = {
+      {"the size of hidden", sizes.hidden, 1}, {"the size of percept", sizes.percept, 0},
+      {"the size of identifier", sizes.identifier, 0}, {"message", message, 1}, {"inner", inner, 1}};
+  for (const auto& [name, size, least] : columns)
+    TORCH_CHECK_VALUE(
+        least <= size && size < MOST, name, " must be from ", least, " to ", MOST - 1, ", got ",
+        size);
+  check_shapes(HEARD, source, start, coefficient, sizes.experts, type);
+  check("packed", packed, type, Packed<float>::numel(sizes));
+  return sizes;
+}
+
 // Whether the weights are, bit for bit, those of which `copy` is a copy, one after the other.
 bool same_cpu(at::TensorList weights, const Tensor& copy) {
+  TORCH_CHECK_VALUE(copy.defined(), "copy must be a tensor, got none");
+  check_piece("copy", copy, copy.scalar_type());
   const char* from = static_cast<const char*>(copy.const_data_ptr());
   const char* const end = from + copy.nbytes();
   for (const Tensor& weight : weights) {
+    TORCH_CHECK_VALUE(
+        weight.defined() && weight.device().is_cpu() && weight.layout() == at::kStrided,
+        "weights must be strided tensors on the CPU");
     const auto size = static_cast<std::ptrdiff_t>(weight.nbytes());
     if (!weight.is_contiguous() || weight.scalar_type() != copy.scalar_type() || end - from < size ||
         std::memcmp(weight.const_data_ptr(), from, size) != 0)
@@ -544,18 +673,14 @@ bool same_cpu(at::TensorList weights, const Tensor& copy) {
   return from == end;
 }
 
-Sizes sizes_of(
-    const Tensor& hidden, const Tensor& percept, const Tensor& identifier, int64_t message,
-    int64_t inner) {
-  return {hidden.size(0), hidden.size(1), message, percept.size(1), identifier.size(1), inner};
-}
-
 std::tuple<Tensor, Tensor, Tensor> forward_cpu(
     const Tensor& hidden, const Tensor& percept, const Tensor& identifier, const Tensor& source,
     const Tensor& start, const Tensor& coefficient, const Tensor& packed, int64_t message,
     int64_t inner, bool keep) {
+  const Sizes sizes = sizes_of(
+      hidden, percept, identifier, source, start, coefficient, packed, message, inner);
+  check_indices(HEARD, source, start);
   return AT_DISPATCH_FLOATING_TYPES(hidden.scalar_type(), "gru_stage", [&] {
-    const Sizes sizes = sizes_of(hidden, percept, identifier, message, inner);
     return forward<scalar_t>(
         {sizes, hidden, percept, identifier, source, start, coefficient, packed}, hidden.options(),
         keep);
@@ -568,8 +693,18 @@ std::vector<Tensor> backward_into(
     const Tensor& hearer_start, const Tensor& hearer_coefficient, const Tensor& packed,
     const Tensor& reversed, const Tensor& kept, int64_t message, int64_t inner,
     std::array<bool, 4> needs) {
-  return AT_DISPATCH_FLOATING_TYPES(hidden.scalar_type(), "gru_stage_backward", [&] {
-    const Sizes sizes = sizes_of(hidden, percept, identifier, message, inner);
+  const Sizes sizes = sizes_of(
+      hidden, percept, identifier, source, start, coefficient, packed, message, inner);
+  const at::ScalarType type = hidden.scalar_type();
+  check_shapes(HEARERS, hearer, hearer_start, hearer_coefficient, sizes.experts, type);
+  check_indices(HEARD, source, start);
+  check_indices(HEARERS, hearer, hearer_start);
+  check("grad_next", grad_next, type, hidden.sizes());
+  check("grad_said", grad_said, type, sizes.experts);
+  check("reversed", reversed, type, Reversed<float>::numel(sizes));
+  const bool traced = kept.defined() && kept.numel() > 0;
+  check("kept", kept, type, {traced ? sizes.experts : 0, Trace<float>::row_size(sizes)});
+  return AT_DISPATCH_FLOATING_TYPES(type, "gru_stage_backward", [&] {
     return backward<scalar_t>(
         {sizes, hidden, percept, identifier, source, start, coefficient, packed}, grad_next, grad_said,
         {hearer, hearer_start, hearer_coefficient}, reversed, kept, grad_hidden,
@@ -583,6 +718,7 @@ std::vector<Tensor> backward_cpu(
     const Tensor& coefficient, const Tensor& hearer, const Tensor& hearer_start,
     const Tensor& hearer_coefficient, const Tensor& packed, const Tensor& reversed,
     const Tensor& kept, int64_t message, int64_t inner, std::array<bool, 4> needs) {
+  TORCH_CHECK_VALUE(hidden.defined(), "hidden must be a tensor, got none");
   return backward_into(
       at::empty_like(hidden), grad_next, grad_said, hidden, percept, identifier, source, start,
       coefficient, hearer, hearer_start, hearer_coefficient, packed, reversed, kept, message, inner,
@@ -659,6 +795,11 @@ std::tuple<Tensor, Tensor> stage_autograd(
     const Tensor& start, const Tensor& coefficient, const Tensor& hearer,
     const Tensor& hearer_start, const Tensor& hearer_coefficient, const Tensor& packed,
     const Tensor& reversed, int64_t message, int64_t inner) {
+  for (const Tensor* x : {&hidden, &percept, &identifier, &source, &start, &coefficient, &hearer,
+                          &hearer_start, &hearer_coefficient, &packed, &reversed})
+    TORCH_CHECK_VALUE(x->defined(), "every input of this stage must be a tensor, got none");
+  TORCH_CHECK_VALUE(
+      hidden.dim() == 2, "hidden must have 2 dimensions, got shape ", hidden.sym_sizes());
   bool differentiable = false;
   for (const Tensor* x : {&hidden, &percept, &identifier, &coefficient, &packed})
     differentiable |= x->requires_grad();

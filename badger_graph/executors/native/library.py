@@ -21,6 +21,9 @@ SOURCES = [Path(__file__).parent / name for name in ("gru_stage.cpp", "tiles.h")
 NO_NATIVE = "BADGER_GRAPH_NO_NATIVE"
 """Set it to do without the native operators."""
 
+EXTRA_FLAGS = "BADGER_GRAPH_CXXFLAGS"
+"""What it holds is given to the compiler too; a library of its own comes of it."""
+
 INSTRUCTIONS = {
     "AVX512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma"],
     "AVX2": ["-mavx2", "-mfma", "-mf16c"],
@@ -36,14 +39,14 @@ def load() -> str | None:
     ``~/.cache/badger_graph`` (``XDG_CACHE_HOME`` moves it) under a name made of its sources, the
     flags and the version of torch.
     """
-    if os.environ.get(NO_NATIVE):
-        return f"{NO_NATIVE} to be unset"
+    if value := os.environ.get(NO_NATIVE):
+        return f"{NO_NATIVE} to be unset, got {value!r}"
     path = _cache() / f"gru_stage-{_fingerprint()}.so"
     if not _whole(path):
         compiler = shutil.which(os.environ.get("CXX", "c++"))
         if compiler is None:
             _say("no C++ compiler found (c++, or CXX), so slower PyTorch operations serve instead")
-            return "a C++ compiler, found none"
+            return "a C++ compiler, got none"
         if (problem := _compile_once(path, compiler)) is not None:
             return problem
     torch.ops.load_library(path)
@@ -57,9 +60,9 @@ def _compile_once(path: Path, compiler: str) -> str | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.touch()
-    except OSError:
+    except OSError as error:
         _say(f"cannot write to {path.parent}, so slower PyTorch operations serve instead")
-        return f"to write to {path.parent}, or wherever XDG_CACHE_HOME points"
+        return f"to write to {path.parent}, or wherever XDG_CACHE_HOME points, got {error}"
     with FileLock(lock):  # other processes wait for the first
         if _whole(path):
             return None
@@ -73,7 +76,7 @@ def _compile_once(path: Path, compiler: str) -> str | None:
             report = path.with_suffix(".log")
             report.write_text(f"{shlex.join(done.args)}\n{done.stderr}")
             _say(f"compiling failed, so slower PyTorch operations serve instead; see {report}")
-            return f"a C++ compiler that works; see {report}"
+            return f"a C++ compiler that works, got one that does not; see {report}"
         _sum(path).write_text(hashlib.sha256(made.read_bytes()).hexdigest())
         os.replace(made, path)  # whole or not at all
         _say(f"done in {time.perf_counter() - start:.0f} s, kept as {path}")
@@ -113,7 +116,14 @@ def _flags() -> list[str]:
     optimise = ["-O3", "-std=c++20", "-fno-math-errno", "-fno-trapping-math", "-w"]
     if sys.platform == "linux":
         optimise.append("-fopenmp")
-    return [*optimise, f"-DCPU_CAPABILITY={name}", f"-DCPU_CAPABILITY_{name}", *(known or [])]
+    extra = shlex.split(os.environ.get(EXTRA_FLAGS, ""))
+    return [
+        *optimise,
+        f"-DCPU_CAPABILITY={name}",
+        f"-DCPU_CAPABILITY_{name}",
+        *(known or []),
+        *extra,
+    ]
 
 
 def _fingerprint() -> str:
@@ -123,7 +133,9 @@ def _fingerprint() -> str:
 
 
 def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "badger_graph"
+    told = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The XDG specification: a path that is empty or relative is ignored.
+    return (told if told.is_absolute() else Path.home() / ".cache") / "badger_graph"
 
 
 def _say(message: str) -> None:

@@ -60,7 +60,7 @@ class Claim(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Curves to draw; see :func:`badger_graph.plots.panels`."""
+    """Curves to draw, or points; see :func:`badger_graph.plots.panels`."""
 
     title: str
     x: str
@@ -69,6 +69,7 @@ class Panel(NamedTuple):
     log: bool = False
     lines: Mapping[str, float] = {}
     log_x: bool = False
+    never: float | None = None
 
 
 class Findings(NamedTuple):
@@ -288,6 +289,19 @@ def absent(values: Sequence[float], margin: float) -> Verdict:
         return "no"
     mean, half = interval(values)
     return "yes" if len(values) > 1 and mean + half < margin else "undecided"
+
+
+def near_zero(values: Sequence[float], margin: float) -> Verdict:
+    """Whether a number is as good as zero: its 95% interval must lie within a margin to both sides.
+
+    That zero lies in the interval, too, does not show it; that it does not refutes it.
+    """
+    if len(values) < 2:
+        return "undecided"
+    mean, half = interval(values)
+    if abs(mean) + half < margin:
+        return "yes"
+    return "no" if abs(mean) > half else "undecided"
 
 
 def in_all(count: int, total: int) -> Verdict:

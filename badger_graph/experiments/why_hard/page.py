@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from badger_graph import plots
 from badger_graph.analysis.subject import COMPONENTS
 from badger_graph.experiments.why_hard import EXPERIMENTS
 from badger_graph.experiments.why_hard.base import CHANCE, LEFT
@@ -16,8 +15,9 @@ from badger_graph.experiments.why_hard.binding import SWINGS
 from badger_graph.experiments.why_hard.frequencies import WEAK
 from badger_graph.experiments.why_hard.losses import MARGIN as GAIN
 from badger_graph.experiments.why_hard.mutual_information import COPIES
-from badger_graph.experiments.why_hard.plateaus import SHARP
-from badger_graph.experiments.why_hard.run import WHOSE, claims_of, markdown
+from badger_graph.experiments.why_hard.plateaus import CLOSE
+from badger_graph.experiments.why_hard.rejudged import rejudged
+from badger_graph.experiments.why_hard.run import WHOSE, claims_of, markdown, write
 from badger_graph.experiments.why_hard.standstill import LEAST, SHARE
 from badger_graph.files import write_text
 
@@ -46,9 +46,10 @@ RULES = f"""## How to read it
 - That something is absent is *yes* only where the interval ends below a margin ({WEAK} for a rank
   correlation, {GAIN:.0%} of the plain run's number for a gain by another loss or by more experts),
   and *no* where it lies above zero.
-- Swings are absent where the interval lies below {SWINGS:.0%} of the motion.
-- A Hurst exponent is that of noise where it lies among those of shuffled copies, which must scatter
-  by less than {SHARP} to either side; one of twenty lies outside by chance.
+- Swings are absent where the interval ends below {SWINGS:.0%} of the motion, and there where it
+  lies above. A Hurst exponent is that of noise where the interval of how far it is from those of
+  shuffled copies lies within {CLOSE}: that they do not exclude it shows nothing.
+- What one schedule of training does not reach, another may: *undecided*.
 - Claims about counts, of seeds or of plateaus: all is *yes*, some *partly*, none *no*.
 - *Partly* also stands where only a part of the claim holds.
 - One seed decides nothing: *undecided*. And of so many claims at 95%, one in twenty or so errs.
@@ -56,8 +57,10 @@ RULES = f"""## How to read it
 - Medians of outer steps are of the runs that got to a level, with "n of m" where not all did; in
   differences, a run that never gets there, or diverges before, counts as if it did at the last
   outer step.
-- Thin lines in figures are seeds, bold ones their median; a run that stopped early, as it had
-  solved the game, keeps its last value."""
+- Thin lines in figures are seeds, or pairs of experts where they say so, bold ones their median; a
+  run that stopped early, as it had solved the game, keeps its last value. Small points are seeds,
+  hollow ones those that never got there, and large points medians of all, hollow where most did
+  not."""
 
 WORDS = {
     "expert, in-links": "one of the N copies of the network, with a state of its own; in-links are "
@@ -121,20 +124,22 @@ Claims of the study without an experiment here:
 
 
 def page(results: Path, file: Path) -> None:
-    """Write the page of all results there are, and draw the figure of each beside its JSON again.
+    """Write the page of all results there are, and table and figure of each beside its JSON again.
 
-    Figures are made of what the JSON files hold, without any training.
+    All is made of what the JSON files hold, without any training; verdicts and panels that their
+    numbers suffice for are judged and drawn by today's rules, and so kept in the files.
 
     Raises:
         ValueError: when there is no result.
     """
     found = [
-        (path, json.loads(path.read_text())) for path in sorted(results.glob("*.json"), key=_place)
+        (path, rejudged(path.stem, json.loads(path.read_text())))
+        for path in sorted(results.glob("*.json"), key=_place)
     ]
     if not found:
         raise ValueError(f"the page needs results, got none in {str(results)!r}")
     for path, result in found:
-        plots.panels(result["panels"]).savefig(path.with_suffix(".png"))
+        write(path, result)
     sections = [_section(path, result, file.parent) for path, result in found]
     parts = [INTRODUCTION, _overview(found), RULES, _glossary(), *sections, NOT_TESTED]
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
@@ -27,6 +28,13 @@ MARGIN = 0.1
 """Less than this part of the outer steps, or of the error that counts as solved, is no gain."""
 
 EXPERTS = (4, 6, 8, 12, 16, 24, 32)
+
+
+SHARED = {
+    "shared": "What the n-th of 16 experts shares",
+    "binding": "Binding information of n experts",
+}
+"""Of what each further expert brings, and what is drawn of it, beside the untrained."""
 
 
 class Redundancy(Experiment):
@@ -56,34 +64,29 @@ class Redundancy(Experiment):
 
     def findings(self, trained: Sequence[Trained]) -> Findings:
         groups = by_name(trained)
-        untrained, curves = (
-            [taken(one, "binding_curve")[1][k] for one in groups["16 experts"]] for k in (0, -1)
-        )
-        places = list(range(1, len(curves[0]["shared"]) + 1))
+        curves = {
+            name: [taken(one, "binding_curve")[1][k] for one in groups["16 experts"]]
+            for name, k in (("trained", -1), ("untrained", 0))
+        }
         errors = {n: [_final_error(one) for one in groups[f"{n} experts"]] for n in EXPERTS}
         steps = {n: reached(groups[f"{n} experts"], SOLVED) for n in EXPERTS}
         seconds = {n: [one.cpu_seconds for one in groups[f"{n} experts"]] for n in EXPERTS}
         before, after = (
-            [curve["redundancy"] for curve in of_all] for of_all in (untrained, curves)
+            [curve["redundancy"] for curve in curves[name]] for name in ("untrained", "trained")
         )
+        numbers = {
+            "curves": curves,
+            "redundancy": {"untrained": before, "trained": after},
+            "errors": {str(n): found for n, found in errors.items()},
+            "steps": {str(n): found for n, found in steps.items()},
+        }
         return Findings(
             claims=[
                 *_redundant(before, after),
                 *_saturates(errors, steps, seconds, trained[0].training.max_steps),
             ],
             panels=[
-                Panel(
-                    "What the n-th of 16 experts shares",
-                    "n",
-                    "nats",
-                    {"shared": {"x": places, "y": [curve["shared"] for curve in curves]}},
-                ),
-                Panel(
-                    "Binding information of n experts",
-                    "n",
-                    "nats",
-                    {"binding": {"x": places, "y": [curve["binding"] for curve in curves]}},
-                ),
+                *_shared_panels(numbers),
                 Panel(
                     "Error after training",
                     "experts N",
@@ -103,12 +106,30 @@ class Redundancy(Experiment):
                 [str(n), shown_steps(steps[n]), shown(errors[n], 4), shown(seconds[n], 0)]
                 for n in EXPERTS
             ],
-            numbers={
-                "redundancy": {"untrained": before, "trained": after},
-                "errors": {str(n): found for n, found in errors.items()},
-                "steps": {str(n): found for n, found in steps.items()},
-            },
+            numbers=numbers,
         )
+
+
+def judged(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
+    """What the curves of a result show, without its trainings."""
+    redundancy = numbers["redundancy"]
+    return _redundant(redundancy["untrained"], redundancy["trained"]), _shared_panels(numbers)
+
+
+def _shared_panels(numbers: Mapping[str, Any]) -> list[Panel]:
+    def along(measure: str, curves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        rows = [curve[measure] for curve in curves]
+        return {"x": list(range(1, len(rows[0]) + 1)), "y": rows}
+
+    return [
+        Panel(
+            title,
+            "n",
+            "nats",
+            {name: along(measure, curves) for name, curves in numbers["curves"].items()},
+        )
+        for measure, title in SHARED.items()
+    ]
 
 
 def _final_error(one: Trained) -> float:

@@ -71,10 +71,15 @@ def run(
         "numbers": findings.numbers,
         "panels": [panel._asdict() for panel in findings.panels],
     }
+    write(file, result)
+    return result
+
+
+def write(file: Path, result: dict[str, Any]) -> None:
+    """Write a result, and its table and figure beside it."""
     write_json(file, result)
     plots.panels(result["panels"]).savefig(file.with_suffix(".png"))
     write_text(file.with_suffix(".md"), markdown(result) + "\n")
-    return result
 
 
 WHOSE = {"blog": "the study", "suggested": "suggested by the study", "ours": "ours"}

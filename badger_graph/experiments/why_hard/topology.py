@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import networkx as nx
 
@@ -94,22 +95,10 @@ class TopologyExperiment(Experiment):
         steps = {name: reached(group, SOLVED, squared_error, 1) for name, group in groups.items()}
         errors = {name: lowest(group) for name, group in groups.items()}
         graphs = {name: [_properties(one) for one in groups[name]] for name in FAMILIES}
-        max_steps = trained[0].training.max_steps
-        panels = [
-            Panel(
-                f"By {label}",
-                label,
-                f"outer steps to MSE {SOLVED} (never: {max_steps:,})",
-                _points(graphs, steps, label, max_steps),
-            )
-            for label in PROPERTIES
-        ]
+        numbers = {"steps": steps, "lowest": errors, "graphs": graphs}
+        claims, panels = judged(numbers, trained[0].training.max_steps)
         return Findings(
-            claims=[
-                _without(steps, errors),
-                _strong(graphs, steps),
-                *(_goes_with(label, graphs, steps, max_steps) for label in PROPERTIES),
-            ],
+            claims=claims,
             panels=panels,
             columns=["graph", *PROPERTIES, f"outer steps to MSE {SOLVED}", LOWEST],
             rows=[
@@ -121,8 +110,30 @@ class TopologyExperiment(Experiment):
                 ]
                 for name in groups
             ],
-            numbers={"steps": steps, "lowest": errors, "graphs": graphs},
+            numbers=numbers,
         )
+
+
+def judged(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
+    """What the outer steps and graphs of a result say, without its trainings."""
+    steps, errors, graphs = (numbers[name] for name in ("steps", "lowest", "graphs"))
+    panels = [
+        Panel(
+            f"By {label}",
+            label,
+            f"outer steps to MSE {SOLVED}",
+            _points(graphs, steps, label),
+            log_x=label in (CONNECTIVITY, LINKS),
+            never=max_steps,
+        )
+        for label in PROPERTIES
+    ]
+    claims = [
+        _without(steps, errors),
+        _strong(graphs, steps),
+        *(_goes_with(label, graphs, steps, max_steps) for label in PROPERTIES),
+    ]
+    return claims, panels
 
 
 def _properties(one: Trained) -> dict[str, float | None]:
@@ -156,18 +167,15 @@ def _points(
     graphs: Mapping[str, Sequence[Mapping[str, float | None]]],
     steps: Mapping[str, Sequence[int | None]],
     label: str,
-    max_steps: int,
-) -> dict[str, dict[str, object]]:
-    """A point for each family: the mean over seeds, of which those that never solve it count as if
-    they did at the end.
-    """
+) -> dict[str, dict[str, Any]]:
+    """A point for each seed of each family, without a height where it was never solved."""
     points = {}
-    for name in graphs:
-        places = [graph[label] for graph in graphs[name] if graph[label] is not None]
-        if places:
-            x = statistics.mean(places)  # type: ignore[type-var]
-            y = statistics.mean(step or max_steps for step in steps[name])
-            points[name] = {"x": [x], "y": [[y]]}
+    for name in LINKED:
+        of_family = graphs[name]
+        known = [k for k, graph in enumerate(of_family) if graph[label] is not None]
+        if known:
+            places = [of_family[k][label] for k in known]
+            points[name] = {"x": places, "y": [[steps[name][k] for k in known]]}
     return points
 
 

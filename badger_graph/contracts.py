@@ -1,0 +1,144 @@
+"""What the parts of an agent hand to each other, and what a user hands to it: checked by shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import networkx as nx
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from badger_graph.attention import Ports
+from badger_graph.executors.base import Wiring
+from badger_graph.membranes import Membrane
+from badger_graph.policies import ExpertPolicy
+from badger_graph.shapes import fits, refuse
+from badger_graph.typing import Observation
+from topologies import Topology
+
+_ATTRIBUTES = ("hidden", "identifier", "address", "action", "edge_index", "edge_weight", "wiring")
+
+
+def check_parts(policy: ExpertPolicy, topology: Topology, membrane: Membrane) -> None:
+    """Refuse an agent of anything but these.
+
+    Raises:
+        ValueError: and what would make a topology of a graph.
+    """
+    for name, part, kind in (("policy", policy, ExpertPolicy), ("membrane", membrane, Membrane)):
+        if not isinstance(part, kind):
+            raise ValueError(
+                f"{name} must be derived from {kind.__name__}, got a {type(part).__name__}"
+            )
+    check_topology(topology)
+
+
+def check_topology(topology: Topology) -> None:
+    """Refuse what cannot draw edges.
+
+    Raises:
+        ValueError: and what would make a topology of a graph.
+    """
+    if not isinstance(topology, Topology):
+        hint = ", of which from_networkx(graph) makes one" if isinstance(topology, nx.Graph) else ""
+        raise ValueError(
+            f"topology must be derived from Topology, got a {type(topology).__name__}{hint}"
+        )
+
+
+def check_graph(graph: Batch, policy: ExpertPolicy, address_size: int, like: Tensor) -> None:
+    """Refuse living agents that are not a policy's: of other sizes, precision or device.
+
+    Args:
+        like: a weight of the policy.
+
+    Raises:
+        ValueError: naming the attribute of the graph.
+    """
+    missing = [name for name in _ATTRIBUTES if getattr(graph, name, None) is None]
+    if missing:
+        raise ValueError(
+            f"living agents must be a graph with {', '.join(_ATTRIBUTES)}, as BadgerAgent.reset "
+            f"makes it, got a {type(graph).__name__} without {', '.join(missing)}"
+        )
+    wiring, action = graph.wiring, graph.action
+    if not isinstance(wiring, Wiring):
+        raise ValueError(f"wiring must be derived from Wiring, got a {type(wiring).__name__}")
+    nodes, outputs = wiring.batch_size * wiring.num_experts, _outputs(action)
+    for name, letters, shape in (
+        ("action", "B, d", (wiring.batch_size, outputs)),
+        ("hidden", "V, H", (nodes, policy.hidden_size)),
+        ("identifier", "V, I", (nodes, policy.identifier_size)),
+        ("address", "B, d, A", (wiring.batch_size, outputs, address_size)),
+    ):
+        if not fits(value := getattr(graph, name), shape, like):
+            refuse(f"{name} [{letters}] of living agents", value, shape, like)
+
+
+def check_observation(observation: Observation, hidden: Tensor, action: Tensor) -> None:
+    """Refuse what a task shows if it is not of these agents.
+
+    Lower precision than theirs will do.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    if not isinstance(observation, Observation):
+        raise ValueError(f"a task must show an Observation, got a {type(observation).__name__}")
+    for name, value, shape in (
+        ("feedback [B]", observation.feedback, action.shape[:1]),
+        ("output_feedback [B, d]", observation.output_feedback, action.shape),
+    ):
+        if not fits(value, shape, hidden, lower_precision=True):
+            refuse(f"the {name} of an observation", value, shape, hidden)
+
+
+def check_percept(membrane: Membrane, percept: Any, hidden: Tensor, action: Tensor) -> None:
+    """Refuse what a membrane shows if it is not of the ``percept_size`` that it says.
+
+    Raises:
+        ValueError: naming the membrane. Containers that only a user's own policy knows pass.
+    """
+    size = membrane.percept_size
+    if isinstance(percept, Ports) and isinstance(size, tuple):
+        (batch_size, num_outputs), (key, value) = action.shape, size
+        senders = percept.keys.shape[-2:-1]
+        for name, part, shape in (
+            ("keys [B, P, K]", percept.keys, (batch_size, *senders, key)),
+            ("values [B, P, H]", percept.values, (batch_size, *senders, value)),
+            ("queries [B, d, K]", percept.queries, (batch_size, num_outputs, key)),
+        ):
+            if not fits(part, shape, hidden):
+                what = f"the {name} that a {type(membrane).__name__} shows"
+                refuse(f"{what} by its percept_size={size}", part, shape, hidden)
+    elif isinstance(percept, Tensor) or isinstance(size, int):
+        shape = (hidden.size(0), size if isinstance(size, int) else sum(size))
+        if not fits(percept, shape, hidden):
+            what = f"the percept [V, P] that a {type(membrane).__name__} shows"
+            refuse(f"{what} by its percept_size={size}", percept, shape, hidden)
+
+
+def check_hidden(policy: ExpertPolicy, after: Any, before: Tensor) -> None:
+    """Refuse next states that cannot be states of the same experts.
+
+    Raises:
+        ValueError: naming the policy.
+    """
+    if not fits(after, before.shape, before):
+        refuse(f"the next states [V, H] of a {type(policy).__name__}", after, before.shape, before)
+
+
+def check_action(membrane: Membrane, action: Any, hidden: Tensor, before: Tensor) -> None:
+    """Refuse what is not one number for each output of every agent.
+
+    Raises:
+        ValueError: naming the membrane.
+    """
+    if not fits(action, before.shape, hidden):
+        what = f"the action [B, d] that a {type(membrane).__name__} makes of what experts say"
+        refuse(what, action, before.shape, hidden)
+
+
+def _outputs(action: Any) -> int:
+    """Any number will do, of a tensor that has one."""
+    return action.size(1) if isinstance(action, Tensor) and action.dim() == 2 else 1

@@ -1,0 +1,325 @@
+"""What must hold for every configuration that runs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from badger_graph import AttentionPolicy, LSTMPolicy, MetaLearner, unroll
+from badger_graph.executors.base import TorchWiring
+from badger_graph.executors.fused import obstacle
+from badger_graph.executors.prepare import EXECUTORS
+from badger_graph.outer.finite import NonFiniteLossError
+from badger_graph.policies import MessagePolicy
+from badger_graph.tasks import Task
+from fuzzing.draw import Config
+from fuzzing.lives import Lived, clear, learner, live, precision, rebuilt
+
+Ending = Literal["ran", "diverged", "refused"]
+
+NEAR = {torch.float64: 1e-9, torch.float32: 1e-4}
+"""How far two ways to compute the same may be apart."""
+
+ALIKE = {torch.float64: 1e-12, torch.float32: 1e-5}
+"""How far, where only the order of sums may differ."""
+
+ROUNDING = 300
+"""As many times as much as rounding the weights once does, agents near chaos may differ."""
+
+
+class Outcome(NamedTuple):
+    """How a configuration ended.
+
+    Args:
+        refusals: what was said to it, or to edits of its living agents.
+        executors: that were held against the reference.
+        leak: whether it was looked for: only where a batch has several agents.
+        bits: whether no bit of the first agent changed with the others.
+    """
+
+    ending: Ending
+    refusals: list[str]
+    executors: tuple[str, ...] = ()
+    edited: int = 0
+    leak: bool = False
+    bits: bool = False
+
+
+def check(config: Config) -> Outcome:
+    """Build a configuration, take an outer step and hold it to everything that must be true.
+
+    Raises:
+        AssertionError: when something is not; any other error is a crash.
+    """
+    with precision(config):
+        try:
+            made = learner(config)
+        except ValueError as error:
+            return Outcome("refused", [clear(error)])
+        try:
+            lived = live(made, config)
+        except ValueError as error:
+            if getattr(made.agent.topology, "redraw", "once") == "once":
+                raise  # what cannot be must be refused before
+            return Outcome("refused", [clear(error)])  # no such graph was drawn, this time
+        if not lived.finite:
+            try:
+                made._watch.see("meta-loss", lived.values["what is minimised"], 0)
+            except NonFiniteLossError:
+                return Outcome("diverged", lived.refusals)
+            raise AssertionError("an action is not finite and what is minimised is")
+        check_gradients(made, lived, config)
+        check_same_bits(made, lived, config)
+        compared = check_executors(made, lived, config)
+        alone = lived.graph.num_graphs == 1
+        bits = not alone and check_leak(made, lived, config)
+        return Outcome("ran", lived.refusals, compared, lived.edited, not alone, bits)
+
+
+def check_gradients(made: MetaLearner, lived: Lived, config: Config) -> None:
+    """Every parameter that is trained has a finite gradient, where its agents use it."""
+    unused = set(unused_parameters(made, lived))
+    for name, gradient in lived.gradients.items():
+        assert gradient is not None or name in unused, f"no gradient reaches {name}"
+        if gradient is not None:
+            assert gradient.isfinite().all(), f"the gradient of {name} is not finite"
+    if config["mistake"] or getattr(made.task, "error", "mse") == "l1":
+        return  # where numbers are extreme, or gradients are signs, which may cancel
+    silent = [name for name, of in lived.gradients.items() if of is not None and not of.any()]
+    assert len(silent) < len(lived.gradients), "all gradients are zero"
+    if not unused and speaks(made, lived):
+        silent = [name for name in silent if not name.endswith(RECTIFIED)]
+        assert not silent, f"the gradient is zero of {', '.join(silent)}"
+
+
+RECTIFIED = ("of_told.weight", "move.weight")
+"""Around the rectifier of the addressed membrane, of which no unit need be open."""
+
+
+def unused_parameters(made: MetaLearner, lived: Lived) -> Iterator[str]:
+    """Those that what is minimised does not depend on, by the design of policy and rollout."""
+    agent = made.agent
+    for name in lived.gradients:
+        if name.startswith("agent.topology.") and (
+            isinstance(agent.policy, LSTMPolicy)  # an agent of one expert hears nobody
+            or not (made.training or agent.topology.dynamic)  # a learned graph is cut out then
+        ):
+            yield name
+        if isinstance(agent.policy, AttentionPolicy):
+            # Outputs read the states from before the last round.
+            if _short(made) and name.startswith(UPDATED):
+                yield name
+            if made.detach_every is not None and name.endswith("initial_hidden"):
+                yield name
+
+
+UPDATED = tuple(f"agent.policy.{part}." for part in ("query", "receive", "merge", "update"))
+"""What changes a state in the attentional policy."""
+
+
+def _short(made: MetaLearner) -> bool:
+    steps = min(made.num_steps, made.detach_every or made.num_steps)
+    last = (made.num_steps - 1) % (made.detach_every or made.num_steps) + 1
+    return made.agent.rounds * min(steps, last) < 2
+
+
+def speaks(made: MetaLearner, lived: Lived) -> bool:
+    """Whether every part of an agent has something to do, so that no gradient may be zero."""
+    graph, agent = lived.graph, made.agent
+    num_experts = len(graph.hidden) // graph.num_graphs
+    complete = graph.edge_index.size(1) >= graph.num_graphs * num_experts * (num_experts - 1)
+    return (
+        num_experts > 1
+        and complete
+        and bool(graph.edge_weight.all())
+        and not lived.edited
+        and agent.initial_state == "random"
+        and agent.identifiers != "none"
+        and made.num_steps > 1
+        and made.detach_every is None
+        and all(getattr(part, "beta", 1) > 0 for part in (agent.topology, agent.policy))
+        and getattr(agent.topology, "k", 2) > 1  # the softmax of one score has no gradient
+        and bool(lived.values["errors of rollout 0"].all())
+    )
+
+
+def check_same_bits(made: MetaLearner, lived: Lived, config: Config) -> None:
+    """The same again, from config and weights, with other steps kept for the gradient: all bits."""
+    again = rebuilt(made)
+    with torch.inference_mode():  # first: what is kept then must serve training, too
+        first = again.rollout(config["seed"], lived.lesson).action
+    expected = lived.values["actions of rollout 0"]
+    assert first.equal(expected), "other bits of actions without gradients"
+    again.checkpoint_every = None if made.checkpoint_every else 1 + config["seed"] % 3
+    _assert_same_bits(live(again, config), lived, f"checkpoint_every={again.checkpoint_every}")
+
+
+def _assert_same_bits(actual: Lived, expected: Lived, what: str) -> None:
+    assert actual.lesson == expected.lesson, f"{what}: another lesson"
+    for name, value in expected.values.items():
+        assert torch.equal(actual.values[name], value), f"{what}: other bits of {name}"
+    for name, gradient in expected.gradients.items():
+        other = actual.gradients[name]
+        same = gradient is other if gradient is None or other is None else gradient.equal(other)
+        assert same, f"{what}: other bits of the gradient of {name}"
+
+
+def servants(made: MetaLearner) -> tuple[str, ...]:
+    """The executors of messages that can serve a policy."""
+    policy = made.agent.policy
+    if not isinstance(policy, MessagePolicy):
+        return ()
+    serve = [name for name, wiring in EXECUTORS.items() if issubclass(wiring, TorchWiring)]
+    if obstacle(policy, next(policy.parameters())) is None:
+        serve.append("fused")
+    return tuple(serve)
+
+
+def check_executors(made: MetaLearner, lived: Lived, config: Config) -> tuple[str, ...]:
+    """All executors that can serve give the reference's errors, actions and gradients."""
+    names = servants(made)
+    if not names:
+        return ()
+    used = str(lived.graph.wiring.executor)  # also where it was chosen automatically
+    expected = lived if used == "reference" else live(made, config, "reference")
+    noise: list[Lived] = []
+    compared = []
+    for name in names[1:]:
+        try:
+            ours = lived if used == name else live(made, config, name)
+        except ValueError as error:  # it lacks an option of this policy
+            if f"executor '{name}'" not in clear(error):
+                raise
+            continue
+        compared.append(name)
+        away = distance(ours, expected)
+        if away <= NEAR[made.agent.dtype]:
+            continue
+        noise = noise or [live(_rounded(made), config, "reference")]
+        allowed = ROUNDING * distance(noise[0], expected)
+        assert away <= allowed, f"executor {name} is {away:g} away, rounding allows {allowed:g}"
+    return tuple(compared)
+
+
+def _rounded(made: MetaLearner) -> MetaLearner:
+    """The same with all weights changed by as much as rounding does."""
+    again = rebuilt(made)
+    eps = torch.finfo(made.agent.dtype).eps
+    with torch.no_grad():
+        for parameter in again.parameters():
+            parameter.mul_(1 + eps * torch.randn_like(parameter))
+    return again
+
+
+def distance(actual: Lived, expected: Lived) -> float:
+    """The largest relative distance of a value, or of a gradient beside all of them."""
+    found = [0.0]
+    for name, value in expected.values.items():
+        found.append(_relative(actual.values[name], value, value.new_tensor(1e-6)))
+    gradients = {name: of for name, of in expected.gradients.items() if of is not None}
+    total = 1e-3 * torch.stack([of.norm() for of in gradients.values()]).norm() + 1e-6
+    for name, of in gradients.items():
+        other = actual.gradients[name]
+        assert other is not None, f"the gradient of {name} reaches it with the reference alone"
+        found.append(_relative(other, of, total))
+    return max(found)
+
+
+def _relative(actual: Tensor, expected: Tensor, floor: Tensor) -> float:
+    away = float((actual - expected).norm() / (expected.norm() + floor))
+    return away if away == away else float("inf")
+
+
+class First(NamedTuple):
+    """What the first agent of a batch does, and the gradients of its errors."""
+
+    action: Tensor
+    by: Mapping[str, Tensor]
+
+
+def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
+    """Whatever the other agents of a batch are like, the first does not notice.
+
+    Returns:
+        Whether all is the same to the bit.
+    """
+    graph = _alone(lived.graph, made)
+    task = made.task.sample(graph.num_graphs, graph.action.size(1), _generator(config))
+    usual = _first(made, graph, task, inputs=True)
+    num_experts = len(graph.hidden) // graph.num_graphs
+    for name in ("hidden", "identifier", "edge_weight", "action", "address"):
+        if name not in usual.by:
+            continue
+        own = graph.edge_index[1] < num_experts if name == "edge_weight" else slice(0, 0)
+        if name in ("hidden", "identifier"):
+            own = slice(0, num_experts)
+        elif name in ("action", "address"):
+            own = slice(0, 1)
+        leaked = usual.by[name].clone()
+        leaked[own] = 0
+        assert not leaked.any(), f"a leak: the first agent's error depends on others' {name}"
+    others, other_task = _disturbed(graph, task, _generator(config))
+    changed = _first(made, others, other_task, inputs=False)
+    near = ALIKE[made.agent.dtype]
+    bits = True
+    pairs = [("action", changed.action, usual.action)]
+    pairs += [(f"gradient of {name}", of, usual.by[name]) for name, of in changed.by.items()]
+    for name, actual, expected in pairs:
+        bits = bits and torch.equal(actual, expected)
+        away = _relative(actual, expected, expected.new_tensor(1e-6))
+        assert away <= near, f"a leak: the first agent's {name} is {away:g} away"
+    return bits
+
+
+def _generator(config: Config) -> torch.Generator:
+    return torch.Generator().manual_seed(config["seed"] + 2)
+
+
+def _alone(graph: Batch, made: MetaLearner) -> Batch:
+    """The same agents, with nothing of how they came to be."""
+    after = copy.copy(graph)
+    for name in ("hidden", "identifier", "edge_weight", "action", "address"):
+        setattr(after, name, getattr(graph, name).detach().clone())
+    return after
+
+
+def _disturbed(graph: Batch, task: Task, generator: torch.Generator) -> tuple[Batch, Task]:
+    """All agents but the first in other states, with other weights and other tasks."""
+    after, other = copy.copy(graph), copy.copy(task)
+    experts = len(graph.hidden) // graph.num_graphs
+
+    def moved(value: Tensor, first: int) -> Tensor:
+        noise = torch.randn(value.shape, generator=generator, dtype=value.dtype)
+        noise[:first] = 0
+        return value + noise
+
+    after.hidden = moved(graph.hidden, experts)
+    after.identifier = moved(graph.identifier, experts)
+    after.action, after.address = moved(graph.action, 1), moved(graph.address, 1)
+    other.target = moved(task.target, 1)
+    return after, other
+
+
+def _first(made: MetaLearner, graph: Batch, task: Task, inputs: bool) -> First:
+    agent = made.agent
+    by = {name: p for name, p in agent.named_parameters() if p.requires_grad}
+    if inputs:
+        names = ["hidden", "identifier", "action", "address"]
+        if isinstance(agent.policy, MessagePolicy) and not agent.topology.dynamic:
+            names.append("edge_weight")
+        graph = copy.copy(graph)
+        for name in names:
+            by[name] = getattr(graph, name).requires_grad_()
+            setattr(graph, name, by[name])
+    experts = len(graph.hidden) // graph.num_graphs
+    rollout = unroll(agent, task, experts, min(2, made.num_steps), graph=graph)
+    gradients = torch.autograd.grad(
+        rollout.loss[:, 0].sum(), list(by.values()), allow_unused=True, materialize_grads=True
+    )
+    named = dict(zip(by, gradients, strict=True))
+    return First(rollout.action[:, 0].detach(), named)

@@ -1,0 +1,453 @@
+"""How a configuration is drawn. A new argument of a component is one line of ``ARGUMENTS``.
+
+An argument that is a switch, or one of several words, needs not even that: its values are those of
+its type.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from itertools import chain
+from random import Random
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from badger_graph import BadgerAgent
+from badger_graph.executors.prepare import Executor
+from badger_graph.membranes import MEMBRANES
+from badger_graph.outer.curriculum import CURRICULA
+from badger_graph.outer.losses import META_LOSSES
+from badger_graph.outer.regularisers import Alikeness
+from badger_graph.policies import POLICIES
+from badger_graph.tasks import TASKS
+from fuzzing.edits import EDITS
+from topologies import TOPOLOGIES, GivenGraph
+
+Config = dict[str, Any]
+"""A configuration, or a part of one, as plain data: ``{"name": ..., "arguments": {...}}``."""
+
+TABLES: dict[str, dict[str, Callable[..., Any]]] = {
+    "policy": dict(POLICIES),
+    "membrane": dict(MEMBRANES),
+    "topology": {**TOPOLOGIES, "given": GivenGraph},
+    "task": dict(TASKS),
+    "meta_loss": dict(META_LOSSES),
+    "curriculum": dict(CURRICULA),
+    "regulariser": {"alikeness": Alikeness},
+    "agent": {"agent": BadgerAgent},
+}
+"""Every component by its name."""
+
+MISTAKES = 0.15
+"""Of so many configurations one number or word is replaced, most often by a wrong one."""
+
+
+class Sizes(NamedTuple):
+    """What the parts of a configuration must agree on."""
+
+    num_experts: int
+    num_outputs: int
+    hidden_size: int
+    identifier_size: int
+    key_size: int
+    percept_size: int = 0
+
+
+Draw = Callable[[Random, Sizes], Any]
+
+
+def one_of(*values: Any) -> Draw:
+    """Each as likely."""
+    return lambda random, sizes: random.choice(values)
+
+
+def whole(least: int, most: int) -> Draw:
+    """A whole number, both ends included."""
+    return lambda random, sizes: random.randint(least, most)
+
+
+def between(least: float, most: float) -> Draw:
+    """A real number."""
+    return lambda random, sizes: random.uniform(least, most)
+
+
+def agreed(name: str) -> Draw:
+    """What all parts agree on."""
+    return lambda random, sizes: getattr(sizes, name)
+
+
+def seldom(draw: Draw, otherwise: Any, share: float = 0.3) -> Draw:
+    """The same value most of the time."""
+    return lambda random, sizes: draw(random, sizes) if random.random() < share else otherwise
+
+
+def some_readers(random: Random, sizes: Sizes) -> str | list[int]:
+    if random.random() < 0.6:
+        return random.choice(["all", "one"])
+    count = random.randint(1, sizes.num_experts)
+    return sorted(random.sample(range(sizes.num_experts), count))
+
+
+def rows_of_grid(random: Random, sizes: Sizes) -> int | None:
+    divisors = [n for n in range(1, sizes.num_experts + 1) if sizes.num_experts % n == 0]
+    return random.choice([None, *divisors])
+
+
+def some_graph(random: Random, sizes: Sizes) -> list[list[float]]:
+    """Edges as rows ``[source, target, weight]``, each once; at least one."""
+    nodes = range(sizes.num_experts)
+    rows = {(random.choice(nodes), random.choice(nodes)) for _ in range(3 * len(nodes))}
+    weighted = random.random() < 0.5
+    weight = (lambda: random.choice([0.0, 1.0, 0.5, -1.5])) if weighted else lambda: 1.0
+    return [[source, target, weight()] for source, target in sorted(rows)]
+
+
+def another_meta_loss(random: Random, sizes: Sizes) -> Config | None:
+    names = [None, *META_LOSSES, "last_step", "converge_fast", "mean_over_end"]
+    name = random.choice(names)
+    return None if name is None else component(random, sizes, "meta_loss", name)
+
+
+def range_around(value: int, random: Random) -> int | list[int]:
+    return value if random.random() < 0.5 else [max(1, value - 1), value + 1]
+
+
+def experts_of_stage(random: Random, sizes: Sizes) -> Config:
+    if random.random() < 0.5:
+        return {"num_experts": range_around(sizes.num_experts, random)}
+    return {"spare_experts": max(0, sizes.num_experts - sizes.num_outputs)}
+
+
+def some_stages(random: Random, sizes: Sizes) -> list[Config]:
+    """Rows of arguments of :class:`badger_graph.Stage`."""
+    optional: dict[str, Draw] = {
+        "until_error": one_of(0.05, 1.0),
+        "learning_rate": one_of(1e-3),
+        "redraw_identifiers_every": whole(1, 3),
+        "redraw_addresses_every": whole(1, 3),
+        "redraw_graph_every": whole(1, 3),
+    }
+    few = sizes.num_outputs if random.random() < 0.8 else range_around(sizes.num_outputs, random)
+    return [
+        {"num_outputs": few, "steps": random.randint(1, 3), **experts_of_stage(random, sizes)}
+        | {name: draw(random, sizes) for name, draw in optional.items() if random.random() < 0.3}
+        for _ in range(random.randint(1, 3))
+    ]
+
+
+def spare(random: Random, sizes: Sizes) -> int:
+    return max(0, sizes.num_experts - sizes.num_outputs)
+
+
+EXECUTORS = get_args(Executor)
+
+ARGUMENTS: dict[str, Draw] = {
+    # Sizes that several parts must agree on.
+    **{name: agreed(name) for name in Sizes._fields},
+    # Policies.
+    "message_size": whole(1, 20),
+    "cell_size": whole(1, 12),
+    "query_heads": whole(1, 3),
+    "sender_heads": whole(1, 3),
+    "gain": one_of(0.5, 1.0, 1.65, 2.0),
+    "initial_chaos": one_of(0.0, 0.5, 3.0),
+    "steepness": one_of(0.1, 1.0),
+    "offset": between(0, 1),
+    "keep": between(-0.5, 1),
+    "add": between(0, 1),
+    "beta": one_of(0.0, 1.0, 2.5),
+    # Membranes.
+    "readers": some_readers,
+    "address_size": whole(1, 6),
+    "heads": whole(1, 3),
+    "value_size": whole(1, 4),
+    "width": whole(1, 6),
+    "feedback_scale": between(0.5, 3),
+    "max_outputs": lambda random, sizes: sizes.num_outputs + random.randint(0, 9),
+    # Topologies.
+    "seed": whole(0, 2**31),
+    "strongly_connected": one_of(*[False] * 9, True),
+    "k": lambda random, sizes: random.randint(0, max(0, min(6, sizes.num_experts - 1))),
+    "top_k.k": whole(1, 8),
+    "p": one_of(0.0, 0.1, 0.3, 0.7, 1.0),
+    "num_inputs": lambda random, sizes: random.randint(1, max(1, sizes.num_experts // 3)),
+    "rows": rows_of_grid,
+    "temperature": between(0.2, 2),
+    # Tasks.
+    "bins": seldom(one_of(2, 5, 12), None),
+    # Meta-losses and regularisers.
+    "discount": between(0.1, 1),
+    "fraction": between(0.1, 1),
+    "of": another_meta_loss,
+    "weight": between(0, 1),
+    # Curricula.
+    "stages": some_stages,
+    "then": one_of(None),
+    "first": agreed("num_outputs"),
+    "last": lambda random, sizes: sizes.num_outputs + random.randint(0, 1),
+    "one_more_output.num_experts": one_of(None),
+    "spare_experts": spare,
+    "frontier_share": between(0.1, 1),
+    "last_share": between(0, 1),
+    "threshold": one_of(0.08, 1.0, 100.0),
+    "window": whole(1, 3),
+    "largest": one_of(1, 2, 8),
+    # The agent.
+    "rounds": one_of(1, 1, 2, 3),
+    "agent.identifiers": one_of("fixed", "fixed", "random", "random", "none"),
+    "initial_state": one_of("zero", "random"),
+    "worlds": seldom(whole(1, 5), None),
+    "executor": one_of("auto", "auto", "auto", *EXECUTORS),
+    "compiled": one_of(False),  # half a minute each
+}
+"""How an argument of a component is drawn, by its name; ``component.argument`` comes first."""
+
+NETWORKX: dict[str, dict[str, Draw]] = {
+    "barabasi_albert_graph": {"m": whole(1, 3)},
+    "balanced_tree": {"r": one_of(2), "h": whole(1, 3)},
+    "barbell_graph": {"m1": whole(3, 6), "m2": whole(0, 4)},
+    "binomial_tree": {"n": whole(1, 5)},
+    "circular_ladder_graph": {"n": lambda r, s: max(1, s.num_experts // 2)},
+    "complete_graph": {},
+    "connected_watts_strogatz_graph": {"k": whole(2, 4), "p": between(0, 1)},
+    "cycle_graph": {},
+    "dense_gnm_random_graph": {"m": lambda r, s: 2 * s.num_experts},
+    "dorogovtsev_goltsev_mendes_graph": {"n": whole(0, 3)},
+    "duplication_divergence_graph": {"p": between(0.1, 1)},
+    "empty_graph": {},
+    "fast_gnp_random_graph": {"p": between(0, 1)},
+    "full_rary_tree": {"r": whole(1, 4)},
+    "gn_graph": {},
+    "gnc_graph": {},
+    "gnr_graph": {"p": between(0, 1)},
+    "hypercube_graph": {"n": whole(1, 5)},
+    "karate_club_graph": {},
+    "margulis_gabber_galil_graph": {"n": whole(2, 6)},
+    "newman_watts_strogatz_graph": {"k": whole(2, 4), "p": between(0, 1)},
+    "path_graph": {},
+    "petersen_graph": {},
+    "random_k_out_graph": {"k": whole(1, 3), "alpha": between(0.5, 2)},
+    "random_labeled_tree": {},
+    "random_regular_graph": {"d": whole(1, 4)},
+    "scale_free_graph": {},
+    "star_graph": {"n": lambda r, s: s.num_experts - 1},
+    "watts_strogatz_graph": {"k": whole(2, 4), "p": between(0, 1)},
+    "wheel_graph": {},
+}
+"""Generators of NetworkX and their arguments."""
+
+NODES: dict[str, Callable[[Config], int]] = {
+    "balanced_tree": lambda a: 2 ** (a["h"] + 1) - 1,
+    "barbell_graph": lambda a: 2 * a["m1"] + a["m2"],
+    "binomial_tree": lambda a: 2 ** a["n"],
+    "circular_ladder_graph": lambda a: 2 * a["n"],
+    "dorogovtsev_goltsev_mendes_graph": lambda a: (3 ** a["n"] + 3) // 2,
+    "hypercube_graph": lambda a: 2 ** a["n"],
+    "karate_club_graph": lambda a: 34,
+    "margulis_gabber_galil_graph": lambda a: a["n"] ** 2,
+    "petersen_graph": lambda a: 10,
+}
+"""How many nodes a generator makes that does not simply make one for every expert."""
+
+MEMBRANES_OF = {"lstm": ("whole",), "attention": ("attention",)}
+"""The membranes that show what a policy perceives; others take any that shows channels."""
+
+CHANNELS = [name for name in MEMBRANES if name not in chain.from_iterable(MEMBRANES_OF.values())]
+
+SCORED = ("attention", "top_k", "learned_graph")
+"""Topologies with weights to learn, which the attentional policy does not take."""
+
+
+def configuration(seed: int) -> Config:
+    """The configuration of a number: everything that a learner is made of, as plain data."""
+    random = Random(seed)
+    policy = random.choice([*POLICIES, "gru", "gru"])
+    membrane = random.choice(MEMBRANES_OF.get(policy, CHANNELS))
+    if random.random() < 0.02:
+        membrane = random.choice(list(MEMBRANES))
+    task = random.choice(list(TASKS))
+    sizes = _sizes(random, membrane, task)
+    kind = random.choice(list(TABLES["topology"]))
+    wrong = SCORED if policy == "attention" else ("networkx", "layered", "given", "file")
+    if kind in wrong and (policy == "attention" or membrane == "whole") and random.random() < 0.9:
+        kind = "random"
+    topology, sizes = _topology(random, kind, sizes)
+    parts: dict[str, Config] = {"membrane": component(random, sizes, "membrane", membrane)}
+    shown = TABLES["membrane"][membrane](**parts["membrane"]["arguments"]).percept_size
+    sizes = sizes._replace(percept_size=shown if isinstance(shown, int) else 1)
+    parts["policy"] = component(random, sizes, "policy", policy)
+    agent = component(random, sizes, "agent", "agent", leave=("policy", "topology", "membrane"))
+    _suit(random, policy, parts["policy"]["arguments"], agent["arguments"])
+    config = {
+        **parts,
+        "topology": topology,
+        "agent": agent,
+        "task": component(random, sizes, "task", task),
+        "meta_loss": component(random, sizes, "meta_loss"),
+        "regulariser": component(random, sizes, "regulariser") if random.random() < 0.3 else None,
+        "curriculum": _curriculum(random, sizes, kind, membrane, task),
+        "num_experts": sizes.num_experts,
+        "num_outputs": sizes.num_outputs,
+        "batch_size": random.randint(1, 5),
+        "num_steps": min(random.randint(1, 6), random.randint(1, 6)),
+        "detach_every": seldom(whole(1, 4), None)(random, sizes),
+        "checkpoint_every": seldom(whole(1, 4), None)(random, sizes),
+        "dtype": random.choice(["float64"] * 3 + ["float32"]),
+        "training": random.random() < 0.9,
+        "lessons": random.randint(0, 4),
+        "edits": [
+            {"name": random.choice(list(EDITS)), "seed": random.randint(0, 2**31)}
+            for _ in range(random.choice([0, 0, 1, 2, 4]))
+        ],
+        "seed": seed,
+    }
+    config["mistake"] = random.random() < MISTAKES
+    if config["mistake"]:
+        _replace_one(random, config)
+    return config
+
+
+def component(
+    random: Random,
+    sizes: Sizes,
+    kind: str,
+    name: str | None = None,
+    leave: tuple[str, ...] = (),
+) -> Config:
+    """A component with all its arguments drawn, or left at their defaults.
+
+    Raises:
+        KeyError: for an argument that nobody said how to draw.
+    """
+    name = name or random.choice(list(TABLES[kind]))
+    entry = TABLES[kind][name]
+    drawn = {
+        argument: draw(random, sizes)
+        for argument, draw in draws(name, entry).items()
+        if argument not in leave and random.random() < (1 if argument in _NEEDED else 0.8)
+    }
+    return {"name": name, "arguments": drawn}
+
+
+_NEEDED = {*Sizes._fields, "path", "generator", "index", "stages", "first", "last", "largest"}
+_NEEDED |= {"spare_experts", "readers", "max_outputs", "num_inputs", "k", "cell_size"}
+"""Arguments whose defaults do not fit sizes as small as ours."""
+
+ELSEWHERE = {"policy", "topology", "membrane", "index", "path", "generator", "kwargs"}
+"""Arguments that are drawn elsewhere: parts of an agent, and graphs."""
+
+
+def draws(name: str, entry: Callable[..., Any]) -> dict[str, Draw]:
+    """How each argument of a component is drawn.
+
+    Raises:
+        KeyError: for an argument that nobody said how to draw.
+    """
+    init: Any = entry.__init__ if inspect.isclass(entry) else entry
+    types = get_type_hints(init)
+    found: dict[str, Draw] = {}
+    for argument in inspect.signature(entry).parameters:
+        known = ARGUMENTS.get(f"{name}.{argument}", ARGUMENTS.get(argument))
+        if argument in ELSEWHERE:
+            continue
+        if known is None and types[argument] is bool:
+            known = one_of(False, True)
+        if known is None and get_origin(types[argument]) is Literal:
+            known = one_of(*get_args(types[argument]))
+        if known is None:
+            raise KeyError(f"ARGUMENTS must say how {name}.{argument} is drawn")
+        found[argument] = known
+    return found
+
+
+def _sizes(random: Random, membrane: str, task: str) -> Sizes:
+    outputs = random.choice([3, 5, 7]) if task == "waves" else random.randint(1, 8)
+    fewest = outputs if membrane in ("hardwired", "own_readout") else 1
+    most = random.choice([8, 8, 8, 16, 16, 16, 70])
+    experts = 1 if membrane == "whole" else random.randint(fewest, max(fewest, most))
+    key_size = 2 * random.randint(1, 4)
+    hidden_size = random.choice([random.randint(1, 20), random.choice([16, 17, 33])])
+    identifier_size = random.choice([0, *range(1, 9)] if membrane != "addressed" else range(1, 9))
+    return Sizes(
+        experts, outputs, max(hidden_size, 1 + (membrane == "attention")), identifier_size, key_size
+    )
+
+
+def _topology(random: Random, kind: str, sizes: Sizes) -> tuple[Config, Sizes]:
+    """A topology, and sizes with as many experts as its graph has."""
+    drawn = component(random, sizes, "topology", kind)
+    arguments = drawn["arguments"]
+    if kind == "layered":
+        layers = arguments["num_inputs"] + sizes.num_outputs
+        sizes = sizes._replace(num_experts=max(sizes.num_experts, layers + 1))
+    if kind in ("given", "file"):
+        rows = some_graph(random, sizes)
+        if kind == "file":
+            nodes = {end for source, target, _ in rows for end in (source, target)}
+            sizes = sizes._replace(num_experts=len(nodes))
+            arguments["path"] = {"rows": rows, "ending": random.choice([".txt", ".json"])}
+        else:
+            sources, targets, weights = map(list, zip(*rows, strict=True))
+            arguments |= {"index": [sources, targets], "weight": weights}
+    if kind == "networkx":
+        generator = random.choice(list(NETWORKX))
+        given = {name: draw(random, sizes) for name, draw in NETWORKX[generator].items()}
+        arguments |= {"generator": generator, "kwargs": given}
+        nodes_of = NODES.get(generator)
+        if nodes_of is not None and sizes.num_experts > 1:
+            sizes = sizes._replace(num_experts=nodes_of(given))
+    return drawn, sizes
+
+
+def _curriculum(
+    random: Random, sizes: Sizes, topology: str, membrane: str, task: str
+) -> Config | None:
+    """One for a fifth of the configurations; of those parts that take any size, a third."""
+    any_size = not {topology, membrane, task} & {*ONE_SIZE}
+    if random.random() > (0.3 if any_size else 0.02):
+        return None
+    return component(random, sizes, "curriculum")
+
+
+ONE_SIZE = ("given", "file", "networkx", "layered", "learned_graph", "grid", "whole", "waves")
+"""Parts that do not serve every number of experts and outputs."""
+
+
+def _suit(random: Random, policy: str, of_policy: Config, agent: Config) -> None:
+    """Choose what only one policy can do, and for most what it cannot do not."""
+    if policy == "attention":
+        agent["initial_state"] = random.choice(["zero", "random", "learned"])
+    serve = {"attention": ("auto", "attention"), "gru": ("auto", *EXECUTORS[1:5])}
+    if random.random() < 0.9:
+        able = serve.get(policy, ("auto", "reference", "dense", "sparse"))
+        if of_policy.get("aggregation", "mean") != "mean":
+            able = ("auto", "reference", "sparse")
+        agent["executor"] = random.choice(able)
+
+
+def _replace_one(random: Random, config: Config) -> None:
+    """Replace one number or word of a configuration, most often by one that is wrong."""
+    leaves = [
+        (part, key)
+        for part in _parts(config)
+        for key, value in part.items()
+        if _is_leaf(key, value)
+    ]
+    part, key = random.choice(leaves)
+    value = part[key]
+    if isinstance(value, str):
+        part[key] = "nonsense"
+    elif isinstance(value, int):
+        part[key] = random.choice([0, -1, value - 1, value + 1, value + 7])
+    else:
+        part[key] = random.choice([0.0, -1.0, float("nan"), float("inf"), 1e30])
+
+
+def _is_leaf(key: str, value: Any) -> bool:
+    ours = ("name", "ending", "dtype", "lessons", "h", "m1", "m2", "seed")  # trees grow too large
+    return isinstance(value, int | float | str) and not isinstance(value, bool) and key not in ours
+
+
+def _parts(config: Config) -> list[Config]:
+    inner = [value for value in config.values() if isinstance(value, dict)]
+    return [config, *chain.from_iterable(_parts(value) for value in inner)]

@@ -1,0 +1,211 @@
+"""A configuration as a learner, and one outer step of it, with living agents that are edited."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from badger_graph import BadgerAgent, MetaLearner, Stage, unroll
+from badger_graph.outer.config import from_config
+from badger_graph.outer.curriculum import Lesson
+from fuzzing.draw import TABLES, Config
+from fuzzing.edits import edit
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class UnclearError(AssertionError):
+    """A refusal that does not say what was wrong."""
+
+
+@contextmanager
+def precision(config: Config) -> Iterator[None]:
+    """Everything made inside has the precision of a configuration."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(DTYPES[config["dtype"]])
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def learner(config: Config) -> MetaLearner:
+    """What a configuration says, and somewhere in its curriculum.
+
+    Raises:
+        ValueError: when it is refused.
+    """
+    torch.manual_seed(config["seed"])
+    parts = {kind: _built(kind, config[kind]) for kind in ("policy", "topology", "membrane")}
+    made = MetaLearner(
+        BadgerAgent(**parts, **config["agent"]["arguments"]),
+        _built("task", config["task"]),
+        _built("meta_loss", config["meta_loss"]),
+        _built("curriculum", config["curriculum"]),
+        regulariser=_built("regulariser", config["regulariser"]),
+        **{name: config[name] for name in _PLAIN},
+    )
+    made.train(config["training"])
+    if made.curriculum is not None:
+        for _ in range(config["lessons"]):
+            made.curriculum.learn(0.01, made.task.chance)
+    return made
+
+
+_PLAIN = (
+    *("num_experts", "num_outputs", "num_steps", "batch_size"),
+    *("detach_every", "checkpoint_every"),
+)
+
+
+def rebuilt(original: MetaLearner) -> MetaLearner:
+    """The same from its config and weights, as a checkpoint keeps them."""
+    config = json.loads(json.dumps(original.config()))
+    del config["aggregator"]
+    parts = {
+        name: from_config(value) if isinstance(value, dict) else value
+        for name, value in config.items()
+    }
+    again = MetaLearner(**parts)
+    assert again.config() == original.config(), "another config after from_config"
+    again.load_state_dict(original.state_dict())
+    again.train(original.training)
+    if original.curriculum is not None and again.curriculum is not None:
+        again.curriculum.load_state_dict(original.curriculum.state_dict())
+    return again
+
+
+def _built(kind: str, part: Config | None) -> Any:
+    if part is None:
+        return None
+    arguments = dict(part["arguments"])
+    if part["name"] == "file":
+        with tempfile.TemporaryDirectory() as folder:
+            return TABLES[kind]["file"](_write_graph(Path(folder), **arguments["path"]))
+    if part["name"] == "stages":
+        arguments["stages"] = [Stage(**stage) for stage in arguments["stages"]]
+    if isinstance(arguments.get("of"), dict):
+        arguments["of"] = _built("meta_loss", arguments["of"])
+    return TABLES[kind][part["name"]](**arguments)
+
+
+def _write_graph(folder: Path, rows: list[list[float]], ending: str) -> str:
+    file = folder / f"graph{ending}"
+    if ending == ".txt":
+        file.write_text("".join(f"{source} {target} {weight}\n" for source, target, weight in rows))
+    else:
+        names = sorted({end for source, target, _ in rows for end in (source, target)})
+        keys = ("source", "target", "weight")
+        links = [dict(zip(keys, row, strict=True)) for row in rows]
+        nodes = [{"id": name} for name in names]
+        file.write_text(json.dumps({"directed": True, "nodes": nodes, "edges": links}))
+    return str(file)
+
+
+@dataclass
+class Lived:
+    """What came of one outer step.
+
+    Args:
+        values: errors and actions of every step, and what is minimised, by name.
+        gradients: of every parameter that is trained; none where nothing reaches it.
+        graph: the agents at the end.
+        lesson: what the step was like.
+        refusals: what was said to edits that were refused.
+        edited: how many were not.
+    """
+
+    values: dict[str, Tensor]
+    gradients: dict[str, Tensor | None]
+    graph: Batch
+    lesson: Lesson
+    refusals: list[str]
+    edited: int
+
+    @property
+    def finite(self) -> bool:
+        return all(bool(value.isfinite().all()) for value in self.values.values())
+
+
+def live(learner: MetaLearner, config: Config, executor: str | None = None) -> Lived:
+    """One outer step: a rollout, edits of the living agents, a second rollout, gradients.
+
+    Args:
+        executor: in place of the agent's own.
+
+    Raises:
+        ValueError: when the agents cannot live so.
+    """
+    agent, own = learner.agent, learner.agent.executor
+    if executor is not None:
+        agent.executor = executor  # type: ignore[assignment]
+    try:
+        return _live(learner, config)
+    finally:
+        agent.executor = own
+
+
+def _live(learner: MetaLearner, config: Config) -> Lived:
+    agent, seed = learner.agent, config["seed"]
+    lesson = Lesson(learner.num_outputs, learner.num_experts)
+    if learner.curriculum is not None and not learner.curriculum.finished:
+        lesson = learner.curriculum.lesson(seed, config["lessons"])
+    rollouts = [learner.rollout(seed, lesson)]
+    graph, refusals = rollouts[0].graph, []
+    for change in config["edits"]:
+        try:
+            after = edit(agent, graph, **change)
+            learner.task.sample(1, after.action.size(1))
+        except ValueError as error:
+            refusals.append(clear(error))
+        else:
+            graph = after
+    if config["edits"]:
+        generator = torch.Generator().manual_seed(seed + 1)
+        num_outputs = graph.action.size(1)
+        task = learner.task.sample(graph.num_graphs, num_outputs, generator)
+        every = (learner.detach_every, learner.checkpoint_every)
+        steps = max(1, learner.num_steps // 2)
+        experts = len(graph.hidden) // graph.num_graphs
+        rollouts.append(unroll(agent, task, experts, steps, generator, *every, graph=graph))
+    wanted = torch.stack([learner.meta_loss(rollout.loss) for rollout in rollouts]).sum()
+    if learner.regulariser is not None:
+        wanted = wanted + learner.regulariser(rollouts[-1])
+    named = {name: p for name, p in learner.named_parameters() if p.requires_grad}
+    gradients = torch.autograd.grad(wanted, list(named.values()), allow_unused=True)
+    values = {"what is minimised": wanted.detach()}
+    for number, rollout in enumerate(rollouts):
+        values[f"errors of rollout {number}"] = rollout.loss.detach()
+        values[f"actions of rollout {number}"] = rollout.action.detach()
+    return Lived(
+        values=values,
+        gradients=dict(zip(named, gradients, strict=True)),
+        graph=rollouts[-1].graph,
+        lesson=lesson,
+        refusals=refusals,
+        edited=len(config["edits"]) - len(refusals),
+    )
+
+
+def clear(error: ValueError) -> str:
+    """What a refusal says.
+
+    Raises:
+        UnclearError: when it does not state a rule and then the value found.
+    """
+    text = str(error)
+    if not re.search(r"\bgot\b", text) or "Traceback" in text:
+        raise UnclearError(
+            f"a refusal must state the rule, then the value, got {text!r}"
+        ) from error
+    return text
