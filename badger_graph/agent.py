@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from badger_graph.compiled import COMPILED_EXECUTORS, compiled_step, inner_step
-from badger_graph.contracts import check_graph, check_observation, check_parts
+from badger_graph.contracts import check_graph, check_observation
 from badger_graph.executors.base import Wiring, once_for_an_index
 from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.life import Life
@@ -88,7 +88,6 @@ class BadgerAgent(nn.Module):
         compiled: bool = False,
     ) -> None:
         super().__init__()
-        check_parts(policy, topology, membrane)
         if policy.percept_size != membrane.percept_size:
             raise ValueError(
                 "the policy must perceive what the membrane shows, "
@@ -252,13 +251,14 @@ class BadgerAgent(nn.Module):
                 raise ValueError(
                     f"edges must be on the agent's device, {like.device}, got {edges.index.device}"
                 )
-            edges = Edges(edges.index, edges.weight.to(like.dtype))
-            if not every_step:
-                check_graphs(edges, batch_size, num_experts)
-            elif like.device.type == "cpu":  # elsewhere a synchronisation
-                _check_ends_once(edges.index, batch_size, num_experts)
             # What is kept must be fit for training, even if first used in inference mode.
             with torch.inference_mode(False):
+                index, weight = (part.clone() if part.is_inference() else part for part in edges)
+                edges = Edges(index, weight.to(like.dtype))
+                if not every_step:
+                    check_graphs(edges, batch_size, num_experts)
+                elif like.device.type == "cpu":  # elsewhere a synchronisation
+                    _check_ends_once(edges.index, batch_size, num_experts)
                 wiring = prepare(edges, batch_size, num_experts, self.executor, self.policy)
             if not edges.weight.requires_grad:  # else their whole rollout would be kept alive
                 self._prepared.keep(key, wiring, len(edges.weight))

@@ -277,7 +277,7 @@ def configuration(seed: int) -> Config:
     sizes = sizes._replace(percept_size=shown if isinstance(shown, int) else 1)
     parts["policy"] = component(random, sizes, "policy", policy)
     agent = component(random, sizes, "agent", "agent", leave=("policy", "topology", "membrane"))
-    _suit(random, policy, agent["arguments"])
+    _suit(random, policy, parts["policy"]["arguments"], agent["arguments"])
     config = {
         **parts,
         "topology": topology,
@@ -413,13 +413,15 @@ ONE_SIZE = ("given", "file", "networkx", "layered", "learned_graph", "grid", "wh
 """Parts that do not serve every number of experts and outputs."""
 
 
-def _suit(random: Random, policy: str, agent: Config) -> None:
+def _suit(random: Random, policy: str, of_policy: Config, agent: Config) -> None:
     """Choose what only one policy can do, and for most what it cannot do not."""
     if policy == "attention":
         agent["initial_state"] = random.choice(["zero", "random", "learned"])
     serve = {"attention": ("auto", "attention"), "gru": ("auto", *EXECUTORS[1:5])}
     if random.random() < 0.9:
         able = serve.get(policy, ("auto", "reference", "dense", "sparse"))
+        if of_policy.get("aggregation", "mean") != "mean":
+            able = ("auto", "reference", "sparse")
         agent["executor"] = random.choice(able)
 
 

@@ -19,6 +19,7 @@ from badger_graph.experiments.error_bars import mean_and_bar
 from badger_graph.experiments.long_lives import NUMBERS, SHOWN, errors_of_life
 from badger_graph.experiments.measurements import shipped_groups
 from badger_graph.files import require_outputs, write_json, write_text
+from badger_graph.progress import track
 from topologies.checks import check_sizes
 
 MICRO = "micro_badger"
@@ -64,10 +65,10 @@ def long_lives(
     file = Path(out)
     require_outputs(file)
     policies = {MICRO: [MICRO], **shipped_groups(stages=False)}
-    lives = {
-        group: [errors_of_life(policy, num_steps, num_tasks, seed) for policy in names]
-        for group, names in policies.items()
-    }
+    lives: dict[str, list[dict[int, float]]] = {group: [] for group in policies}
+    pairs = [(group, policy) for group, names in policies.items() for policy in names]
+    for group, policy in track(pairs, "living"):
+        lives[group].append(errors_of_life(policy, num_steps, num_tasks, seed))
     steps = list(next(iter(lives.values()))[0])
     groups = {name: [list(life.values()) for life in of] for name, of in lives.items()}
     sizes = {"numbers": NUMBERS, "num_tasks": num_tasks, "seed": seed}

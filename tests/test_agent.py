@@ -573,6 +573,28 @@ def test_training_goes_on_after_inference_mode() -> None:
     unroll(agent, task, 5, 2).loss.mean().backward()
 
 
+class Keeper(Topology):
+    """The edges that it made first, in whatever mode that was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: Edges | None = None
+
+    def forward(self, hidden: Tensor, generator: torch.Generator | None = None) -> Edges:
+        self.kept = self.kept or Edges.unweighted(torch.tensor([[0, 1], [1, 0]]))
+        return self.kept
+
+
+@pytest.mark.parametrize("topology", [Keeper(), RandomTopology(k=1)], ids=["own", "shipped"])
+def test_edges_first_made_in_inference_mode_serve_training(topology: Topology) -> None:
+    agent = BadgerAgent(GRUPolicy(), topology, HardwiredMembrane(), executor="sparse")
+    with torch.inference_mode():
+        edges = topology(torch.zeros(1, 2, 3))
+        wiring = agent._prepare(edges, 1, 2)
+    assert not any(part.is_inference() for part in (*wiring.edges, *wiring.adjacency))
+    assert edges.index.is_inference() == isinstance(topology, Keeper)
+
+
 def test_another_executor_is_heeded_at_the_next_reset() -> None:
     agent = BadgerAgent(GRUPolicy(), RandomTopology(k=2), HardwiredMembrane())
     for executor in ("dense", "reference", "sparse"):

@@ -49,5 +49,5 @@ def test_bad_symbols() -> None:
         assert_refused(message, lambda wrong=wrong: DiscreteEntropy(wrong))
     for floats in (symbols.float(), symbols * math.nan):
         assert_refused(
-            "symbols must be integers, got torch.float", lambda f=floats: DiscreteEntropy(f)
+            "symbols must be of whole numbers, got float", lambda f=floats: DiscreteEntropy(f)
         )

@@ -175,7 +175,7 @@ def test_bad_states() -> None:
         assert_refused(message, lambda make=make: GaussianEntropy.of_states(make()))
     for ridge in (-1.0, math.nan, math.inf):
         assert_refused(
-            f"not below 0, got {ridge}",
+            f"(not below 0|be finite), got {ridge}",
             lambda ridge=ridge: GaussianEntropy.of_states(states, ridge=ridge),
         )
 

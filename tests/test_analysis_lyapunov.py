@@ -95,7 +95,7 @@ def test_wrong_maps_are_refused() -> None:
     for start, message in (
         (state[0, 0], r"rows of floating-point numbers, got torch.float64 \[\]"),
         (state[:0], r"rows of floating-point numbers, got torch.float64 \[0, 3\]"),
-        (torch.ones(2, 3, dtype=torch.int64), r"floating-point numbers, got torch.int64 \[2, 3\]"),
+        (torch.ones(2, 3, dtype=torch.int64), r"floating-point numbers, got int64 \[2, 3\]"),
     ):
         assert_refused(
             message, lambda start=start: largest_lyapunov(logistic, start, 5, 0, seeded(0))

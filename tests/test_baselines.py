@@ -200,7 +200,7 @@ def test_answers_of_the_wrong_shape_are_an_error():
     ("targets", "num_queries", "message"),
     [
         (np.zeros((0, 3)), 5, r"got \(0, 3\)"),
-        (np.zeros((2, 3)), 0, "num_queries=0"),
+        (np.zeros((2, 3)), 0, "num_queries must be at least 1, got 0"),
     ],
 )
 def test_nothing_to_ask_is_an_error(targets, num_queries, message):

@@ -239,7 +239,7 @@ def test_weights_of_another_size(tiny_learner: Make, path: Path) -> None:
     bad = damaged(path, checkpoint)
     read_checkpoint(bad)
     for load in (load_learner, load_agent):
-        with pytest.raises(ValueError, match=r"the weights in .* must fit its GRUPolicy"):
+        with pytest.raises(ValueError, match="the weights in .* must fit its GRUPolicy|must hold state_dict"):
             load(bad)
 
 
@@ -261,10 +261,10 @@ def test_weights_that_are_missing_or_too_many(path: Path) -> None:
     [
         ({"num_experts": 0}, "num_experts must be at least 1, got 0"),
         ({"num_experts": 1}, "k must be less than the number of experts|num_outputs <= num_exp"),
-        ({"num_experts": "five"}, "a checkpoint must say how its agent is built|type|Type"),
+        ({"num_experts": "five"}, "num_experts must be a whole number, got 'five'"),
         ({"colour": "red"}, "a checkpoint must say how its agent is built, .*colour"),
         ({"task": {"class_path": "os.system"}}, "a config must name .* got 'os.system'"),
-        ({"agent": 3}, "a checkpoint must say how its agent is built|type|Type"),
+        ({"agent": 3}, "agent must be a BadgerAgent, got 3"),
     ],
 )
 def test_a_description_that_describes_nothing(

@@ -184,11 +184,11 @@ def test_where_it_writes(checkpoint: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--num_experts", 0], "num_experts must be at least 1, got 0"),
-        (["--num_outputs", -1], "num_outputs must be at least 1, got -1"),
-        (["--num_steps", 0], "num_steps must be at least 1, got 0"),
+        (["--num_experts", 0], "num_experts must be at least 1, or none, got 0"),
+        (["--num_outputs", -1], "num_outputs must be at least 1, or none, got -1"),
+        (["--num_steps", 0], "num_steps must be at least 1, or none, got 0"),
         (["--num_tasks", 0], "num_tasks must be at least 1, got 0"),
-        (["--seed", -1], "seed must not be negative, got -1"),
+        (["--seed", -1], "seed must be at least 0, got -1"),
         (["--num_experts", 1], "got num_outputs=2 and num_experts=1"),
         (["--num_outputs", 7], "got num_outputs=7 and num_experts=6"),
         (["--topology", "random", "--topology.k", 6], "got k=6 and 6 experts"),
@@ -216,7 +216,7 @@ def test_without_a_checkpoint(tmp_path: Path) -> None:
 
 def test_errors_that_are_no_numbers(checkpoint: Path, tmp_path: Path) -> None:
     bad = torch.load(checkpoint, weights_only=True)
-    bad["state_dict"]["agent.policy.readout.bias"].fill_(torch.nan)
+    bad["state_dict"]["agent.policy.readout.bias"].fill_(1e38)
     torch.save(bad, tmp_path / "bad.ckpt")
     with pytest.raises(ValueError, match="the errors of an agent must be finite"):
         evaluate(str(tmp_path / "bad.ckpt"), num_tasks=2, folder=str(tmp_path))

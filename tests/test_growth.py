@@ -407,7 +407,7 @@ def test_no_two_outputs_get_one_fixed_address() -> None:
 @pytest.mark.parametrize(
     ("message", "change"),
     [
-        ("to add must be at least 1, got 0", lambda a, g: add_experts(a, g, 0)),
+        ("num must be at least 1, got 0", lambda a, g: add_experts(a, g, 0)),
         ("at least one expert to clone must be listed", lambda a, g: clone_experts(a, g, [])),
         ("to clone must be among 0 to 5, got 6", lambda a, g: clone_experts(a, g, [0, 6])),
         ("same, fresh, perturbed, got 'new'", lambda a, g: clone_experts(a, g, [0], "new")),

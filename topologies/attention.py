@@ -100,8 +100,8 @@ class TopKTopology(ScoredTopology):
             \Big(\frac{\beta}{\sqrt K}\, q_i \cdot k_j\Big)
 
     There are :math:`kN` edges. Which they are is searched for in pieces and without gradients;
-    gradients flow through the scores of those that are kept, computed once more. Memory is linear
-    in N, time is not.
+    gradients flow through the scores of those that are kept, computed once more. With k = 1
+    there is nothing to weigh, and nobody learns whom to hear. Memory is linear in N, time is not.
 
     Among equal scores, as those of newborn experts, all in one state, the choice is any.
 

@@ -142,8 +142,9 @@ class GraphTopology(Topology):
         if drawn is None:
             # Drawn on the CPU, so that every device finds the same graph.
             generator = torch.Generator(_CPU).manual_seed(self.seed)
-            graph = self._draw_valid(1, num_experts, generator, _CPU)
-            drawn = graph.repeat(batch_size, num_experts).to(device)
+            with torch.inference_mode(False):  # or training could not use it later
+                graph = self._draw_valid(1, num_experts, generator, _CPU)
+                drawn = graph.repeat(batch_size, num_experts).to(device)
             self._drawn.keep(key, drawn, len(drawn.weight))
         return drawn
 

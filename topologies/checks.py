@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
+import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
@@ -170,6 +171,8 @@ def shown(value: Any) -> str:
     if value is None or isinstance(value, str | Real | Sequence | Mapping):
         text = repr(value.item() if isinstance(value, np.generic) else value)
         return text if len(text) <= 200 else f"{text[:197]}..."
+    if isinstance(value, nx.Graph):
+        return f"{_a(type(value))}, of which from_networkx(graph) makes a topology"
     return _a(type(value))
 
 
@@ -327,9 +330,11 @@ def _rules_of(hint: Any) -> Rules:
         each = [_rules_of(arm) for arm in inner]
         words = " or ".join(rules[0].words.removeprefix("be ") for rules in each)
         return (Rule(f"be {words}", lambda v: any(_all(rules, v) for rules in each)),)
-    if origin in (list, Sequence, Collection, Iterable) or origin in _COLLECTIONS:
+    if origin is _ITERABLE:  # to look at what it holds could use it up
+        return (Rule("be a list", lambda v: isinstance(v, Iterable) and not isinstance(v, str)),)
+    if origin is list or origin in _COLLECTIONS:
         return _rules_of_items(origin, inner[0] if inner else Any)
-    if origin in (dict, Mapping) or origin is _MAPPING:
+    if origin in (dict, _MAPPING):
         return (Rule("be a mapping", lambda value: isinstance(value, Mapping)),)
     if hasattr(hint, "array_type"):  # of jaxtyping
         kind = "a tensor" if hint.array_type is Tensor else "an array"
@@ -387,7 +392,8 @@ def _a(cls: type) -> str:
     return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
-_COLLECTIONS = tuple(get_origin(hint) for hint in (Sequence[int], Collection[int], Iterable[int]))
+_COLLECTIONS = tuple(get_origin(hint) for hint in (Sequence[int], Collection[int]))
+_ITERABLE = get_origin(Iterable[int])
 _MAPPING = get_origin(Mapping[str, int])
 _CALLABLE = get_origin(Callable[[], int])
 

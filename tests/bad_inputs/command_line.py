@@ -6,6 +6,7 @@ import importlib.util
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +58,7 @@ def fault(words: Sequence[str], code: int, err: str) -> str | None:
     return None if clear and named else "unclear"
 
 
+@cache
 def main_of(script: str) -> Callable[[list[str]], None]:
     """The program of a script, as a function of its arguments."""
     path = ROOT / "scripts" / f"{script}.py"
