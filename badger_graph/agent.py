@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from badger_graph.compiled import COMPILED_EXECUTORS, compiled_step, inner_step
-from badger_graph.contracts import check_graph, check_observation, check_parts
+from badger_graph.contracts import check_graph, check_observation
 from badger_graph.executors.base import Wiring, once_for_an_index
 from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.life import Life
@@ -88,7 +88,6 @@ class BadgerAgent(nn.Module):
         compiled: bool = False,
     ) -> None:
         super().__init__()
-        check_parts(policy, topology, membrane)
         if policy.percept_size != membrane.percept_size:
             raise ValueError(
                 "the policy must perceive what the membrane shows, "

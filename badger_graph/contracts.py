@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import networkx as nx
 from torch import Tensor
 from torch_geometric.data import Batch
 
@@ -14,36 +13,8 @@ from badger_graph.membranes import Membrane
 from badger_graph.policies import ExpertPolicy
 from badger_graph.shapes import fits, refuse
 from badger_graph.typing import Observation
-from topologies import Topology
 
 _ATTRIBUTES = ("hidden", "identifier", "address", "action", "edge_index", "edge_weight", "wiring")
-
-
-def check_parts(policy: ExpertPolicy, topology: Topology, membrane: Membrane) -> None:
-    """Refuse an agent of anything but these.
-
-    Raises:
-        ValueError: and what would make a topology of a graph.
-    """
-    for name, part, kind in (("policy", policy, ExpertPolicy), ("membrane", membrane, Membrane)):
-        if not isinstance(part, kind):
-            raise ValueError(
-                f"{name} must be derived from {kind.__name__}, got a {type(part).__name__}"
-            )
-    check_topology(topology)
-
-
-def check_topology(topology: Topology) -> None:
-    """Refuse what cannot draw edges.
-
-    Raises:
-        ValueError: and what would make a topology of a graph.
-    """
-    if not isinstance(topology, Topology):
-        hint = ", of which from_networkx(graph) makes one" if isinstance(topology, nx.Graph) else ""
-        raise ValueError(
-            f"topology must be derived from Topology, got a {type(topology).__name__}{hint}"
-        )
 
 
 def check_graph(graph: Batch, policy: ExpertPolicy, address_size: int, like: Tensor) -> None:

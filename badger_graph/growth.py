@@ -24,7 +24,6 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.contracts import check_topology
 from badger_graph.typing import Edges
 from topologies import Topology
 from topologies.checks import checked, size
@@ -68,7 +67,6 @@ def add_experts(
     hidden = _beside(graph.hidden, newborn, batch_size)
     fresh = _fresh_identifiers(agent, graph, num, generator)
     topology = agent.topology if topology is None else topology
-    check_topology(topology)
     drawn = topology(hidden.view(batch_size, now, -1), generator)
     new = (drawn.index % now >= before).any(dim=0)
     moved = graph.edge_index + graph.edge_index // before * num
@@ -185,7 +183,6 @@ def rewire(
     if isinstance(links, Edges):
         edges = links
     else:
-        check_topology(links)
         edges = links(graph.hidden.view(batch_size, num_experts, -1), generator)
     return _changed(agent, graph, graph.hidden, graph.identifier, edges)
 

@@ -201,11 +201,19 @@ def test_a_task_tells_one_error_of_every_agent() -> None:
 def test_what_is_no_part_of_an_agent() -> None:
     policy, membrane = GRUPolicy(), HardwiredMembrane()
     graph = nx.path_graph(4)
-    hint = r"derived from Topology, got a Graph, of which from_networkx\(graph\) makes one"
+    hint = r"got a Graph, of which from_networkx\(graph\) makes a topology"
     assert_refused(hint, lambda: BadgerAgent(policy, graph, membrane))
-    assert_refused("Topology, got a str", lambda: BadgerAgent(policy, "ring", membrane))
-    assert_refused("policy must be", lambda: BadgerAgent(membrane, RingTopology(), membrane))
-    assert_refused("Membrane, got a GRU", lambda: BadgerAgent(policy, RingTopology(), policy))
+    assert_refused(
+        "topology must be a Topology, got 'ring'", lambda: BadgerAgent(policy, "ring", membrane)
+    )
+    assert_refused(
+        "policy must be an ExpertPolicy, got a Hardwired",
+        lambda: BadgerAgent(membrane, RingTopology(), membrane),
+    )
+    assert_refused(
+        "membrane must be a Membrane, got a GRU",
+        lambda: BadgerAgent(policy, RingTopology(), policy),
+    )
     agent = make()
     living = agent.reset(B, N, D)
     assert_refused(hint, lambda: rewire(agent, living, graph))

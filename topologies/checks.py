@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
+import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
@@ -170,6 +171,8 @@ def shown(value: Any) -> str:
     if value is None or isinstance(value, str | Real | Sequence | Mapping):
         text = repr(value.item() if isinstance(value, np.generic) else value)
         return text if len(text) <= 200 else f"{text[:197]}..."
+    if isinstance(value, nx.Graph):
+        return f"{_a(type(value))}, of which from_networkx(graph) makes a topology"
     return _a(type(value))
 
 

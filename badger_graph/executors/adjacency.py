@@ -105,7 +105,7 @@ def order_of(index: Int[Tensor, "2 E"], nodes: int) -> Order:
     return Order(
         by_target=None if by_target is None else by_target.int(),
         by_source=by_source.int(),
-        target=target,
+        target=target.clone(),  # no view: what is kept must not keep the index alive
         degree=degree[target].int(),
         source=source.int(),
         start=_starts(degree),
