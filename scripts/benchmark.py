@@ -9,7 +9,7 @@ as ``benchmark_<workload>.md``, beside all it measured as JSON.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,12 +25,29 @@ from benchmarks.measuring import Measuring
 from benchmarks.micro_badger import MicroBadger
 from benchmarks.report import Workload
 from benchmarks.sizes import Sizes
+from topologies.checks import check, size
 
 W1, W2, W3 = MicroBadger(), AttentionalBadger(), LargeAgent()
 LONG, FIXED, MEASURING = LongLife(), FixedCosts(), Measuring()
 
 QUICK = Sizes(batch_size=2, num_experts=5, k=2, num_outputs=2, num_steps=3)
 QUICK_ATTENTION = AttentionSizes(2, num_experts=5, num_outputs=2, num_steps=3)
+
+
+def check_sizes_of(name: str, part: object) -> None:
+    """Refuse a size, a number of rounds or of runs below 1, in whatever part of a workload.
+
+    Raises:
+        ValueError: says which.
+    """
+    if isinstance(part, tuple):
+        for place, item in enumerate(part):
+            check_sizes_of(f"{name}.{place}", item)
+    elif is_dataclass(part):
+        for field in fields(part):
+            check_sizes_of(f"{name}.{field.name}", getattr(part, field.name))
+    elif isinstance(part, int) and not isinstance(part, bool):
+        check(name, part, *size(most=2**40))
 
 
 def benchmark(
@@ -79,7 +96,10 @@ def benchmark(
         "fixed": fixed,
         "measuring": measuring,
     }
-    for name in track([name for name in workloads if workload in (name, "all")], "workloads"):
+    chosen = [name for name in workloads if workload in (name, "all")]
+    for name in chosen:
+        check_sizes_of(name, workloads[name])
+    for name in track(chosen, "workloads"):
         start = time.perf_counter()
         report = workloads[name].run()
         heading = f"{machine()}; {name} took {time.perf_counter() - start:.0f} s."

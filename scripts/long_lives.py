@@ -20,7 +20,7 @@ from badger_graph.experiments.long_lives import NUMBERS, SHOWN, errors_of_life
 from badger_graph.experiments.measurements import shipped_groups
 from badger_graph.files import require_outputs, write_json, write_text
 from badger_graph.progress import track
-from topologies.checks import check_sizes
+from topologies.checks import SEED, checked, size
 
 MICRO = "micro_badger"
 
@@ -43,6 +43,7 @@ def _cell(errors: list[float]) -> str:
     return f"{error:.4f} ± {bar:.4f}" if len(errors) > 1 else f"{error:.4f}"
 
 
+@checked(num_steps=size(SHOWN[0]), num_tasks=size(), seed=SEED)
 def long_lives(
     num_steps: int = 10_000,
     num_tasks: int = 128,
@@ -60,7 +61,6 @@ def long_lives(
     Raises:
         ValueError: when a number is too small.
     """
-    check_sizes(num_steps=(num_steps, SHOWN[0]), num_tasks=(num_tasks, 1), seed=(seed, 0))
     torch.set_num_threads(1)
     file = Path(out)
     require_outputs(file)

@@ -9,15 +9,27 @@ with ``--arguments "--config fast"``, which trains all of it with what shortens 
 
 import re
 import shlex
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
-from badger_graph.cli import program
+from badger_graph.cli import fit_main, program
 from badger_graph.experiments.why_hard import EXPERIMENTS
 from badger_graph.experiments.why_hard.page import page
 from badger_graph.experiments.why_hard.run import markdown, run
 from topologies.checks import check_choice, checked
 
 RESULTS = "results/why_hard"
+
+
+def refuse_unknown(arguments: list[str]) -> None:
+    """End with what fit.py says of arguments that it refuses, before it is started many times."""
+    with redirect_stdout(StringIO()):
+        try:
+            fit_main([*arguments, "--print_config"])
+        except SystemExit as stop:
+            if stop.code:
+                raise
 
 
 @checked()
@@ -68,6 +80,7 @@ def why_hard(
     command += " --full true" if full else f" --seeds {told[0]} --max_steps {told[1]}"
     if arguments:
         command += f" --arguments {shlex.quote(arguments)}"
+        refuse_unknown(shlex.split(arguments))
     out = out or (RESULTS if full and not arguments else f"{runs}/results")
     name = experiment + re.sub(r"\W+", "-", arguments).rstrip("-")
     print(markdown(run(chosen, name, *told, jobs, runs, out, command, arguments)))

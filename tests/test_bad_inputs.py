@@ -18,6 +18,7 @@ from command_line import call
 from properties import assert_refused
 
 from badger_graph import BadgerAgent, GRUPolicy, HardwiredMembrane
+from badger_graph.executors.native import library
 from topologies import NetworkXTopology, RandomTopology
 from topologies.checks import MAX_WEIGHTS, checked, interval, size
 from topologies.rehearsal import rehearse
@@ -161,3 +162,20 @@ def test_numbers_of_numpy_are_kept_as_plain_data() -> None:
     agent = BadgerAgent(policy, RandomTopology(k=np.int32(2)), HardwiredMembrane())  # type: ignore[arg-type]
     assert [type(value) for value in (policy.hidden_size, policy.gain)] == [int, float]
     assert agent.reset(1, np.int64(4), 1).hidden.shape == (4, 8)  # type: ignore[arg-type]
+
+
+def test_a_library_that_was_cut_short_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, path = tmp_path / "source", tmp_path / "cache" / "library.so"
+    source.write_bytes(bytes(1000))
+    monkeypatch.setattr(library, "_command", lambda _, out: ["cp", str(source), str(out)])
+    for said in ("compiling the fused", "is damaged, so it is made again"):
+        assert library._compile_once(path, "c++") is None
+        assert said in capsys.readouterr().err
+        assert path.read_bytes() == source.read_bytes()
+        assert library._whole(path)
+        assert library._compile_once(path, "c++") is None
+        assert capsys.readouterr().err == ""
+        path.write_bytes(bytes(500))
+        assert not library._whole(path)

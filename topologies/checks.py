@@ -106,7 +106,7 @@ def check_sizes(**sizes: tuple[int, int]) -> None:
         ValueError: says which and why.
     """
     for name, (value, least) in sizes.items():
-        check(name, value, *_rules_of(int), *size(least))
+        check(name, value, *_rules_of(int), *size(least)[:1])
 
 
 def check_choice(name: str, value: Any, choices: Collection[str], other: str = "") -> None:

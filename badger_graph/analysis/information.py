@@ -34,13 +34,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.analysis.entropy import JointEntropy
-from topologies.checks import checked
 
 INDEPENDENT = 1e-9
 """Experts that share less than this many nats are taken for independent."""
 
 
-@checked()
 def mutual_information(entropy: JointEntropy) -> Float[Tensor, "N N"]:
     r"""What two experts know of each other, for every pair.
 
@@ -58,7 +56,6 @@ def mutual_information(entropy: JointEntropy) -> Float[Tensor, "N N"]:
     return matrix + matrix.mT
 
 
-@checked()
 def total_correlation(entropy: JointEntropy) -> Float[Tensor, ""]:
     r"""How far the experts are from being independent.
 
@@ -70,7 +67,6 @@ def total_correlation(entropy: JointEntropy) -> Float[Tensor, ""]:
     return _dependence(entropy)[0]
 
 
-@checked()
 def residual_entropy(entropy: JointEntropy) -> Float[Tensor, ""]:
     r"""What of the experts' joint entropy none of them shares with others.
 
@@ -83,7 +79,6 @@ def residual_entropy(entropy: JointEntropy) -> Float[Tensor, ""]:
     return (along[:, -1] - along[:, -2]).sum()
 
 
-@checked()
 def binding_information(entropy: JointEntropy) -> Float[Tensor, ""]:
     r"""What of the experts' joint entropy two or more of them share: dual total correlation.
 
@@ -95,7 +90,6 @@ def binding_information(entropy: JointEntropy) -> Float[Tensor, ""]:
     return _dependence(entropy)[1]
 
 
-@checked()
 def o_information(entropy: JointEntropy) -> Float[Tensor, ""]:
     r"""Positive where redundancy, negative where synergy dominates; zero for two experts.
 
@@ -107,7 +101,6 @@ def o_information(entropy: JointEntropy) -> Float[Tensor, ""]:
     return total - binding
 
 
-@checked()
 def redundancy(entropy: JointEntropy) -> Float[Tensor, ""]:
     r"""The O-information as a share of all dependence, to compare systems of unlike strength.
 
@@ -140,7 +133,6 @@ class BindingCurve(NamedTuple):
     redundancy: Float[Tensor, ""]
 
 
-@checked()
 def binding_curve(
     entropy: JointEntropy, generator: torch.Generator, num_orders: int = 4
 ) -> BindingCurve:

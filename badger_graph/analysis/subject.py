@@ -16,7 +16,7 @@ from badger_graph.analysis.gaussian_entropy import GaussianEntropy
 from badger_graph.analysis.samples import principal
 from badger_graph.rollout import Recorder, unroll
 from badger_graph.tasks import Task, TaskFamily
-from topologies.checks import SEED, check, check_sizes
+from topologies.checks import SEED, check, size
 
 if TYPE_CHECKING:
     from badger_graph.outer.learner import MetaLearner
@@ -66,7 +66,8 @@ class Subject:
         num_tasks: int = 512,
         seed: int = 1_000_000,
     ) -> None:
-        check_sizes(num_tasks=(num_tasks, 1), num_steps=(num_steps, 1))
+        for name, value in (("num_tasks", num_tasks), ("num_steps", num_steps)):
+            check(name, value, *size())
         check("seed", seed, *SEED)
         self.agent = copy.deepcopy(agent).eval()
         self.family = family
