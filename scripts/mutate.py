@@ -14,6 +14,7 @@ import copy
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -101,6 +102,9 @@ OPERATORS: dict[type, type] = {
 }
 OPERATORS |= {other: one for one, other in OPERATORS.items()}
 OPERATORS |= {ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult}
+
+MEMORY = 2**33
+"""Bytes that the tests may take: a wrong size may be any size."""
 
 IGNORED = (ast.Raise, ast.Import, ast.ImportFrom, ast.JoinedStr, ast.Assert, ast.arguments)
 """Messages, signatures and imports: what they say is not what is computed."""
@@ -205,7 +209,10 @@ def passes(project: Path, tests: list[str], seconds: float) -> bool:
 def _run_tests(project: Path, tests: list[str], seconds: float) -> None:
     code = 1
     try:
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)  # whose signal ends the process
+        os.setsid()  # what the tests do to their process group is not done to this script
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # the signals of both end the process
+        signal.setitimer(signal.ITIMER_REAL, 20 * seconds)
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         for name in [*sys.modules]:
             if name.split(".")[0] in ("badger_graph", "topologies"):
                 del sys.modules[name]
@@ -251,7 +258,7 @@ def mutate(
         there = mutations(name, (ROOT / name).read_text())
         drawn += random.Random(f"{seed} {name}").sample(there, min(each, len(there)))
     before = json.loads(file.read_text())["rows"] if file.is_file() else []
-    known = {_key(row) for row in before if row["noticed"]}
+    known = {_key(row): row for row in before if row["noticed"]}
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
@@ -261,8 +268,8 @@ def mutate(
             row = {name: getattr(mutation, name) for name in ("file", "line", "before", "after")}
             row["noticed"] = _key(row) in known or noticed(project, mutation, seconds)
             rows.append(row)
-            count = sum(row["noticed"] for row in rows)
-            write_json(file, {"seed": seed, "mutations": len(rows), "noticed": count, "rows": rows})
+            known.pop(_key(row), None)
+            write_json(file, summary(seed, [*rows, *known.values()]))  # whole at any moment
             if not row["noticed"]:
                 print(f"{mutation.file}:{mutation.line}: {mutation.before} -> {mutation.after}")
                 sys.stdout.flush()
@@ -270,7 +277,15 @@ def mutate(
         failing = [name for name in names if not passes(project, TESTS[name].split(), seconds)]
     if failing:
         raise ValueError(f"the tests must pass without a mutation, got failures for {failing}")
-    print(f"{count} of {len(rows)} mutations were noticed")
+    result = summary(seed, rows)
+    write_json(file, result)
+    print(f"{result['noticed']} of {result['mutations']} mutations were noticed")
+
+
+def summary(seed: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is kept: how many were noticed, and all of them."""
+    count = sum(row["noticed"] for row in rows)
+    return {"seed": seed, "mutations": len(rows), "noticed": count, "rows": rows}
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:
