@@ -72,7 +72,7 @@ RULES: dict[str, Rules] = {
     "checkpoint.save_top_k": or_minus_one(0, "all"),
     "checkpoint.every_n_train_steps": size(0, MAX_STEPS),
     "checkpoint.every_n_epochs": size(0, MAX_STEPS),
-    "model.optimizer.init_args.lr": POSITIVE + FINITE,
+    "model.optimizer.init_args.lr": NOT_NEGATIVE + FINITE,
 }
 """Numbers by their place in the settings; libraries take some of those that they cannot work with,
 and fail on them in the middle of a training."""
