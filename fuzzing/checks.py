@@ -269,7 +269,10 @@ def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
     must_be_finite("the action of living agents", usual.action)
     experts = slice(len(graph.hidden) // graph.num_graphs)
     owned = {
-        **{"hidden": experts, "identifier": experts, "action": slice(1), "address": slice(1)},
+        "hidden": experts,
+        "identifier": experts,
+        "action": slice(1),
+        "address": slice(1),
         "edge_weight": graph.edge_index[1] < experts.stop,
     }
     for name, gradient in usual.by.items():

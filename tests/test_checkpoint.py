@@ -240,7 +240,7 @@ def test_weights_of_another_size(tiny_learner: Make, path: Path) -> None:
     read_checkpoint(bad)
     for load in (load_learner, load_agent):
         with pytest.raises(
-            ValueError, match="the weights in .* must fit its GRUPolicy|must hold state_dict"
+            ValueError, match=r"the weights in .* must fit its GRUPolicy|must hold state_dict"
         ):
             load(bad)
 
