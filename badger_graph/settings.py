@@ -104,7 +104,9 @@ def _numbers(config: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
         items = vars(config).items() if hasattr(config, "__dict__") else ()
     for key, value in items:
         if isinstance(value, str) and NUMBER.fullmatch(value):
-            value = float(value)  # a parser may leave it as text where text is allowed
+            value = (
+                float(value) if "." in value else int(value)
+            )  # a parser may leave it as text where text is allowed
         if isinstance(value, int | float) and not isinstance(value, bool):
             yield f"{prefix}{key}", value
         elif not isinstance(value, str | bool | None):
