@@ -72,7 +72,7 @@ RULES: dict[str, Rules] = {
     "checkpoint.save_top_k": or_minus_one(0, "all"),
     "checkpoint.every_n_train_steps": size(0, MAX_STEPS),
     "checkpoint.every_n_epochs": size(0, MAX_STEPS),
-    "model.optimizer.init_args.lr": POSITIVE + FINITE,
+    "model.optimizer.init_args.lr": NOT_NEGATIVE + FINITE,
 }
 """Numbers by their place in the settings; libraries take some of those that they cannot work with,
 and fail on them in the middle of a training."""
@@ -104,7 +104,9 @@ def _numbers(config: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
         items = vars(config).items() if hasattr(config, "__dict__") else ()
     for key, value in items:
         if isinstance(value, str) and NUMBER.fullmatch(value):
-            value = float(value)  # a parser may leave it as text where text is allowed
+            value = (
+                float(value) if "." in value else int(value)
+            )  # a parser may leave it as text where text is allowed
         if isinstance(value, int | float) and not isinstance(value, bool):
             yield f"{prefix}{key}", value
         elif not isinstance(value, str | bool | None):

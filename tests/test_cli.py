@@ -314,7 +314,7 @@ WRONG = {
     "--topology file --topology.path malformed.json": "well-formed, got 'malformed.json'",
     "--topology file --topology.path malformed.edgelist": r"line 2 must be 'source target",
     "--topology file --topology.path empty.edgelist": "not be empty, got 'empty.edgelist'",
-    "--topology file --topology.path none.json": "at least one node, got 0",
+    "--topology file --topology.path none.json": "num_experts must be at least 1, got 0",
     "--topology file --topology.path graph.png": "must end in .graphml, .*got 'graph.png'",
     "--topology file --topology.path small.edgelist": "got 3 nodes and 16 experts",
     "--num_steps 0": "num_steps must be at least 1, got 0",
@@ -333,12 +333,12 @@ WRONG = {
     "--meta_loss converge_fast --meta_loss.discount 2": r"discount must be in \(0, 1\], got 2",
     "--model.detach_every 0": "detach_every must be at least 1, .*got 0",
     "--optimizer Foo": "Foo",
-    "--optimizer.lr -1": "learning rate: -1",
-    "--seed -1": "seed must be a number, not negative, got -1",
-    "--seed true": "seed must be a number, not negative, got True",
+    "--optimizer.lr -1": "lr must not be negative, got -1",
+    "--seed -1": "seed must be at least 0, got -1",
+    "--seed true": "seed must be a whole number, got True",
     "--threads 0": "threads must be at least 1, got 0",
     "--max_steps 0": "max_steps must be at least 1, .*got 0",
-    "--devices 0": "devices='0'",
+    "--devices 0": "devices must be at least 1, or -1 for all, got 0",
     "--trainer.strategy foo": "strategy='foo'",
     "--frobnicate 3": "unrecognized arguments: --frobnicate 3",
     "fitt": "unrecognized arguments: fitt",
@@ -560,7 +560,7 @@ def test_own_components_are_imported_on_request(
     accepted = call(evaluate_main, checkpoint, *QUICK, "--import", "my_lab", cwd=tmp_path)
     assert accepted.code == 0, accepted.err
     unknown = call(fit_main, "--import=no_lab", cwd=tmp_path)
-    assert "--import must name a module, got 'no_lab'" in unknown.err
+    assert "--import must name a module that can be imported, got 'no_lab'" in unknown.err
 
 
 QUICK = ["--num_tasks", "2", "--baselines", "false", "--figures", "false"]

@@ -224,7 +224,7 @@ def test_a_checkpoint_without_a_record(checkpoint: Path, tmp_path: Path) -> None
 
 
 def test_a_name_that_is_no_name(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"must have no dot and no slash, got 'a\.b'"):
+    with pytest.raises(ValueError, match=r"must be a word without dot and slash, got 'a\.b'"):
         SHIP(str(checkpoint), "a.b", folder=str(tmp_path))
 
 
