@@ -318,6 +318,7 @@ def test_a_schedule_may_be_given_up() -> None:
     for rate, decay in ((None, None), (0.1, None), (None, 0.5), (0.1, 0.5), (None, None)):
         set_learning_rate(optimizer, rate, decay)
         rates.append(optimizer.param_groups[0]["lr"])
+        assert ("initial_lr" in optimizer.param_groups[0]) == (len(rates) > 1)  # none yet, no trace
     assert rates == [0.5, 0.1, 0.25, 0.05, 0.5]
 
 

@@ -53,8 +53,9 @@ def make(**arguments: object) -> BadgerAgent:
 
 
 def test_it_is_an_lstm() -> None:
-    """Three steps are those of nn.LSTM, one layer, with the same weights."""
+    """Three steps are those of nn.LSTM, one layer, with the same weights, and no identifier."""
     policy = LSTMPolicy(D, CELL).double()
+    assert (policy.hidden_size, policy.identifier_size) == (2 * CELL, 0)
     lstm = nn.LSTM(1 + D, CELL, dtype=torch.float64)
     cell = policy.cell.state_dict()
     lstm.load_state_dict({f"{name}_l0": value for name, value in cell.items()})
