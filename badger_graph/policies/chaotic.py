@@ -34,7 +34,7 @@ class ChaoticPolicy(MessagePolicy):
         initial_chaos: :math:`z` at the start.
         steepness: :math:`\epsilon` of the logistic function.
         offset: :math:`I_0`.
-        aggregation: what an expert hears of several messages; see
+        aggregation: what an expert hears of several messages: mean, max, min or softmax; see
             :class:`badger_graph.MessagePolicy`.
 
     Raises:

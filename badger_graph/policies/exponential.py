@@ -28,7 +28,7 @@ class ExponentialPolicy(MessagePolicy):
         gain: factor of all weights at the start.
         keep: part of the old state that stays.
         add: factor of the new state.
-        aggregation: what an expert hears of several messages; see
+        aggregation: what an expert hears of several messages: mean, max, min or softmax; see
             :class:`badger_graph.MessagePolicy`.
 
     Raises:

@@ -33,7 +33,7 @@ class GRUPolicy(MessagePolicy):
         message_size: size M of a message.
         gain: factor of all weights at the start. With 1.65, as in the authors' code of Rosa et al.
             2019, states differ more from the beginning, and the first plateau is shorter.
-        aggregation: what an expert hears of several messages; see
+        aggregation: what an expert hears of several messages: mean, max, min or softmax; see
             :class:`badger_graph.MessagePolicy`.
 
     Raises:
