@@ -56,7 +56,7 @@ TESTS = {
     "badger_graph/membranes/hardwired.py": "membranes",
     "badger_graph/membranes/own_readout.py": "membranes_own_readout membranes",
     "badger_graph/membranes/whole.py": "membranes policies_lstm",
-    "badger_graph/tasks/guessing.py": "tasks",
+    "badger_graph/tasks/guessing.py": "tasks bad_inputs",
     "badger_graph/tasks/hidden_target.py": "tasks",
     "badger_graph/tasks/waves.py": "tasks",
     "badger_graph/outer/losses.py": "losses",
@@ -229,7 +229,7 @@ def _run_tests(project: Path, tests: list[str], seconds: float) -> None:
 
 
 def mutate(
-    each: int = 2,
+    each: int = 3,
     seed: int = 0,
     seconds: float = 300,
     only: str = "",

@@ -120,6 +120,15 @@ def test_a_linear_map_of_each_expert_changes_nothing() -> None:
     torch.testing.assert_close(of(mapped), of(states), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-40, 1.0, 1e40])
+def test_whether_features_follow_from_others_is_no_matter_of_scale(scale: float) -> None:
+    pair = torch.tensor([[1.0, 0.6], [0.6, 1.0]], dtype=torch.float64)[:, None, :, None]
+    assert mutual_information(GaussianEntropy(scale * pair, 0.0))[0, 1].item() == pytest.approx(
+        -math.log(1 - 0.6**2) / 2
+    )
+    assert_refused("positive definite", lambda: GaussianEntropy(scale * torch.ones_like(pair), 0.0))
+
+
 def test_experts_that_are_all_alike_share_what_the_ridge_says() -> None:
     """Exactly for the exact covariance, to 2% from 256 samples."""
     ridge, num_features = 1e-3, 2

@@ -38,6 +38,11 @@ SYSTEM = BASIS @ BLOCKS @ torch.linalg.pinv(BASIS)
 SNAPSHOTS = course(SYSTEM, BASIS @ uniform(1, 5), 30)
 
 
+def test_two_snapshots_are_a_system() -> None:
+    modes = dynamic_modes(course(diagonal(0.7), torch.ones(1).double(), 2))
+    assert modes.eigenvalues.real.tolist() == pytest.approx([0.7])
+
+
 def test_eigenvalues_of_a_linear_system() -> None:
     modes = dynamic_modes(SNAPSHOTS)
     turned = 0.95 * complex(math.cos(math.pi / 4), math.sin(math.pi / 4))

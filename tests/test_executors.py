@@ -331,6 +331,13 @@ def test_other_policies_are_dense_when_small_and_sparse_when_large(
         assert wiring.executor == expected
 
 
+def test_large_agents_are_dense_from_half_of_all_pairs_on() -> None:
+    num_experts = DENSE_UP_TO + 1
+    half = num_experts**2  # of two agents
+    for num_edges, expected in ((half, "dense"), (half - 1, "sparse")):
+        assert choose(some_edges(2, num_experts, num_edges), 2, num_experts, None) == expected
+
+
 @pytest.mark.native
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_what_the_operators_cannot_compute_is_not_fused(dtype: torch.dtype) -> None:
