@@ -388,6 +388,8 @@ def test_a_gradient_goes_back_through_earlier_lives() -> None:
 @every_executor
 @torch.no_grad()
 def test_a_long_life_in_constant_memory(executor: Executor) -> None:
+    # Held, as what other tests left behind may go at any time.
+    others = [thing for thing in gc.get_objects() if issubclass(type(thing), Tensor)]
     life = live(make(executor=executor), some_task(), N, seeded(0))
 
     def things() -> tuple[int, int]:
@@ -402,7 +404,7 @@ def test_a_long_life_in_constant_memory(executor: Executor) -> None:
 
     objects, tensors = live_for(10)
     objects_later, tensors_later = live_for(2000)
-    assert tensors_later == tensors
+    assert tensors_later == tensors >= len(others)
     assert objects_later - objects < 100
 
 
