@@ -200,7 +200,8 @@ SHORT = [
 SAVES = [
     *(("best.ckpt", 0, moment) for moment in MOMENTS),
     *(("last.ckpt", 0, "half-way"), ("last.ckpt", 1, "before the swap")),
-    *(("stage0.ckpt", 0, "after the swap"), ("config.yaml", 0, "half-way")),
+    *(("stage0.ckpt", 0, "after the swap"), ("stage2.ckpt", 0, "first byte")),
+    ("config.yaml", 0, "half-way"),
     ("measurements.jsonl", 0, "first byte"),
 ]
 

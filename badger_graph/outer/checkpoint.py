@@ -293,9 +293,11 @@ class StageCheckpoints(Checkpoint):
             self._save(trainer)
             self._stage = curriculum.stage
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Not on_train_end: a run that was killed after its last step has no training to resume.
         curriculum = cast(MetaLearner, pl_module).curriculum
         if curriculum is not None and not curriculum.finished:
+            self._stage = curriculum.stage
             self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
