@@ -8,51 +8,54 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from badger_graph.executors.base import Wiring
+from badger_graph.channels import Channel, ClearChannel
+from badger_graph.executors.base import Executor, Send
+from badger_graph.policies import AttentionPolicy, ExpertPolicy
 from badger_graph.typing import Edges
 
 
-class AttentionWiring(Wiring):
+class AttentionExecutor(Executor):
     """The edges as one mask for each agent; none where every expert hears every other.
 
-    Attention itself is part of the policy, which carries out its own rounds.
+    Attention itself is part of the policy, which carries out its own rounds, and is who decides
+    who is heard how much: edges have no weights.
 
     Shapes:
-        - **heard:** ``[B, N, N]``, whether expert i hears expert j; always itself
-
-    Raises:
-        ValueError: for weighted edges: attention decides who is heard how much.
+        - **visible:** ``[B, N, N]``, whether expert i hears expert j; always itself
     """
 
-    executor: ClassVar[str] = "attention"
+    name: ClassVar[str] = "attention"
 
     def __init__(self, edges: Edges, batch_size: int, num_experts: int) -> None:
         super().__init__(edges, batch_size, num_experts)
-        unlike = edges.weight[edges.weight != 1]
-        if len(unlike):
-            raise ValueError(
-                f"executor 'attention' needs edges of weight 1, got one of {unlike[0].item():g}"
-            )
+        visible = _visible(edges, batch_size, num_experts)
+        self.visible = None if visible.all() else visible
+
+    @classmethod
+    def obstacle(cls, policy: ExpertPolicy, channel: Channel, edges: Edges) -> str | None:
+        if not isinstance(policy, AttentionPolicy):
+            return f"an AttentionPolicy, got {type(policy).__name__}"
+        if not isinstance(channel, ClearChannel):
+            return f"a ClearChannel, got {type(channel).__name__}"
         if edges.weight.requires_grad:
-            raise ValueError("executor 'attention' needs edges of weight 1, got weights to learn")
-        heard = _heard(edges, batch_size, num_experts)
-        self.heard = None if heard.all() else heard
+            return "edges of weight 1, got weights to learn"
+        unlike = edges.weight[edges.weight != 1]
+        return f"edges of weight 1, got one of {unlike[0].item():g}" if len(unlike) else None
 
     def round(
         self,
-        policy: Any,
+        policy: ExpertPolicy,
         hidden: Float[Tensor, "V H"],
-        percept: Float[Tensor, "V P"],
-        identifier: Float[Tensor, "V I"],
-    ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
-        raise ValueError(
-            f"executor 'attention' needs an AttentionPolicy, got {type(policy).__name__}"
-        )
+        percept: Any,
+        traits: Any,
+        send: Send | None = None,
+    ) -> tuple[Float[Tensor, "V H"], Tensor]:
+        return policy.round(hidden, percept, traits, self.visible)
 
 
-def _heard(edges: Edges, batch_size: int, num_experts: int) -> Bool[Tensor, "B N N"]:
+def _visible(edges: Edges, batch_size: int, num_experts: int) -> Bool[Tensor, "B N N"]:
     source, target = edges.index
     itself = torch.eye(num_experts, dtype=torch.bool, device=edges.index.device)
-    heard = itself.repeat(batch_size, 1)
-    heard[target, source % num_experts] = True
-    return heard.view(batch_size, num_experts, num_experts)
+    visible = itself.repeat(batch_size, 1)
+    visible[target, source % num_experts] = True
+    return visible.view(batch_size, num_experts, num_experts)

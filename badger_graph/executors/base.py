@@ -1,26 +1,31 @@
-"""What every executor prepares from the edges of a batch of agents."""
+"""What every executor is: a way to carry out the communication rounds of a batch of agents."""
 
 from __future__ import annotations
 
-import copy
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from badger_graph.shapes import fits, refuse
+from badger_graph.channels import Channel
+from badger_graph.policies import AttentionPolicy, ExpertPolicy, MessagePolicy
+from badger_graph.policies.aggregation import Aggregation
 from badger_graph.typing import Edges
 
 Kept = TypeVar("Kept")
 
+Send = Callable[[Tensor], Tensor]
+"""What happens to messages under way, ``[V, M]`` to ``[V, M]``."""
 
-class Wiring(ABC):
-    """Edges, prepared once when they are drawn and used in every round.
+
+class Executor(ABC):
+    """A way to carry out communication rounds, with the edges of a batch prepared for it.
+
+    Edges are prepared once when they are drawn and used in every round.
 
     Args:
         edges: those of the whole batch.
@@ -28,8 +33,11 @@ class Wiring(ABC):
         num_experts: experts N of each.
     """
 
-    executor: ClassVar[str]
-    """Its name, as :class:`BadgerAgent` and the command line take it."""
+    name: ClassVar[str]
+    """What :class:`badger_graph.BadgerAgent` and the command line call it."""
+
+    compilable: ClassVar[bool] = False
+    """Whether ``torch.compile`` sees through its rounds."""
 
     def __init__(self, edges: Edges, batch_size: int, num_experts: int) -> None:
         self.edges = edges
@@ -37,64 +45,71 @@ class Wiring(ABC):
         self.num_experts = num_experts
         self.versions = versions(edges)
 
+    @classmethod
+    @abstractmethod
+    def obstacle(cls, policy: ExpertPolicy, channel: Channel, edges: Edges) -> str | None:
+        """What would have to be different for it to serve, in words that follow "needs"; or None."""
+
     @abstractmethod
     def round(
         self,
-        policy: Any,
+        policy: ExpertPolicy,
         hidden: Float[Tensor, "V H"],
-        percept: Float[Tensor, "V P"],
-        identifier: Float[Tensor, "V I"],
-    ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
-        """One communication round of a message policy, and what every expert says after it."""
+        percept: Any,
+        traits: Any,
+        send: Send | None = None,
+    ) -> tuple[Float[Tensor, "V H"], Tensor]:
+        """One communication round: the next states, and what is said to the world after it.
 
-    def describes(self, edge_index: Tensor, edge_weight: Tensor) -> bool:
+        Args:
+            policy: who communicates.
+            hidden: the states before.
+            percept: what the membrane shows; ``[V, P]`` to a message policy.
+            traits: what the policy made of identifiers.
+            send: what happens to messages under way; nothing by default.
+        """
+
+    def describes(self, edges: Edges) -> bool:
         """Whether this was prepared from these very tensors, as they are now.
 
         A graph that was rewired, by assignment or in place, is noticed.
         """
-        same = self.edges.index is edge_index and self.edges.weight is edge_weight
+        same = self.edges.index is edges.index and self.edges.weight is edges.weight
         return same and self.versions == versions(self.edges)
 
-    def copied(self) -> Wiring:
-        """The same for edges of its own, which may be changed without changing these."""
-        other = copy.copy(self)
-        other.edges = Edges(self.edges.index.clone(), self.edges.weight.clone())
-        other.versions = versions(other.edges)
-        return other
 
+class TorchExecutor(Executor):
+    """An executor made of ordinary PyTorch operations, open to any policy that sends messages."""
 
-class TorchWiring(Wiring):
-    """Edges for an executor made of ordinary PyTorch operations, open to any expert policy."""
+    compilable: ClassVar[bool] = True
+
+    @classmethod
+    def obstacle(cls, policy: ExpertPolicy, channel: Channel, edges: Edges) -> str | None:
+        if isinstance(policy, AttentionPolicy):
+            return f"a policy that sends messages along edges, got {type(policy).__name__}"
+        if policy.aggregation not in cls.aggregations:
+            return f"the aggregation 'mean', got {policy.aggregation!r}"
+        return None
+
+    aggregations: ClassVar[tuple[str, ...]] = get_args(Aggregation)
+    """What experts may hear of several messages."""
 
     @abstractmethod
-    def exchange(self, policy: Any, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
+    def exchange(self, policy: MessagePolicy, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
         """Carry messages along the edges: the policy's aggregation over in-neighbours."""
 
     def round(
         self,
-        policy: Any,
+        policy: ExpertPolicy,
         hidden: Float[Tensor, "V H"],
-        percept: Float[Tensor, "V P"],
-        identifier: Float[Tensor, "V I"],
-    ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
-        sent = policy.emit(hidden)
-        if not fits(sent, shape := (hidden.size(0), policy.message_size), hidden):
-            refuse(f"the messages [V, M] that a {type(policy).__name__} emits", sent, shape, hidden)
-        received = self.exchange(policy, sent)
-        told = torch.cat([percept, identifier], dim=-1)
-        after = policy.next_hidden(hidden, received, told)
-        if not fits(after, hidden.shape, hidden):
-            what = f"the next states [V, H] of a {type(policy).__name__}"
-            refuse(what, after, hidden.shape, hidden)
-        said = policy.speak(after)
-        if not fits(said, shape := (hidden.size(0), 1), hidden):
-            refuse(f"what a {type(policy).__name__} speaks, [V, 1],", said, shape, hidden)
-        return after, said.squeeze(-1)
+        percept: Any,
+        traits: Any,
+        send: Send | None = None,
+    ) -> tuple[Float[Tensor, "V H"], Tensor]:
+        def exchange(sent: Tensor) -> Tensor:
+            return self.exchange(policy, sent if send is None else send(sent))  # type: ignore[arg-type]  # who has no messages does not call it
 
-
-def hears_the_mean(policy: Any) -> bool:
-    """Whether experts hear the mean message, which is linear: a product, or sums."""
-    return getattr(policy, "aggregation", "mean") == "mean"
+        return policy.round(hidden, percept, traits, exchange)
 
 
 def versions(edges: Edges) -> tuple[int, int]:

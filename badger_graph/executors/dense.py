@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from badger_graph.executors.base import TorchWiring, hears_the_mean, once_for_an_index
+from badger_graph.executors.base import TorchExecutor, once_for_an_index
+from badger_graph.policies import MessagePolicy
 from badger_graph.typing import Edges
 
 
-class DenseWiring(TorchWiring):
+class DenseExecutor(TorchExecutor):
     """The mean over in-neighbours as one matrix per agent, ``[B, N, N]``."""
 
-    executor: ClassVar[str] = "dense"
+    name: ClassVar[str] = "dense"
+    aggregations: ClassVar[tuple[str, ...]] = ("mean",)
 
     def __init__(self, edges: Edges, batch_size: int, num_experts: int) -> None:
         super().__init__(edges, batch_size, num_experts)
         self.blocks = mean_blocks(edges, batch_size, num_experts)
 
-    def exchange(self, policy: Any, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
-        if not hears_the_mean(policy):
+    def exchange(self, policy: MessagePolicy, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
+        if policy.aggregation != "mean":
             raise ValueError(
                 f"executor 'dense' needs the aggregation 'mean', got {policy.aggregation!r}"
             )

@@ -9,64 +9,57 @@ from weakref import WeakKeyDictionary
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
+from badger_graph.channels import Channel, ClearChannel
 from badger_graph.executors.adjacency import adjacency
-from badger_graph.executors.base import Wiring, hears_the_mean
+from badger_graph.executors.base import Executor, Send
 from badger_graph.executors.native import library
-from badger_graph.policies.gru import GRUPolicy
+from badger_graph.policies import ExpertPolicy, GRUPolicy
 from badger_graph.typing import Edges
 
 
-class FusedWiring(Wiring):
+class FusedExecutor(Executor):
     """Edges sorted in both directions, for the native operators.
 
     Messages, their mean, gates and update are one pass over the experts, forward and backward;
     see ``native/gru_stage.cpp`` on a CPU and ``triton_stage.py`` on a GPU. Gradients are first
     derivatives only.
-
-    Raises:
-        ValueError: when there is nothing that could compile or run the operators.
     """
 
-    executor: ClassVar[str] = "fused"
+    name: ClassVar[str] = "fused"
 
     def __init__(self, edges: Edges, batch_size: int, num_experts: int) -> None:
         super().__init__(edges, batch_size, num_experts)
-        if (missing := _missing(edges.weight)) is not None:
-            raise ValueError(f"executor 'fused' needs {missing}")
         self.adjacency = adjacency(edges, batch_size * num_experts)
+
+    @classmethod
+    def obstacle(cls, policy: ExpertPolicy, channel: Channel, edges: Edges) -> str | None:
+        if type(policy) is not GRUPolicy:
+            return f"a GRUPolicy, got {type(policy).__name__}"
+        if policy.aggregation != "mean":
+            return f"the aggregation 'mean', got {policy.aggregation!r}"
+        if not isinstance(channel, ClearChannel):
+            return f"a ClearChannel, got {type(channel).__name__}"
+        return _missing(edges.weight)
 
     def round(
         self,
-        policy: Any,
+        policy: ExpertPolicy,
         hidden: Float[Tensor, "V H"],
-        percept: Float[Tensor, "V P"],
-        identifier: Float[Tensor, "V I"],
-    ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
-        if (wrong := _unfit(policy)) is not None:
-            raise ValueError(f"executor 'fused' needs {wrong}")
+        percept: Any,
+        traits: Any,
+        send: Send | None = None,
+    ) -> tuple[Float[Tensor, "V H"], Tensor]:
+        assert isinstance(policy, GRUPolicy)
         if hidden.is_cuda:
             from badger_graph.executors.triton_stage import gru_stage
 
-            round_weights = weights(policy)[:8]
-            hidden = gru_stage(hidden, percept, identifier, *self.adjacency, *round_weights)
-            return hidden, policy.speak(hidden).squeeze(-1)
+            round_weights = policy.weights()[:8]
+            hidden = gru_stage(hidden, percept, traits, *self.adjacency, *round_weights)
+            return hidden, policy.speak(hidden, traits).squeeze(-1)
         stage = torch.ops.badger_graph.gru_stage
-        return stage(hidden, percept, identifier, *self.adjacency, *pack(policy))
-
-
-def obstacle(policy: nn.Module, like: Tensor) -> str | None:
-    """Why the fused executor cannot serve this policy on tensors like that one; None if it can."""
-    return _unfit(policy) or _missing(like)
-
-
-def _unfit(policy: nn.Module) -> str | None:
-    if type(policy) is not GRUPolicy:
-        return f"a GRUPolicy, got {type(policy).__name__}"
-    if not hears_the_mean(policy):
-        return f"the aggregation 'mean', got {policy.aggregation!r}"
-    return None
+        return stage(hidden, percept, traits, *self.adjacency, *pack(policy))
 
 
 def _missing(like: Tensor) -> str | None:
@@ -81,19 +74,6 @@ def _missing(like: Tensor) -> str | None:
     if like.dtype not in (torch.float32, torch.float64):
         return f"float32 or float64, got {like.dtype}"
     return library.load()
-
-
-def weights(policy: GRUPolicy) -> tuple[Tensor, ...]:
-    """The weights of a round: the two message layers, the gates, the readout."""
-    modules: Any = policy._modules  # one round asks for ten tensors: not through nn.Module
-    first, _, second = modules["message_mlp"]._modules.values()
-    one, two, cell = first._parameters, second._parameters, modules["cell"]._parameters
-    readout = modules["readout"]._parameters
-    return (
-        *(one["weight"], one["bias"], two["weight"], two["bias"]),
-        *(cell["weight_ih"], cell["bias_ih"], cell["weight_hh"], cell["bias_hh"]),
-        *(readout["weight"], readout["bias"]),
-    )
 
 
 class Packed(NamedTuple):
@@ -127,7 +107,7 @@ def pack(policy: GRUPolicy) -> Packed:
     without counting it. None of the operations keeps anything for its gradient, so one layout may
     serve any number of backward passes.
     """
-    own = weights(policy)
+    own = policy.weights()
     asks = (weight.requires_grad for weight in own)
     mode = (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), *asks)
     memo = _memos.get(policy)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
 
-from badger_graph.executors.base import TorchWiring
+from badger_graph.executors.base import TorchExecutor
+from badger_graph.policies import MessagePolicy
 
 
-class ReferenceWiring(TorchWiring):
+class ReferenceExecutor(TorchExecutor):
     """Edges as PyG takes them: the message passing that every other executor is held to."""
 
-    executor: ClassVar[str] = "reference"
+    name: ClassVar[str] = "reference"
 
-    def exchange(self, policy: Any, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
+    def exchange(self, policy: MessagePolicy, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
         return policy.exchange(sent, self.edges)

@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from badger_graph.executors.adjacency import Adjacency, by_target, coefficients, order_of
-from badger_graph.executors.base import TorchWiring, hears_the_mean
+from badger_graph.executors.base import TorchExecutor
+from badger_graph.policies import MessagePolicy
 from badger_graph.typing import Edges
 
 
-class SparseWiring(TorchWiring):
+class SparseExecutor(TorchExecutor):
     """Edges sorted in both directions: messages are summed where they arrive, ``[V, M]``.
 
     Neither pass makes an ``[E, M]`` tensor or scatters: the gradient of a message is the sum
@@ -23,15 +24,15 @@ class SparseWiring(TorchWiring):
     see every message, ``[E, M]``, and finds those of an expert side by side.
     """
 
-    executor: ClassVar[str] = "sparse"
+    name: ClassVar[str] = "sparse"
 
     def __init__(self, edges: Edges, batch_size: int, num_experts: int) -> None:
         super().__init__(edges, batch_size, num_experts)
         self.order = order_of(edges.index, batch_size * num_experts)
         self.adjacency = coefficients(self.order, edges.weight)
 
-    def exchange(self, policy: Any, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
-        if hears_the_mean(policy):
+    def exchange(self, policy: MessagePolicy, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
+        if policy.aggregation == "mean":
             return NeighbourSum.apply(sent, *self.adjacency)
         # The gradient of a gather takes twice as long with 32-bit indices.
         source, weight = self.order.source.long(), by_target(self.order, self.edges.weight)

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from badger_graph.life import Life
-from badger_graph.membranes.base import Membrane
+from badger_graph.life import Addresses, Life
+from badger_graph.membranes.base import Membrane, check_counts
 from badger_graph.policies.base import scale_weights
-from badger_graph.typing import Observation
-from topologies.checks import POSITIVE, SEED, check_sizes, checked, limited_weights, size
+from badger_graph.typing import Interface, Observation
+from topologies.checks import POSITIVE, checked, limited_weights, size
 
 
 class Contacts(NamedTuple):
     """What is the same in every step of a life.
 
     Shapes:
-        - **key:** ``[B, heads, d, K]``, by which experts find the outputs
-        - **seen:** ``[B, d, heads * C]``, the address's share of what experts perceive of them
-        - **moved:** ``[B, d, W]``, the address's share of how they take what they are told
+        - **key:** ``[B, heads, d + n, K]``, by which experts find outputs and inputs
+        - **seen:** ``[B, d + n, heads * C]``, the address's share of what experts perceive of them
+        - **moved:** ``[B, d, W]``, the address's share of how outputs take what they are told
         - **identifier:** ``[B, N, heads * (K + C)]``, the identifier's share of what an expert
           looks for and tells
     """
 
-    key: Tensor
-    seen: Tensor
-    moved: Tensor
-    identifier: Tensor
+    key: Float[Tensor, "B heads ports K"]
+    seen: Float[Tensor, "B ports seen"]
+    moved: Float[Tensor, "B d W"]
+    identifier: Float[Tensor, "B N maps"]
 
 
 class AddressedMembrane(Membrane):
@@ -54,16 +54,18 @@ class AddressedMembrane(Membrane):
     with :math:`e` the feedback, :math:`e_j` that on output j, where the task gives one,
     :math:`x_j` its last action, :math:`y_i` what the policy says, :math:`\rho` the rectifier,
     sums in each head, and :math:`\bar\beta` the mean over heads; maps have a bias. One affinity
-    serves both ways: an expert hears of the outputs that it moves. Any number of experts and
-    outputs may meet.
+    serves both ways: an expert hears of the outputs that it moves. Inputs are ports, too, in the
+    same softmax of what experts perceive, with the value :math:`V a_i + V' x_i` of what they show;
+    nobody moves them. Any number of experts, inputs and outputs may meet.
 
     Source: after Rosa et al. 2019, "Attentional Architecture", whose experts also push values to
     addresses. Differs in that outputs keep their action, that one affinity is read in both
     directions, and that everyone hears the feedback.
 
     Args:
-        hidden_size: H of the policy.
-        identifier_size: I of the policy.
+        interface: the channels of the world.
+        identifier_size: channels I that tell experts apart, at least one.
+        hidden_size: size H of an expert's state.
         address_size: channels A of an address.
         heads: number of affinities between an expert and an output.
         key_size: K, channels in which an affinity is taken.
@@ -71,93 +73,94 @@ class AddressedMembrane(Membrane):
             head.
         width: W, of the hidden layer with which an output takes what it is told.
         gain: factor of all weights at the start; larger ones choose more sharply.
-        addresses: ``"random"``: drawn for every output of every agent at every reset; ``"fixed"``:
-            the same in every life, a function of ``seed``.
-        seed: seed of fixed addresses.
 
     Raises:
-        ValueError: when a size is below 1, ``gain`` not positive or ``seed`` negative, or for
-            unknown addresses.
+        ValueError: when a size is below 1 or ``gain`` not positive.
     """
 
     @checked(
-        hidden_size=size(),
         identifier_size=size(),
+        hidden_size=size(),
         address_size=size(),
         heads=size(most=4096),
         key_size=size(),
         value_size=size(),
         width=size(),
         gain=POSITIVE,
-        seed=SEED,
     )
     @limited_weights
     def __init__(
         self,
-        hidden_size: int = 32,
-        identifier_size: int = 12,
+        interface: Interface,
+        identifier_size: int,
+        hidden_size: int,
         address_size: int = 16,
         heads: int = 4,
         key_size: int = 16,
         value_size: int = 8,
         width: int = 32,
         gain: float = 1.65,
-        addresses: Literal["random", "fixed"] = "random",
-        seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.hidden_size = hidden_size
-        self.identifier_size = identifier_size
+        super().__init__(interface, identifier_size, hidden_size)
         self.address_size = address_size
         self.heads = heads
         self.key_size = key_size
         self.value_size = value_size
         self.width = width
         self.gain = gain
-        self.addresses = addresses
-        self.seed = seed
-        self.percept_size = 1 + heads * value_size
+        self.percept_size = interface.feedback + heads * value_size
         told = heads * value_size
         self.of_hidden = nn.Linear(hidden_size, heads * key_size + told)
         self.of_identifier = nn.Linear(identifier_size, heads * key_size + told, bias=False)
         self.of_address = nn.Linear(address_size, heads * key_size + told + width)
-        self.of_output = nn.Linear(2, told, bias=False)
+        self.of_output = nn.Linear(1 + interface.output, told, bias=False)
         self.of_told = nn.Linear(told, width, bias=False)
         self.move = nn.Linear(width, 1)
+        if interface.input:
+            self.of_input = nn.Linear(interface.input, told)
         scale_weights(self, gain)
 
-    def check(self, num_experts: int, num_outputs: int) -> None:
-        check_sizes(num_experts=(num_experts, 1), num_outputs=(num_outputs, 1))
+    def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
+        check_counts(num_experts, num_outputs, num_inputs, least_outputs=1)
 
-    def open(self, address: Float[Tensor, "B d A"], identifier: Float[Tensor, "B N I"]) -> Contacts:
+    def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> Contacts:
         sizes = [self.heads * self.key_size, self.heads * self.value_size, self.width]
+        address = addresses.outputs
+        if self.interface.input:
+            address = torch.cat([address, addresses.inputs], dim=1)
         key, seen, moved = self.of_address(address).split(sizes, dim=-1)
         key = self._by_head(key / math.sqrt(self.key_size))
+        moved = moved[:, : addresses.outputs.size(1)]
         return Contacts(key, seen, moved, self.of_identifier(identifier) + self.of_hidden.bias)
 
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "V P"]:
-        contacts: Contacts = life.ports
+        contacts: Contacts = life.contacts
         affinity, _ = self._affinity(life)
-        output = torch.stack([life.action, observation.output_feedback], dim=-1)
-        seen = self._by_head(contacts.seen + self.of_output(output))
+        output = torch.cat([life.action[..., None], observation.outputs], dim=-1)
+        shown = self.of_output(output)
+        if self.interface.input:
+            shown = torch.cat([shown, self.of_input(observation.inputs)], dim=1)
+        seen = self._by_head(contacts.seen + shown)
         heard = (affinity.softmax(dim=-1) @ seen).transpose(1, 2).flatten(2)
-        feedback = observation.feedback[:, None, None].expand(-1, heard.size(1), 1)
+        feedback = observation.feedback[:, None].expand(-1, heard.size(1), -1)
         return torch.cat([feedback, heard], dim=-1).flatten(0, 1)
 
     def act(self, life: Life, said: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
-        contacts: Contacts = life.ports
+        contacts: Contacts = life.contacts
         affinity, told = self._affinity(life)
+        if self.interface.input:
+            affinity = affinity[..., : life.num_outputs]
         share = affinity.softmax(dim=-2).mT  # [B, heads, d, N]
         told = (share @ told).transpose(1, 2).flatten(2)
         move = self.move((self.of_told(told) + contacts.moved).relu())
-        said = said.view(-1, life.wiring.num_experts, 1)
-        return life.action + (move + share.mean(dim=1) @ said)[..., 0]
+        said = said.view(-1, life.num_experts, 1)
+        return life.score + (move + share.mean(dim=1) @ said)[..., 0]
 
     def _affinity(
         self, life: Life
-    ) -> tuple[Float[Tensor, "B heads N d"], Float[Tensor, "B heads N C"]]:
-        """Of every expert and output; and what the experts tell."""
-        contacts: Contacts = life.ports
+    ) -> tuple[Float[Tensor, "B heads N ports"], Float[Tensor, "B heads N C"]]:
+        """Of every expert with every output and input; and what the experts tell."""
+        contacts: Contacts = life.contacts
         hidden = life.hidden.view(*contacts.identifier.shape[:2], -1)
         maps = nn.functional.linear(hidden, self.of_hidden.weight) + contacts.identifier
         wanted, told = maps.split([self.heads * self.key_size, self.heads * self.value_size], -1)

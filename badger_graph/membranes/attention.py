@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_graph.attention import Ports
-from badger_graph.life import Life
-from badger_graph.membranes.base import Membrane
-from badger_graph.typing import Observation
-from topologies.checks import SEED, check_sizes, checked, limited_weights, size
+from badger_graph.life import Addresses, Life
+from badger_graph.membranes.base import Membrane, check_counts, refuse_inputs
+from badger_graph.typing import Interface, Observation
+from topologies.checks import checked, limited_weights, size
 
 
 class AttentionMembrane(Membrane):
@@ -32,52 +30,50 @@ class AttentionMembrane(Membrane):
     Source: Rosa et al. 2019, "Attentional Architecture".
 
     Args:
+        interface: the channels of the world; no inputs.
+        identifier_size: of the agent; not needed here.
+        hidden_size: size H of what is sent, that of the experts' states.
         key_size: size K of queries and keys, an even number.
-        hidden_size: size H of what is sent; that of the experts' states.
         feedback_scale: s; the paper's error is 3 times the mean squared error, so that chance
             is 1.
-        addresses: of the outputs: ``"random"``: redrawn for every output of every agent at every
-            reset; ``"fixed"``: output j has the same in every life, a function of ``seed`` and j.
-        seed: seed of the fixed addresses.
 
     Raises:
-        ValueError: for sizes or addresses that cannot be.
+        ValueError: for sizes that cannot be, or when there are inputs.
     """
 
-    @checked(key_size=size(2), hidden_size=size(2), seed=SEED)
+    @checked(key_size=size(2), hidden_size=size(2))
     @limited_weights
     def __init__(
         self,
+        interface: Interface,
+        identifier_size: int,
+        hidden_size: int,
         key_size: int = 32,
-        hidden_size: int = 64,
         feedback_scale: float = 3.0,
-        addresses: Literal["random", "fixed"] = "random",
-        seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(interface, identifier_size, hidden_size)
+        refuse_inputs(self)
         if key_size % 2:
             raise ValueError(
                 f"key_size must be even, half learned and half address, got {key_size}"
             )
         self.key_size = key_size
-        self.hidden_size = hidden_size
         self.feedback_scale = feedback_scale
-        self.addresses = addresses
-        self.seed = seed
         self.address_size = key_size // 2
         self.percept_size = (key_size, hidden_size)
         self.stub = nn.Parameter(torch.randn(key_size - self.address_size))
         self.output_key = nn.Linear(key_size, key_size)
         self.output_value = nn.Linear(key_size, hidden_size)
         self.feedback_key = nn.Parameter(torch.randn(key_size))
-        self.feedback_value = nn.Linear(1, hidden_size)
+        self.feedback_value = nn.Linear(interface.feedback, hidden_size)
         self.readout = nn.Linear(hidden_size, 1)
 
-    def check(self, num_experts: int, num_outputs: int) -> None:
-        check_sizes(num_experts=(num_experts, 1), num_outputs=(num_outputs, 1))
+    def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
+        check_counts(num_experts, num_outputs, num_inputs, least_outputs=1)
 
-    def open(self, address: Float[Tensor, "B d A"], identifier: Float[Tensor, "B N I"]) -> Ports:
+    def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> Ports:
         """All but the value of the feedback, which changes."""
+        address = addresses.outputs
         queries = torch.cat([self.stub.expand(*address.shape[:2], -1), address], dim=-1)
         feedback_key = self.feedback_key.expand(len(address), 1, -1)
         keys = torch.cat([self.output_key(queries), feedback_key], dim=1)
@@ -85,8 +81,8 @@ class AttentionMembrane(Membrane):
 
     def perceive(self, life: Life, observation: Observation) -> Ports:
         """The ports; that of the feedback comes last."""
-        ports: Ports = life.ports
-        feedback = self.feedback_scale * observation.feedback[:, None, None]
+        ports: Ports = life.contacts
+        feedback = self.feedback_scale * observation.feedback[:, None]
         return ports._replace(
             values=torch.cat([ports.values, self.feedback_value(feedback)], dim=1)
         )

@@ -3,43 +3,49 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Literal
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from badger_graph.life import Life
-from badger_graph.typing import Observation
+from badger_graph.life import Addresses, Life
+from badger_graph.typing import Interface, Observation
+from topologies.checks import check_sizes
 
 
 class Membrane(nn.Module, ABC):
     """Brings observations and feedback in, and actions out (the paper's word, section
     "Multi-Agent Reinforcement Learning").
 
-    The number of experts and of outputs may change at every reset of the agent.
+    The number of experts, inputs and outputs may change at every reset of the agent. An agent
+    builds its membrane: ``membrane(interface=, identifier_size=, hidden_size=)``.
+
+    Args:
+        interface: the channels of the world.
+        identifier_size: channels I that tell experts apart.
+        hidden_size: size H of an expert's state.
     """
 
     percept_size: int | tuple[int, ...]
-    """What every expert perceives: so many channels, or so many of each kind; an expert policy is
-    built for this number."""
+    """What every expert perceives: so many channels, or so many of each kind; the policy is built
+    for this number."""
 
     address_size: int = 0
-    """Channels that tell the outputs apart; 0 where nobody needs to find them."""
+    """Channels A that tell inputs and outputs apart; 0 where nobody needs to find them."""
 
-    addresses: Literal["random", "fixed"] = "random"
-    """``"random"``: redrawn for every output of every agent at every reset; ``"fixed"``: output j
-    has the same in every life, a function of ``seed`` and j."""
-
-    seed: int = 0
-    """Seed of the fixed addresses."""
-
-    @abstractmethod
-    def check(self, num_experts: int, num_outputs: int) -> None:
-        """Raise a ValueError when so many experts cannot serve so many outputs."""
+    def __init__(self, interface: Interface, identifier_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.interface = interface
+        self.identifier_size = identifier_size
+        self.hidden_size = hidden_size
 
     @abstractmethod
-    def open(self, address: Float[Tensor, "B d A"], identifier: Float[Tensor, "B N I"]) -> Any:
-        """What the membrane makes of addresses and identifiers, once in a life: its ports."""
+    def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
+        """Raise a ValueError when so many experts cannot serve so many outputs and inputs."""
+
+    @abstractmethod
+    def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> Any:
+        """What the membrane makes of addresses and identifiers, once in a life: its contacts."""
 
     @abstractmethod
     def perceive(self, life: Life, observation: Observation) -> Any:
@@ -51,9 +57,35 @@ class Membrane(nn.Module, ABC):
 
     @abstractmethod
     def act(self, life: Life, said: Tensor) -> Float[Tensor, "B d"]:
-        """The agent's next action, made of what the policy says to the world.
+        """The score of each output, made of what the policy says to the world.
 
         Args:
-            life: after the communication stage; its action is the last one.
+            life: after the communication stage; its score and action are the last ones.
             said: of a message policy ``[V]``, of each expert one number.
         """
+
+
+def refuse_inputs(membrane: Membrane) -> None:
+    """Refuse an interface with inputs.
+
+    Raises:
+        ValueError: says which membrane cannot show them.
+    """
+    if membrane.interface.input:
+        raise ValueError(
+            f"a {type(membrane).__name__} shows no inputs, so the interface must have none, got "
+            f"input={membrane.interface.input}"
+        )
+
+
+def check_counts(num_experts: int, num_outputs: int, num_inputs: int, least_outputs: int) -> None:
+    """Refuse what cannot be numbers of experts, outputs and inputs.
+
+    Raises:
+        ValueError: says which and why.
+    """
+    check_sizes(
+        num_experts=(num_experts, 1),
+        num_outputs=(num_outputs, least_outputs),
+        num_inputs=(num_inputs, 0),
+    )

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from badger_graph.life import Life
+from badger_graph.life import Addresses, Life
 from badger_graph.membranes.base import Membrane
 from badger_graph.membranes.hardwired import HardwiredMembrane
-from badger_graph.typing import Observation
+from badger_graph.typing import Interface, Observation
 from topologies.checks import checked, limited_weights, size
 
 
@@ -27,42 +27,48 @@ class OwnReadoutMembrane(Membrane):
     remove the first plateau, but break an important invariant.
 
     Args:
-        hidden_size: size H of an expert's state, that of the policy.
+        interface: the channels of the world.
+        identifier_size: of the agent; not needed here.
+        hidden_size: size H of an expert's state.
         max_outputs: so many outputs have weights.
 
     Raises:
         ValueError: when a size is below 1; when there are more outputs than weights.
     """
 
-    percept_size: int = HardwiredMembrane.percept_size
-
-    @checked(hidden_size=size(), max_outputs=size())
+    @checked(max_outputs=size())
     @limited_weights
-    def __init__(self, hidden_size: int = 32, max_outputs: int = 20) -> None:
-        super().__init__()
-        self.hidden_size = hidden_size
+    def __init__(
+        self,
+        interface: Interface,
+        identifier_size: int,
+        hidden_size: int,
+        max_outputs: int = 20,
+    ) -> None:
+        super().__init__(interface, identifier_size, hidden_size)
         self.max_outputs = max_outputs
-        self.shared = HardwiredMembrane()
+        self.shared = HardwiredMembrane(interface, identifier_size, hidden_size)
+        self.percept_size = self.shared.percept_size
         self.weight = nn.Parameter(
             (2 * torch.rand(max_outputs, hidden_size) - 1) / hidden_size**0.5
         )
 
-    def check(self, num_experts: int, num_outputs: int) -> None:
-        self.shared.check(num_experts, num_outputs)
+    def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
+        self.shared.check(num_experts, num_outputs, num_inputs)
         if num_outputs > self.max_outputs:
             raise ValueError(
                 "every output must have weights of its own, "
                 f"got num_outputs={num_outputs} and max_outputs={self.max_outputs}"
             )
 
-    def open(self, address: Float[Tensor, "B d 0"], identifier: Float[Tensor, "B N I"]) -> None:
+    def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> None:
         """Nothing: contacts are fixed in advance."""
 
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "V P"]:
         return self.shared.perceive(life, observation)
 
     def act(self, life: Life, said: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
-        num_outputs = life.action.size(1)
-        hidden = life.hidden.unflatten(0, (-1, life.wiring.num_experts))[:, :num_outputs]
+        num_outputs = life.num_outputs
+        hidden = life.hidden.unflatten(0, (-1, life.num_experts))[:, :num_outputs]
         own = (hidden * self.weight[:num_outputs]).sum(dim=-1)
         return self.shared.act(life, said) + own

@@ -6,33 +6,39 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from badger_graph.life import Life
-from badger_graph.membranes.base import Membrane
-from badger_graph.typing import Observation
-from topologies.checks import check_sizes, checked, size
+from badger_graph.life import Addresses, Life
+from badger_graph.membranes.base import Membrane, check_counts, refuse_inputs
+from badger_graph.typing import Interface, Observation
+from topologies.checks import checked, size
 
 
 class WholeMembrane(Membrane):
     """One expert is the whole agent: it perceives all there is and speaks for all outputs.
 
-    It perceives the feedback and the last action of every output. Feedback on single outputs is
+    It perceives the feedback and the last action of every output. What single outputs are told is
     not shown. For :class:`badger_graph.LSTMPolicy`, the meta-learner to compare Badger with.
 
     Args:
-        num_outputs: outputs d of the agent, as in its policy.
+        interface: the channels of the world; no inputs.
+        identifier_size: of the agent; there is nobody to be told apart from.
+        hidden_size: of the agent; not needed here.
+        num_outputs: outputs d of the agent.
 
     Raises:
-        ValueError: when ``num_outputs`` is below 1.
+        ValueError: when ``num_outputs`` is below 1, or there are inputs.
     """
 
     @checked(num_outputs=size())
-    def __init__(self, num_outputs: int = 4) -> None:
-        super().__init__()
+    def __init__(
+        self, interface: Interface, identifier_size: int, hidden_size: int, num_outputs: int = 4
+    ) -> None:
+        super().__init__(interface, identifier_size, hidden_size)
+        refuse_inputs(self)
         self.num_outputs = num_outputs
-        self.percept_size = (1, num_outputs)  # feedback and last actions
+        self.percept_size = (interface.feedback, num_outputs)
 
-    def check(self, num_experts: int, num_outputs: int) -> None:
-        check_sizes(num_experts=(num_experts, 1), num_outputs=(num_outputs, 1))
+    def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
+        check_counts(num_experts, num_outputs, num_inputs, least_outputs=1)
         if num_experts != 1:
             raise ValueError(
                 "one expert is the whole agent, so num_experts must be 1, "
@@ -44,11 +50,11 @@ class WholeMembrane(Membrane):
                 f"for, {self.num_outputs}, got num_outputs={num_outputs}"
             )
 
-    def open(self, address: Float[Tensor, "B d 0"], identifier: Float[Tensor, "B 1 I"]) -> None:
+    def open(self, addresses: Addresses, identifier: Float[Tensor, "B 1 I"]) -> None:
         """Nothing: there is one expert to contact."""
 
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "B P"]:
-        return torch.cat([observation.feedback[:, None], life.action], dim=-1)
+        return torch.cat([observation.feedback, life.action], dim=-1)
 
     def act(self, life: Life, said: Float[Tensor, "B d"]) -> Float[Tensor, "B d"]:
         return said

@@ -7,13 +7,11 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from badger_graph.attention import Ports, attend, standardise
-from badger_graph.executors.attention import AttentionWiring
-from badger_graph.executors.base import Wiring
-from badger_graph.policies.base import ExpertPolicy, scale_weights
+from badger_graph.policies.base import ExpertPolicy, Neighbours, scale_weights
 from topologies.checks import NOT_NEGATIVE, POSITIVE, checked, limited_weights, size
 
 
@@ -68,9 +66,9 @@ class AttentionPolicy(ExpertPolicy):
     authors' code, https://github.com/GoodAI/badger-2019.
 
     Args:
-        hidden_size: size H of an expert's state and of what is sent.
-        key_size: size K of queries and keys.
+        percept_size: sizes K of keys and queries and H of values, as the membrane shows them.
         identifier_size: channels that tell experts apart; 0 for none.
+        hidden_size: size H of an expert's state and of what is sent.
         query_heads: heads Q of an expert that receive.
         sender_heads: heads S of an expert that send.
         beta: inverse temperature of attention.
@@ -83,13 +81,13 @@ class AttentionPolicy(ExpertPolicy):
           ``initial_state="learned"``
 
     Raises:
-        ValueError: when a size or ``gain`` is too small, or ``beta`` negative or infinite.
+        ValueError: when the membrane shows no ports, a size or ``gain`` is too small, or ``beta``
+            negative or infinite.
     """
 
     @checked(
-        hidden_size=size(2),  # one number alone cannot be standardised
-        key_size=size(),
         identifier_size=size(0),
+        hidden_size=size(2),  # one number alone cannot be standardised
         query_heads=size(most=4096),
         sender_heads=size(most=4096),
         beta=NOT_NEGATIVE,
@@ -98,23 +96,30 @@ class AttentionPolicy(ExpertPolicy):
     @limited_weights
     def __init__(
         self,
-        hidden_size: int = 64,
-        key_size: int = 32,
-        identifier_size: int = 16,
+        percept_size: int | tuple[int, ...],
+        identifier_size: int,
+        hidden_size: int,
         query_heads: int = 4,
         sender_heads: int = 2,
         beta: float = 2.5,
         gain: float = 1.65,
     ) -> None:
         super().__init__()
+        if not isinstance(percept_size, tuple) or percept_size[1:] != (hidden_size,):
+            raise ValueError(
+                "an AttentionPolicy must be shown ports whose values have the size of its states, "
+                f"as by an AttentionMembrane, got percept_size={percept_size} and "
+                f"hidden_size={hidden_size}"
+            )
+        key_size = percept_size[0]
+        self.percept_size = percept_size
         self.hidden_size = hidden_size
-        self.key_size = key_size
         self.identifier_size = identifier_size
+        self.key_size = key_size
         self.query_heads = query_heads
         self.sender_heads = sender_heads
         self.beta = beta
         self.gain = gain
-        self.percept_size = (key_size, hidden_size)
         known = hidden_size + identifier_size
         received = query_heads * hidden_size
         self.initial_hidden = nn.Parameter(torch.randn(hidden_size))
@@ -127,7 +132,7 @@ class AttentionPolicy(ExpertPolicy):
         self.update = nn.Linear(2 * hidden_size, 2 * hidden_size)
         scale_weights(self, gain)
 
-    def traits(self, identifier: Float[Tensor, "V I"]) -> Traits:
+    def traits(self, identifier: Float[Tensor, "V I"], kind: Int[Tensor, " V"]) -> Traits:
         """All that identifiers have to do with, once."""
         size = self.hidden_size
 
@@ -148,28 +153,29 @@ class AttentionPolicy(ExpertPolicy):
             of_merged=of_merged.t(),
         )
 
-    def forward(
-        self, hidden: Float[Tensor, "V H"], percept: Ports, traits: Traits, wiring: Wiring
+    def round(
+        self,
+        hidden: Float[Tensor, "V H"],
+        percept: Ports,
+        traits: Traits,
+        neighbours: Neighbours,
     ) -> tuple[Float[Tensor, "V H"], Float[Tensor, "B d H"]]:
         """One communication round: the next states, and what each output received."""
-        if not isinstance(wiring, AttentionWiring):
-            raise ValueError(
-                "an AttentionPolicy needs the executor 'auto' or 'attention', "
-                f"got {wiring.executor!r}"
-            )
+        assert neighbours is None or isinstance(neighbours, Tensor)
         if not isinstance(percept, Ports):
             raise ValueError(
                 f"an AttentionPolicy must be shown Ports, got a {type(percept).__name__}"
             )
-        agents = (wiring.batch_size, wiring.num_experts)
+        batch_size = percept.keys.size(0)
+        agents = (batch_size, -1)
         keys = [percept.keys, *(key.unflatten(0, agents) for key in self._keys(hidden, traits))]
         values = self.messages(hidden, traits).unflatten(0, agents)
         values = [percept.values, *values.split(self.hidden_size, dim=-1)]
         # Two calls read the same senders: their keys are scaled here once, and not in each.
         scaled = torch.cat(keys, dim=1) * (self.beta / math.sqrt(self.key_size))
         senders = scaled, torch.cat(values, dim=1), math.sqrt(self.key_size)
-        queries = traits.query(hidden).view(wiring.batch_size, -1, self.key_size)
-        visible = self._visible(wiring.heard, percept.keys.size(1))
+        queries = traits.query(hidden).view(batch_size, -1, self.key_size)
+        visible = self._visible(neighbours, percept.keys.size(1))
         # Outputs by themselves: the experts' rows then need not be cut out and copied.
         said = standardise(attend(percept.queries, *senders))
         received = standardise(attend(queries, *senders, visible))
@@ -185,11 +191,11 @@ class AttentionPolicy(ExpertPolicy):
         return [key(own) for key, own in heads]
 
     def _visible(
-        self, heard: Bool[Tensor, "B N N"] | None, num_ports: int
+        self, experts: Bool[Tensor, "B N N"] | None, num_ports: int
     ) -> Bool[Tensor, "B receivers senders"] | None:
-        if heard is None:
+        if experts is None:
             return None
-        heads = heard.repeat_interleave(self.query_heads, dim=1).repeat(1, 1, self.sender_heads)
+        heads = experts.repeat_interleave(self.query_heads, dim=1).repeat(1, 1, self.sender_heads)
         return F.pad(heads, (num_ports, 0), value=True)
 
     def _next_hidden(self, hidden: Tensor, received: Tensor, traits: Traits) -> Tensor:

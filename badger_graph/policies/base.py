@@ -3,39 +3,55 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from badger_graph.executors.base import Wiring
 from topologies.checks import POSITIVE, check
+
+
+Neighbours = Callable[[Tensor], Tensor] | Tensor | None
+"""How experts hear each other, as the executor has prepared it: of a policy that sends messages,
+the function that carries them, ``[V, M]`` to ``[V, M]``; of one that attends, who may hear whom,
+``[B, N, N]``, or none where all hear all."""
 
 
 class ExpertPolicy(nn.Module, ABC):
     """The policy that every expert of an agent runs, each on its own hidden state.
 
     No weight depends on the number of experts. A policy whose messages travel along edges derives
-    from :class:`badger_graph.policies.message.MessagePolicy`.
+    from :class:`badger_graph.MessagePolicy`.
+
+    An agent builds its policy: ``policy(percept_size=, identifier_size=, hidden_size=)``, with the
+    sizes that its membrane and itself say, so the first three arguments of a policy have these
+    names.
     """
 
     percept_size: int | tuple[int, ...]
-    """What the membrane must show: so many channels, or so many of each kind."""
+    """What the membrane shows: so many channels, or so many of each kind."""
 
     identifier_size: int
-    """Channels that tell experts apart; 0 for none."""
+    """Channels I that tell experts apart; 0 for none."""
 
     hidden_size: int
     """Size H of an expert's state."""
 
-    @abstractmethod
-    def traits(self, identifier: Float[Tensor, "V I"]) -> Any:
-        """What the policy makes of identifiers, once in a life; the rounds take it."""
+    aggregation: str = "mean"
+    """What an expert hears of several messages."""
+
+    num_kinds: int = 1
+    """So many kinds of experts there are, and expert n is of kind n modulo this number."""
 
     @abstractmethod
-    def forward(
-        self, hidden: Float[Tensor, "V H"], percept: Any, traits: Any, wiring: Wiring
+    def traits(self, identifier: Float[Tensor, "V I"], kind: Int[Tensor, " V"]) -> Any:
+        """What the policy makes of identifiers and kinds, once in a life; the rounds take it."""
+
+    @abstractmethod
+    def round(
+        self, hidden: Float[Tensor, "V H"], percept: Any, traits: Any, neighbours: Neighbours
     ) -> tuple[Float[Tensor, "V H"], Tensor]:
         """One communication round: the next states, and what is said to the world."""
 

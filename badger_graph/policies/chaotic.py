@@ -47,9 +47,9 @@ class ChaoticPolicy(MessagePolicy):
     @checked(gain=POSITIVE, initial_chaos=NOT_NEGATIVE, steepness=POSITIVE)
     def __init__(
         self,
-        percept_size: int = 4,
-        identifier_size: int = 12,
-        hidden_size: int = 32,
+        percept_size: int,
+        identifier_size: int,
+        hidden_size: int,
         message_size: int = 16,
         gain: float = 1.0,
         initial_chaos: float = 3.0,
@@ -65,17 +65,18 @@ class ChaoticPolicy(MessagePolicy):
         self.offset = offset
         self.register_buffer("chaos", torch.tensor(float(initial_chaos)))
 
-    def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
-        return self.gru.emit(hidden)
+    def emit(self, hidden: Float[Tensor, "V H"], traits: Tensor) -> Float[Tensor, "V M"]:
+        return self.gru.emit(hidden, traits)
 
     def next_hidden(
         self,
         hidden: Float[Tensor, "V H"],
         received: Float[Tensor, "V M"],
-        percept: Float[Tensor, "V PI"],
+        percept: Float[Tensor, "V P"],
+        traits: Float[Tensor, "V I"],
     ) -> Float[Tensor, "V H"]:
         against = torch.sigmoid(hidden / self.steepness) - self.offset
-        return self.gru.next_hidden(hidden, received, percept) - self.chaos * against
+        return self.gru.next_hidden(hidden, received, percept, traits) - self.chaos * against
 
-    def speak(self, hidden: Float[Tensor, "*nodes H"]) -> Float[Tensor, "*nodes 1"]:
-        return self.gru.speak(hidden)
+    def speak(self, hidden: Float[Tensor, "V H"], traits: Tensor) -> Float[Tensor, "V 1"]:
+        return self.gru.speak(hidden, traits)

@@ -39,9 +39,9 @@ class ExponentialPolicy(MessagePolicy):
     @checked(gain=POSITIVE)
     def __init__(
         self,
-        percept_size: int = 4,
-        identifier_size: int = 12,
-        hidden_size: int = 32,
+        percept_size: int,
+        identifier_size: int,
+        hidden_size: int,
         message_size: int = 16,
         gain: float = 1.0,
         keep: float = 0.5,
@@ -54,16 +54,18 @@ class ExponentialPolicy(MessagePolicy):
         self.keep = keep
         self.add = add
 
-    def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
-        return self.gru.emit(hidden)
+    def emit(self, hidden: Float[Tensor, "V H"], traits: Tensor) -> Float[Tensor, "V M"]:
+        return self.gru.emit(hidden, traits)
 
     def next_hidden(
         self,
         hidden: Float[Tensor, "V H"],
         received: Float[Tensor, "V M"],
-        percept: Float[Tensor, "V PI"],
+        percept: Float[Tensor, "V P"],
+        traits: Float[Tensor, "V I"],
     ) -> Float[Tensor, "V H"]:
-        return self.keep * hidden + self.add * self.gru.next_hidden(hidden, received, percept)
+        after = self.gru.next_hidden(hidden, received, percept, traits)
+        return self.keep * hidden + self.add * after
 
-    def speak(self, hidden: Float[Tensor, "*nodes H"]) -> Float[Tensor, "*nodes 1"]:
-        return self.gru.speak(hidden)
+    def speak(self, hidden: Float[Tensor, "V H"], traits: Tensor) -> Float[Tensor, "V 1"]:
+        return self.gru.speak(hidden, traits)

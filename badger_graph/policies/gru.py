@@ -45,9 +45,9 @@ class GRUPolicy(MessagePolicy):
     @limited_weights
     def __init__(
         self,
-        percept_size: int = 4,
-        identifier_size: int = 12,
-        hidden_size: int = 32,
+        percept_size: int,
+        identifier_size: int,
+        hidden_size: int,
         message_size: int = 16,
         gain: float = 1.0,
         aggregation: Aggregation = "mean",
@@ -63,16 +63,28 @@ class GRUPolicy(MessagePolicy):
         self.gain = gain
         scale_weights(self, gain)
 
-    def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
+    def emit(self, hidden: Float[Tensor, "V H"], traits: Tensor) -> Float[Tensor, "V M"]:
         return self.message_mlp(hidden)
 
     def next_hidden(
         self,
         hidden: Float[Tensor, "V H"],
         received: Float[Tensor, "V M"],
-        percept: Float[Tensor, "V PI"],
+        percept: Float[Tensor, "V P"],
+        traits: Float[Tensor, "V I"],
     ) -> Float[Tensor, "V H"]:
-        return self.cell(torch.cat([received, percept], dim=-1), hidden)
+        return self.cell(torch.cat([received, percept, traits], dim=-1), hidden)
 
-    def speak(self, hidden: Float[Tensor, "*nodes H"]) -> Float[Tensor, "*nodes 1"]:
+    def speak(self, hidden: Float[Tensor, "V H"], traits: Tensor) -> Float[Tensor, "V 1"]:
         return self.readout(hidden)
+
+    def weights(self) -> tuple[Tensor, ...]:
+        """The weights of a round, for the fused executor: of the two message layers, the gates and
+        the readout, each followed by its bias."""
+        one, _, two = self.message_mlp
+        cell, readout = self.cell, self.readout
+        return (
+            *(one.weight, one.bias, two.weight, two.bias),
+            *(cell.weight_ih, cell.bias_ih, cell.weight_hh, cell.bias_hh),
+            *(readout.weight, readout.bias),
+        )

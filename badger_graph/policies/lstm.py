@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from badger_graph.executors.base import Wiring
-from badger_graph.policies.base import ExpertPolicy, scale_weights
+from badger_graph.policies.base import ExpertPolicy, Neighbours, scale_weights
 from topologies.checks import POSITIVE, checked, limited_weights, size
 
 
@@ -27,42 +26,55 @@ class LSTMPolicy(ExpertPolicy):
     et al. 2001, "Learning to learn using gradient descent".
 
     Args:
-        num_outputs: outputs d of the agent, as in its membrane.
-        cell_size: size of h, and of c.
+        percept_size: channels of the feedback, and outputs d, as the membrane shows them.
+        identifier_size: of the agent; there is nobody to be told apart from.
+        hidden_size: size H of the state, h and c: an even number.
         gain: factor of all weights at the start, as in :class:`badger_graph.GRUPolicy`: with 1.65
             the first plateau is shorter.
 
     Shapes:
-        - **hidden:** ``[V, H]``, of h and c: H is twice ``cell_size``
-        - **percept:** ``[V, 1 + d]``
+        - **hidden:** ``[V, H]``, of h and c, one after the other
+        - **percept:** ``[V, F + d]``
 
     Raises:
-        ValueError: when a size is below 1 or ``gain`` not positive.
+        ValueError: when the membrane does not show feedback and actions of all outputs, H is odd
+            or ``gain`` not positive.
     """
 
-    @checked(num_outputs=size(), cell_size=size(), gain=POSITIVE)
+    @checked(identifier_size=size(0), hidden_size=size(2), gain=POSITIVE)
     @limited_weights
-    def __init__(self, num_outputs: int = 4, cell_size: int = 64, gain: float = 1.0) -> None:
+    def __init__(
+        self,
+        percept_size: int | tuple[int, ...],
+        identifier_size: int,
+        hidden_size: int,
+        gain: float = 1.0,
+    ) -> None:
         super().__init__()
-        self.num_outputs = num_outputs
-        self.cell_size = cell_size
+        if not isinstance(percept_size, tuple) or len(percept_size) != 2:
+            raise ValueError(
+                "an LSTMPolicy must be shown feedback and all last actions, as by a WholeMembrane, "
+                f"got percept_size={percept_size}"
+            )
+        if hidden_size % 2:
+            raise ValueError(f"hidden_size must be even, half h and half c, got {hidden_size}")
+        self.percept_size = percept_size
+        self.identifier_size = identifier_size
+        self.hidden_size = hidden_size
         self.gain = gain
-        self.percept_size = (1, num_outputs)  # feedback and last actions
-        self.identifier_size = 0
-        self.hidden_size = 2 * cell_size
-        self.cell = nn.LSTMCell(1 + num_outputs, cell_size)
-        self.readout = nn.Linear(cell_size, num_outputs)
+        self.cell = nn.LSTMCell(sum(percept_size), hidden_size // 2)
+        self.readout = nn.Linear(hidden_size // 2, percept_size[1])
         scale_weights(self, gain)
 
-    def traits(self, identifier: Float[Tensor, "V 0"]) -> None:
+    def traits(self, identifier: Float[Tensor, "V I"], kind: Int[Tensor, " V"]) -> None:
         """None: there is nobody to be told apart from."""
 
-    def forward(
+    def round(
         self,
         hidden: Float[Tensor, "V H"],
         percept: Float[Tensor, "V P"],
         traits: None,
-        wiring: Wiring,
+        neighbours: Neighbours,
     ) -> tuple[Float[Tensor, "V H"], Float[Tensor, "V d"]]:
         """One step; nothing comes along the edges, if there are any."""
         output, memory = self.cell(percept, hidden.tensor_split(2, dim=-1))
@@ -70,4 +82,4 @@ class LSTMPolicy(ExpertPolicy):
 
     def messages(self, hidden: Float[Tensor, "V H"], traits: None) -> Float[Tensor, "V M"]:
         """Its output h, for pictures: nobody hears it."""
-        return hidden[:, : self.cell_size]
+        return hidden.tensor_split(2, dim=-1)[0]

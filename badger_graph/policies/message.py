@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from badger_graph.executors.base import Wiring
 from badger_graph.policies.aggregation import Aggregation, aggregator
-from badger_graph.policies.base import ExpertPolicy
+from badger_graph.policies.base import ExpertPolicy, Neighbours
+from badger_graph.shapes import fits, refuse
 from badger_graph.typing import Edges
 from topologies.checks import checked, size
 
@@ -31,7 +32,8 @@ class MessagePolicy(MessagePassing, ExpertPolicy, ABC):
     receives zeros. A message depends on its sender alone, so it is computed once
     for each expert and not once for each edge. No weight depends on the number of experts.
 
-    A new policy implements :meth:`emit`, :meth:`next_hidden` and :meth:`speak`, nothing else.
+    A new policy implements :meth:`emit`, :meth:`next_hidden` and :meth:`speak`, nothing else; what
+    tells experts apart, ``traits``, is their identifier.
 
     Args:
         percept_size: channels that the membrane gives an expert.
@@ -68,7 +70,7 @@ class MessagePolicy(MessagePassing, ExpertPolicy, ABC):
         self.aggregation = aggregation
 
     @abstractmethod
-    def emit(self, hidden: Float[Tensor, "V H"]) -> Float[Tensor, "V M"]:
+    def emit(self, hidden: Float[Tensor, "V H"], traits: Any) -> Float[Tensor, "V M"]:
         """What each expert sends to whoever hears it."""
 
     @abstractmethod
@@ -76,32 +78,42 @@ class MessagePolicy(MessagePassing, ExpertPolicy, ABC):
         self,
         hidden: Float[Tensor, "V H"],
         received: Float[Tensor, "V M"],
-        percept: Float[Tensor, "V PI"],
+        percept: Float[Tensor, "V P"],
+        traits: Any,
     ) -> Float[Tensor, "V H"]:
-        """The next state of each expert; ``percept`` ends with its identifier."""
+        """The next state of each expert."""
 
     @abstractmethod
-    def speak(self, hidden: Float[Tensor, "*nodes H"]) -> Float[Tensor, "*nodes 1"]:
+    def speak(self, hidden: Float[Tensor, "V H"], traits: Any) -> Float[Tensor, "V 1"]:
         """What each expert would say to the world, were the membrane to listen."""
 
-    def traits(self, identifier: Float[Tensor, "V I"]) -> Float[Tensor, "V I"]:
+    def traits(self, identifier: Float[Tensor, "V I"], kind: Int[Tensor, " V"]) -> Any:
         """The identifiers as they are."""
         return identifier
 
-    def forward(
+    def round(
         self,
         hidden: Float[Tensor, "V H"],
         percept: Float[Tensor, "V P"],
-        traits: Float[Tensor, "V I"],
-        wiring: Wiring,
+        traits: Any,
+        neighbours: Neighbours,
     ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
-        """One communication round, carried out by the executor that prepared ``wiring``."""
-        return wiring.round(self, hidden, percept, traits)
+        """One communication round, with the messages carried by an executor."""
+        assert callable(neighbours)
+        sent = self.emit(hidden, traits)
+        if not fits(sent, shape := (hidden.size(0), self.message_size), hidden):
+            refuse(f"the messages [V, M] that a {type(self).__name__} emits", sent, shape, hidden)
+        after = self.next_hidden(hidden, neighbours(sent), percept, traits)
+        if not fits(after, hidden.shape, hidden):
+            what = f"the next states [V, H] of a {type(self).__name__}"
+            refuse(what, after, hidden.shape, hidden)
+        said = self.speak(after, traits)
+        if not fits(said, shape := (hidden.size(0), 1), hidden):
+            refuse(f"what a {type(self).__name__} speaks, [V, 1],", said, shape, hidden)
+        return after, said.squeeze(-1)
 
-    def messages(
-        self, hidden: Float[Tensor, "V H"], traits: Float[Tensor, "V I"]
-    ) -> Float[Tensor, "V M"]:
-        return self.emit(hidden)
+    def messages(self, hidden: Float[Tensor, "V H"], traits: Any) -> Float[Tensor, "V M"]:
+        return self.emit(hidden, traits)
 
     def exchange(self, sent: Float[Tensor, "V M"], edges: Edges) -> Float[Tensor, "V M"]:
         """Carry messages along the edges in PyG: the weighted mean, or the other aggregation."""

@@ -1,0 +1,31 @@
+"""Actions that are bits."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from badger_graph.actions.base import Action
+
+
+@final
+class Bits(Action):
+    r"""Every output is switched on or off by itself, 1 with the probability of its sigmoid.
+
+    .. math::
+        a_j \sim \mathrm{Bernoulli}(\sigma(s_j))
+
+    The gradient is that of the sigmoid in the place of the action (straight through).
+
+    Source: Bengio et al. 2013, "Estimating or propagating gradients through stochastic neurons".
+    """
+
+    def decide(
+        self, score: Float[Tensor, "B d"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "B d"]:
+        share = score.sigmoid()
+        drawn = share.detach().bernoulli(generator=generator)
+        return drawn + share - share.detach()

@@ -1,0 +1,8 @@
+"""What happens to messages under way: one channel a file."""
+
+from badger_graph.channels.base import Channel
+from badger_graph.channels.clear import ClearChannel
+
+CHANNELS: dict[str, type[Channel]] = {"clear": ClearChannel}
+
+__all__ = ["CHANNELS", "Channel", "ClearChannel"]
