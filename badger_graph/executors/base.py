@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from badger_graph.shapes import fits, refuse
+from badger_graph.checks import fits, refuse
 from badger_graph.typing import Edges
 
 Kept = TypeVar("Kept")
