@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
+from badger_graph.checks import check_graph, check_observation
 from badger_graph.compiled import COMPILED_EXECUTORS, compiled_step, inner_step
-from badger_graph.contracts import check_graph, check_observation
 from badger_graph.executors.base import Wiring, once_for_an_index
 from badger_graph.executors.prepare import Executor, prepare
 from badger_graph.life import Life

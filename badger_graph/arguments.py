@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from badger_graph.library.moved import current
 from badger_graph.membranes import MEMBRANES
 from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.curriculum import CURRICULA
 from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
-from badger_graph.runs import OWN, last_checkpoint, newest_first, own_settings
+from badger_graph.runs import last_checkpoint, newest_first, own_settings
 from badger_graph.safe_yaml import load_yaml, read_yaml
 from badger_graph.settings import check_config, import_module
 from badger_graph.tasks import TASKS
@@ -120,10 +121,10 @@ def own_defaults(arguments: Sequence[str]) -> list[str]:
 
 
 def configurations(arguments: Sequence[str]) -> dict[str, Any]:
-    """What fit.yaml and the presets, which are files by now, say: by their path, in this order."""
+    """What fit.yaml and the presets, files or text by now, say: by path or text, in this order."""
     presets = [preset for _, preset, _ in values_of(arguments, "--config", "-c")]
     return {
-        preset: load_yaml(preset) if preset.startswith(OWN) else read_yaml(preset)
+        preset: load_yaml(preset) if "\n" in preset else read_yaml(preset)
         for preset in (str(CONFIGS / "fit.yaml"), *presets)
     }
 
@@ -196,7 +197,9 @@ def reach_own_code(arguments: Sequence[str]) -> None:
     here = os.getcwd()
     texts = [one.partition("=")[2] if one.startswith("-") else one for one in arguments]
     for _, config, _ in values_of(arguments, "--config", "-c"):
-        if Path(config).is_file():
+        if "\n" in config:
+            texts.append(config)
+        elif Path(config).is_file():
             texts.append(Path(config).read_text(errors="replace"))
     imported = {name.partition(".")[0] for name in modules_named(arguments)}
     named = imported | set(re.findall(r"(?<![\w./])([^\W\d]\w*)\.\w", "\n".join(texts)))
@@ -245,9 +248,12 @@ def values_of(arguments: Sequence[str], *flags: str) -> Iterator[tuple[str, str,
 
 
 def _find_config(name: str) -> str:
+    if "\n" in name:  # what a file says, where it named classes that have moved
+        return name
     if Path(name).is_file():
         check_config(name, str(CONFIGS / "fit.yaml"))
-        return name
+        text = Path(name).read_text()
+        return name if (present := current(text)) == text else f"{present}\n"
     presets = {path.stem: str(path) for path in sorted(CONFIGS.glob("*.yaml"))}
     if name not in presets:
         raise ValueError(

@@ -34,18 +34,17 @@ from badger_graph.arguments import (
     resolve_files,
     values_of,
 )
+from badger_graph.callbacks import LastCheckpoint, Measurements, StageCheckpoints
 from badger_graph.evaluation import evaluate, print_evaluation
 from badger_graph.files import LOCK, in_words, only_writer, require_writable, write_text
+from badger_graph.library.moved import current
 from badger_graph.outer.checkpoint import (
-    LastCheckpoint,
-    StageCheckpoints,
     require_same_agent,
     require_same_optimizer,
     run_folder,
 )
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
-from badger_graph.outer.measuring import Measurements
 from badger_graph.runs import OWN, last_checkpoint, start_afresh
 from badger_graph.settings import check_settings, check_texts, refusals_of_libraries, too_large
 from topologies.checks import check, size
@@ -284,7 +283,7 @@ SAYS_NOTHING = re.compile(
 
 def fit_main(arguments: Sequence[str] | None = None) -> None:
     """Train an agent: ``python scripts/fit.py --topology random``."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    arguments = current(sys.argv[1:] if arguments is None else list(arguments))
     command, rest = "fit", arguments
     if arguments and arguments[0] in SUBCOMMANDS:
         command, *rest = arguments
@@ -322,7 +321,7 @@ def fit_main(arguments: Sequence[str] | None = None) -> None:
 
 def evaluate_main(arguments: Sequence[str] | None = None) -> None:
     """Evaluate a checkpoint: ``python scripts/evaluate.py CHECKPOINT --topology ring``."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    arguments = current(sys.argv[1:] if arguments is None else list(arguments))
     torch.set_num_threads(1)
     with saying_what_is_wrong():
         if asked := component_help(arguments):

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from badger_graph.checks import check_action, check_hidden, check_percept
 from badger_graph.communication import communicate
-from badger_graph.contracts import check_action, check_hidden, check_percept
 from badger_graph.executors.base import Wiring
 from badger_graph.life import Life
 from badger_graph.membranes import Membrane

@@ -13,8 +13,8 @@ from torch.utils.checkpoint import checkpoint
 from torch_geometric.data import Batch
 
 from badger_graph.agent import BadgerAgent, continued
+from badger_graph.checks import refuse
 from badger_graph.life import Life
-from badger_graph.shapes import refuse
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation

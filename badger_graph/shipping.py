@@ -17,6 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from badger_graph.files import whole_file, write_json
+from badger_graph.library.moved import current
 from topologies.checks import check_sizes, checked, shown
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -86,7 +87,7 @@ def read_card(source: str | Path) -> Card:
                 f"{str(file)!r}"
             )
     check_sizes(outer_steps=(card["training"].get("outer_steps"), 0))
-    return card
+    return {**card, "config": current(card["config"])}
 
 
 def read_policy(source: str | Path) -> tuple[Card, dict[str, Tensor]]:

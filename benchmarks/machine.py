@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import torch
 
-from badger_graph.outer.record import processor
+from badger_graph.machine import processor
 
 
 def use_cores(threads: int) -> None:

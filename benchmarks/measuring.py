@@ -21,8 +21,8 @@ from lightning import Callback, LightningModule, Trainer
 from badger_graph import MetaLearner
 from badger_graph.analysis.measures import MEASURES, take
 from badger_graph.analysis.subject import Subject
+from badger_graph.callbacks.measurements import Measurements
 from badger_graph.cli import fit_main
-from badger_graph.outer.measuring import Measurements
 from badger_graph.tasks import SumOfWaves
 from benchmarks.clock import plain_step
 from benchmarks.report import Report, milliseconds, table

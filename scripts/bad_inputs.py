@@ -24,7 +24,7 @@ import torch
 
 from badger_graph.cli import program
 from badger_graph.files import require_outputs, write_json
-from badger_graph.outer.record import machine
+from badger_graph.machine import machine
 from topologies.checks import POSITIVE, checked
 
 ROOT = Path(__file__).parents[1]

@@ -17,7 +17,7 @@ import torch
 
 from badger_graph.cli import program
 from badger_graph.files import write_json
-from badger_graph.outer.record import machine
+from badger_graph.machine import machine
 from fuzzing.run import progress, summary, try_all
 from topologies.checks import check_sizes
 

@@ -30,11 +30,11 @@ from unittest import mock
 import torch
 
 import __main__
+from badger_graph.callbacks import measurements as measuring
 from badger_graph.cli import evaluate_main, fit_main, program
 from badger_graph.experiments.trainings import Training, train
 from badger_graph.files import PARTIAL, append_line, require_outputs, write_json
-from badger_graph.outer import measuring
-from badger_graph.outer.record import machine
+from badger_graph.machine import machine
 
 SMALL = [
     *("--config", "smoke", "--evaluate", "false", "--batch_size", "4", "--num_steps", "4"),
@@ -146,7 +146,7 @@ def die_in_a_save(kill: Kill) -> None:
         append_line(file, line)
 
     mock.patch("os.replace", dying_replace).start()
-    mock.patch("badger_graph.outer.measuring.append_line", dying_append).start()
+    mock.patch("badger_graph.callbacks.measurements.append_line", dying_append).start()
 
 
 class Scenario(NamedTuple):

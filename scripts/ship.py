@@ -15,12 +15,12 @@ from typing import Any
 import torch
 
 from badger_graph import MetaLearner, __version__, load_agent, load_learner
+from badger_graph.callbacks.record import recorded_pieces
 from badger_graph.cli import program
 from badger_graph.experiments.relative_error import ExpertRule, can_live, relative_error
 from badger_graph.files import require_outputs
 from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.learner import CONFIG_KEY
-from badger_graph.outer.record import recorded_pieces
 from badger_graph.progress import track
 from badger_graph.shipping import SHIPPED, write_policy
 from topologies.checks import EXPERTS, MAX_EXPERTS, NOT_NEGATIVE, SEED, checked, size

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from badger_graph.callbacks.measurements import FILE
 from badger_graph.experiments.trainings import Trained, Training
-from badger_graph.outer.measuring import FILE
 
 
 def recorded(

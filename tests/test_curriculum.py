@@ -27,8 +27,9 @@ from badger_graph import (
     load_learner,
     unroll,
 )
+from badger_graph.callbacks import StageCheckpoints
 from badger_graph.cli import fit_main
-from badger_graph.outer.checkpoint import StageCheckpoints, require_same_agent
+from badger_graph.outer.checkpoint import require_same_agent
 from badger_graph.outer.config import to_config
 from badger_graph.outer.curriculum import CURRICULA, Lesson
 from badger_graph.outer.learner import CONFIG_KEY

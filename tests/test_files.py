@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from command_line import call
 
+from badger_graph.callbacks import WholeFiles
 from badger_graph.cli import evaluate_main, fit_main, saying_what_is_wrong
 from badger_graph.files import require_outputs, require_writable, whole_file, write_json
-from badger_graph.outer.checkpoint import WholeFiles
 
 
 def files(folder: Path) -> list[str]:

@@ -14,8 +14,8 @@ from torch import nn
 
 from badger_graph import MetaLearner, load_learner
 from badger_graph.analysis.gradients import jacobian
+from badger_graph.callbacks import Annealing
 from badger_graph.cli import fit_main
-from badger_graph.outer.anneal import Anneal
 from badger_graph.outer.checkpoint import read_checkpoint, require_same_agent
 from badger_graph.outer.learner import CONFIG_KEY
 from badger_graph.outer.losses import LogError
@@ -165,7 +165,7 @@ def test_what_an_aggregator_cannot_do(tiny_learner: Make, fit: Fit) -> None:
 
 def test_a_buffer_falls_with_every_outer_step(tmp_path: Path) -> None:
     smoke = ["--config", "smoke", "--policy", "chaotic", "--evaluate", "false", "--run_dir", "run"]
-    smoke += ["--trainer.callbacks+", "badger_graph.outer.anneal.Anneal"]
+    smoke += ["--trainer.callbacks+", "badger_graph.callbacks.annealing.Annealing"]
     smoke += ["--trainer.callbacks.buffer", "policy.chaos", "--trainer.callbacks.factor", "0.9"]
     done = call(fit_main, *smoke, "--max_steps", "7", cwd=tmp_path)
     assert done.code == 0, done.err
@@ -184,4 +184,4 @@ def test_a_buffer_falls_with_every_outer_step(tmp_path: Path) -> None:
     )
     assert wrong.code == 2
     assert "one of policy.chaos" in wrong.err
-    assert_refused(r"factor must be in \[0, 1\], got 2", lambda: Anneal("policy.chaos", 2))
+    assert_refused(r"factor must be in \[0, 1\], got 2", lambda: Annealing("policy.chaos", 2))

@@ -19,9 +19,9 @@ from torch import Tensor
 from badger_graph import MetaLearner, load_learner
 from badger_graph.analysis.measures import MEASURES, check_measures, intervals, take
 from badger_graph.analysis.subject import Recorded, Subject
+from badger_graph.callbacks.measurements import FILE, Measurements, read_measurements
 from badger_graph.cli import fit_main
 from badger_graph.outer.finite import NonFiniteLossError
-from badger_graph.outer.measuring import FILE, Measurements, read_measurements
 from badger_graph.tasks import SumOfWaves
 from badger_graph.tasks.waves import waves
 from topologies import CompleteTopology

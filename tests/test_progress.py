@@ -13,7 +13,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 
 from badger_graph import MetaLearner
-from badger_graph.outer.progress import OuterLoopBar
+from badger_graph.callbacks.progress import OuterLoopBar
 from badger_graph.progress import track
 
 

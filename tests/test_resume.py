@@ -17,9 +17,9 @@ import torch
 from command_line import FIT, assert_same_bits, call, load
 
 from badger_graph import files
+from badger_graph.callbacks import WholeFiles
+from badger_graph.callbacks.measurements import read_measurements
 from badger_graph.cli import fit_main
-from badger_graph.outer.checkpoint import WholeFiles
-from badger_graph.outer.measuring import read_measurements
 from badger_graph.runs import last_checkpoint
 
 TINY = [
@@ -127,7 +127,7 @@ def test_an_interrupt_leaves_checkpoints_and_logs(
         if module.global_step == 15:
             raise KeyboardInterrupt
 
-    bar = "badger_graph.outer.progress.OuterLoopBar"
+    bar = "badger_graph.callbacks.progress.OuterLoopBar"
     monkeypatch.setattr(f"{bar}.on_train_batch_start", interrupt)
     stopped = call(fit_main, *TINY, "--run_dir", "run", cwd=tmp_path)
     assert stopped.code == 1

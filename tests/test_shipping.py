@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from badger_graph import load_agent, load_learner, read_card, shipped_policies, unroll
+from badger_graph.callbacks.record import TrainingRecord, recorded_pieces
 from badger_graph.cli import evaluate_main, fit_main
 from badger_graph.experiments.relative_error import relative_error
 from badger_graph.outer.checkpoint import read_checkpoint, run_folder
-from badger_graph.outer.record import TrainingRecord, recorded_pieces
 from badger_graph.shipping import SHIPPED, write_policy
 
 SHIP = runpy.run_path(str(ROOT / "scripts" / "ship.py"))["ship"]

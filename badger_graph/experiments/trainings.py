@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_graph.arguments import configurations, resolve_files
+from badger_graph.callbacks.measurements import read_measurements
+from badger_graph.callbacks.record import recorded_pieces
 from badger_graph.cli import DIVERGED, WRONG
 from badger_graph.files import only_writer, write_json
 from badger_graph.outer.checkpoint import read_checkpoint
-from badger_graph.outer.measuring import read_measurements
-from badger_graph.outer.record import recorded_pieces
 from badger_graph.progress import progress
 from badger_graph.runs import last_checkpoint
 
@@ -85,7 +85,7 @@ class Trained(NamedTuple):
         return list(found), list(found.values())
 
     def measured(self) -> list[dict[str, Any]]:
-        """What :class:`badger_graph.outer.measuring.Measurements` wrote."""
+        """What :class:`badger_graph.callbacks.measurements.Measurements` wrote."""
         return read_measurements(self.folder)
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import inspect
 import pickle
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from lightning import LightningModule, Trainer
-from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.files import whole_file
+from badger_graph.library.moved import current
 from badger_graph.outer.config import completed, from_config
 from badger_graph.outer.learner import CONFIG_KEY, MetaLearner
 from badger_graph.shipping import SHIPPED, find_policy, read_policy
@@ -31,7 +28,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     checkpoint = read_tensors(path)
     if not isinstance(checkpoint, dict) or CONFIG_KEY not in checkpoint:
         raise ValueError(f"a checkpoint must be written by badger-graph, {str(path)!r} is not")
-    return checkpoint
+    return {**checkpoint, CONFIG_KEY: current(checkpoint[CONFIG_KEY])}
 
 
 def read_tensors(path: str | Path) -> Any:
@@ -217,99 +214,3 @@ def run_folder(checkpoint: str | Path) -> Path:
 
 
 MAX_STEPS = 2**53
-
-
-class LastCheckpoint(Checkpoint):
-    """Keeps ``last.ckpt`` up to date: after every validation, and when training ends.
-
-    Lightning's own ``save_last`` writes it only when the best checkpoint is written too, so a
-    run on a plateau would not be kept. To be added after the callback that keeps the best one,
-    whose state it saves.
-
-    Args:
-        dirpath: folder of ``last.ckpt``.
-    """
-
-    def __init__(self, dirpath: str = "checkpoints") -> None:
-        self.dirpath = dirpath
-        self._saved_step = -1
-
-    def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Let callbacks find their files, such as the best one's, when their run was moved."""
-        here = Path(self.dirpath).resolve()
-        if trainer.ckpt_path is None or Path(trainer.ckpt_path).resolve().parent != here:
-            return
-        for state in checkpoint["callbacks"].values():
-            if isinstance(state, dict) and isinstance(state.get("dirpath"), str):
-                state.update(_moved(state, Path(state["dirpath"]), here))
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn == "fit" and not trainer.sanity_checking:
-            self._save(trainer)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.global_step > self._saved_step:
-            self._save(trainer)
-
-    def _save(self, trainer: Trainer) -> None:
-        self._saved_step = trainer.global_step
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            trainer.save_checkpoint(Path(self.dirpath) / "last.ckpt")
-
-
-def _moved(value: Any, before: Path, now: Path) -> Any:
-    """Plain data with every name of a file in one folder changed to one in another."""
-    if isinstance(value, dict):
-        return {_moved(key, before, now): _moved(item, before, now) for key, item in value.items()}
-    if isinstance(value, str) and value and Path(value).is_relative_to(before):
-        return str(now / Path(value).relative_to(before))
-    return value
-
-
-class StageCheckpoints(Checkpoint):
-    """Keeps ``stage0.ckpt``, ``stage1.ckpt``, ...: the agent at the end of each stage.
-
-    That of the stage in which training ends is written then. Without a curriculum it does nothing.
-
-    Args:
-        dirpath: folder of the checkpoints.
-    """
-
-    def __init__(self, dirpath: str = "checkpoints") -> None:
-        self.dirpath = dirpath
-        self._stage = 0
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if (curriculum := cast(MetaLearner, pl_module).curriculum) is not None:
-            self._stage = curriculum.stage
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        curriculum = cast(MetaLearner, pl_module).curriculum
-        if curriculum is not None and curriculum.stage > self._stage:
-            self._save(trainer)
-            self._stage = curriculum.stage
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Not on_train_end: a run that was killed after its last step has no training to resume.
-        curriculum = cast(MetaLearner, pl_module).curriculum
-        if curriculum is not None and not curriculum.finished:
-            self._stage = curriculum.stage
-            self._save(trainer)
-
-    def _save(self, trainer: Trainer) -> None:
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            trainer.save_checkpoint(Path(self.dirpath) / f"stage{self._stage}.ckpt")
-
-
-class WholeFiles(TorchCheckpointIO):
-    """Writes a checkpoint beside the old one and then swaps them: a kill leaves one of the two."""
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
-    ) -> None:
-        with whole_file(path) as partial:
-            super().save_checkpoint(checkpoint, partial, storage_options)

@@ -19,7 +19,7 @@ class ChaoticPolicy(MessagePolicy):
         h_i' = \mathrm{GRU}([\bar m_i, p_i], h_i) - z \, (\sigma(h_i / \epsilon) - I_0)
 
     With :math:`z = 0` it is the Micro-Badger policy. The buffer ``chaos`` holds :math:`z`;
-    :class:`badger_graph.outer.anneal.Anneal` lets it fall in the course of training.
+    :class:`badger_graph.callbacks.annealing.Annealing` lets it fall in the course of training.
 
     Source: Chen and Aihara 1995, the transiently chaotic neuron, :math:`y' = k y + \alpha(\ldots)
     - z (\sigma(y / \epsilon) - I_0)` with :math:`z' = (1 - \beta) z`, where the GRU takes the place

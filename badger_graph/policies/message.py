@@ -11,7 +11,7 @@ from torch_geometric.nn import MessagePassing
 
 from badger_graph.policies.aggregation import Aggregation, aggregator
 from badger_graph.policies.base import ExpertPolicy, Neighbours
-from badger_graph.shapes import fits, refuse
+from badger_graph.checks import fits, refuse
 from badger_graph.typing import Edges
 from topologies.checks import checked, size
 

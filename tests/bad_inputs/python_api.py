@@ -15,10 +15,9 @@ import yaml
 import badger_graph
 import topologies
 from badger_graph import analysis, attention, baselines, plots
+from badger_graph.callbacks.measurements import Measurements
 from badger_graph.evaluation import evaluate
 from badger_graph.membranes import OwnReadoutMembrane
-from badger_graph.outer.anneal import Anneal
-from badger_graph.outer.measuring import Measurements
 from badger_graph.outer.regularisers import Alikeness
 from badger_graph.policies import ChaoticPolicy, ExponentialPolicy
 
@@ -79,7 +78,7 @@ def names() -> dict[str, Any]:
         "torch": torch,
         "plots": plots,
         "evaluate": evaluate,
-        "Anneal": Anneal,
+        "Annealing": Annealing,
         "Measurements": Measurements,
         "Alikeness": Alikeness,
         "OwnReadoutMembrane": OwnReadoutMembrane,

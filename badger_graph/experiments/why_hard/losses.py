@@ -33,7 +33,8 @@ VARIANTS = {
     "PCGrad": "--model.aggregator torchjd.aggregation.PCGrad",
     "UPGrad": "--model.aggregator torchjd.aggregation.UPGrad",
     "SOAP": variants.SOAP,
-    "transiently chaotic": "--policy chaotic --trainer.callbacks+ badger_graph.outer.anneal.Anneal "
+    "transiently chaotic": "--policy chaotic "
+    "--trainer.callbacks+ badger_graph.callbacks.annealing.Annealing "
     "--trainer.callbacks.buffer policy.chaos --trainer.callbacks.factor 0.995",
 }
 

@@ -11,7 +11,7 @@ from badger_graph import plots
 from badger_graph.experiments.trainings import train
 from badger_graph.experiments.why_hard.base import Claim, Experiment
 from badger_graph.files import require_outputs, write_json, write_text
-from badger_graph.outer.record import machine
+from badger_graph.machine import machine
 from topologies.checks import check, size
 
 LARGEST = {"seeds": 1000, "max_steps": 2**53, "jobs": 1000}

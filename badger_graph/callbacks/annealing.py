@@ -11,7 +11,7 @@ from torch import Tensor
 from topologies.checks import checked, interval
 
 
-class Anneal(Callback):
+class Annealing(Callback):
     r"""Multiplies a buffer of the agent by a factor after every outer step.
 
     .. math::

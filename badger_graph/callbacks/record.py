@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 import shlex
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+
+from badger_graph.machine import machine
 
 Piece = dict[str, Any]
 """One start of a training: ``command``, ``machine``, ``from_step``, wall ``seconds`` and
@@ -57,19 +56,3 @@ def recorded_pieces(checkpoint: dict[str, Any]) -> list[Piece]:
     """The pieces of the training that wrote a checkpoint; none where it kept no record."""
     state = checkpoint.get("callbacks", {}).get(TrainingRecord.__qualname__, {})
     return list(state.get("pieces", []))
-
-
-def machine(device: torch.device) -> str:
-    """Device and threads of a training, in words."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    threads = torch.get_num_threads()
-    return f"{processor()}, {threads} thread{'s' * (threads > 1)}"
-
-
-def processor() -> str:
-    """The name of the processor."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -2,22 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn, Protocol, TypeGuard
 
+import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
 from badger_graph.attention import Ports
-from badger_graph.executors.base import Wiring
-from badger_graph.membranes import Membrane
-from badger_graph.policies import ExpertPolicy
-from badger_graph.shapes import fits, refuse
 from badger_graph.typing import Observation
 
+
+class Sized(Protocol):
+    """An expert policy, by the sizes of its experts."""
+
+    @property
+    def hidden_size(self) -> int: ...
+    @property
+    def identifier_size(self) -> int: ...
+
+
+class Perceptible(Protocol):
+    """A membrane, by the size of what it shows."""
+
+    @property
+    def percept_size(self) -> int | tuple[int, ...]: ...
+
+
+def fits(
+    value: Any, shape: tuple[int, ...], like: Tensor, lower_precision: bool = False
+) -> TypeGuard[Tensor]:
+    """Whether it is a tensor of that shape, and of the type and on the device of another one.
+
+    Args:
+        lower_precision: also accept types that become that of ``like`` beside it.
+    """
+    return (
+        isinstance(value, Tensor)
+        and value.shape == shape
+        and value.device == like.device
+        and (
+            value.dtype == like.dtype
+            or torch.is_autocast_enabled(like.device.type)
+            or (lower_precision and torch.promote_types(value.dtype, like.dtype) == like.dtype)
+        )
+    )
+
+
+def refuse(name: str, value: Any, shape: tuple[int, ...], like: Tensor) -> NoReturn:
+    """Say what was expected in its place.
+
+    Raises:
+        ValueError: always.
+    """
+    got = type(value).__name__
+    if isinstance(value, Tensor):
+        got = f"{list(value.shape)} of {value.dtype} on {value.device}"
+    raise ValueError(f"{name} must be {list(shape)} of {like.dtype} on {like.device}, got {got}")
+
+
 _ATTRIBUTES = ("hidden", "identifier", "address", "action", "edge_index", "edge_weight", "wiring")
+_SIZES = ("batch_size", "num_experts")  # every Wiring has them
 
 
-def check_graph(graph: Batch, policy: ExpertPolicy, address_size: int, like: Tensor) -> None:
+def check_graph(graph: Batch, policy: Sized, address_size: int, like: Tensor) -> None:
     """Refuse living agents that are not a policy's: of other sizes, precision or device.
 
     Args:
@@ -33,7 +80,7 @@ def check_graph(graph: Batch, policy: ExpertPolicy, address_size: int, like: Ten
             f"makes it, got a {type(graph).__name__} without {', '.join(missing)}"
         )
     wiring, action = graph.wiring, graph.action
-    if not isinstance(wiring, Wiring):
+    if not all(isinstance(getattr(wiring, name, None), int) for name in _SIZES):
         raise ValueError(f"wiring must be derived from Wiring, got a {type(wiring).__name__}")
     nodes, outputs = wiring.batch_size * wiring.num_experts, _outputs(action)
     for name, letters, shape in (
@@ -64,7 +111,7 @@ def check_observation(observation: Observation, hidden: Tensor, action: Tensor) 
             refuse(f"the {name} of an observation", value, shape, hidden)
 
 
-def check_percept(membrane: Membrane, percept: Any, hidden: Tensor, action: Tensor) -> None:
+def check_percept(membrane: Perceptible, percept: Any, hidden: Tensor, action: Tensor) -> None:
     """Refuse what a membrane shows if it is not of the ``percept_size`` that it says.
 
     Raises:
@@ -89,7 +136,7 @@ def check_percept(membrane: Membrane, percept: Any, hidden: Tensor, action: Tens
             refuse(f"{what} by its percept_size={size}", percept, shape, hidden)
 
 
-def check_hidden(policy: ExpertPolicy, after: Any, before: Tensor) -> None:
+def check_hidden(policy: object, after: Any, before: Tensor) -> None:
     """Refuse next states that cannot be states of the same experts.
 
     Raises:
@@ -99,7 +146,7 @@ def check_hidden(policy: ExpertPolicy, after: Any, before: Tensor) -> None:
         refuse(f"the next states [V, H] of a {type(policy).__name__}", after, before.shape, before)
 
 
-def check_action(membrane: Membrane, action: Any, hidden: Tensor, before: Tensor) -> None:
+def check_action(membrane: object, action: Any, hidden: Tensor, before: Tensor) -> None:
     """Refuse what is not one number for each output of every agent.
 
     Raises:

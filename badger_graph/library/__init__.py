@@ -1,0 +1,1 @@
+"""Trained agents: read from files, shipped with the package, and of other authors."""
