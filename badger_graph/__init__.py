@@ -1,7 +1,11 @@
 """Badger: agents made of many experts that share one policy."""
 
-from badger_graph.agent import BadgerAgent, split
+from badger_graph.actions import Action, Bits, Choice, Real
+from badger_graph.agent import BadgerAgent
 from badger_graph.authors import load_authors
+from badger_graph.birth import Birth
+from badger_graph.channels import Channel, ClearChannel
+from badger_graph.communication import Communication, FixedRounds
 from badger_graph.growth import (
     add_experts,
     change_outputs,
@@ -9,6 +13,7 @@ from badger_graph.growth import (
     remove_experts,
     rewire,
 )
+from badger_graph.life import Life
 from badger_graph.membranes import (
     AddressedMembrane,
     AttentionMembrane,
@@ -17,7 +22,7 @@ from badger_graph.membranes import (
     WholeMembrane,
 )
 from badger_graph.outer.checkpoint import load_agent, load_learner
-from badger_graph.outer.curriculum import Curriculum, MoreWorlds, OneMoreOutput, Stage, Stages
+from badger_graph.outer.curriculum import Curriculum, MoreCodebooks, OneMoreOutput, Stage, Stages
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
 from badger_graph.policies import (
@@ -27,27 +32,38 @@ from badger_graph.policies import (
     LSTMPolicy,
     MessagePolicy,
 )
+from badger_graph.pyg import from_pyg, split, to_pyg
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
 from badger_graph.shipping import read_card, shipped_policies
 from badger_graph.tasks import GuessingGame, SumOfWaves, Task, TaskFamily
-from badger_graph.typing import Edges, Observation
+from badger_graph.typing import Edges, Interface, Observation
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Action",
     "AddressedMembrane",
     "AttentionMembrane",
     "AttentionPolicy",
     "BadgerAgent",
+    "Birth",
+    "Bits",
+    "Channel",
+    "Choice",
+    "ClearChannel",
+    "Communication",
     "ConvergeFast",
     "Curriculum",
     "Edges",
     "ExpertPolicy",
+    "FixedRounds",
     "GRUPolicy",
     "GuessingGame",
     "HardwiredMembrane",
+    "Interface",
     "LSTMPolicy",
     "LastStep",
+    "Life",
     "LogError",
     "MeanOverEnd",
     "Membrane",
@@ -55,9 +71,10 @@ __all__ = [
     "MetaLearner",
     "MetaLoss",
     "Moment",
-    "MoreWorlds",
+    "MoreCodebooks",
     "Observation",
     "OneMoreOutput",
+    "Real",
     "Recorder",
     "Rollout",
     "Stage",
@@ -69,6 +86,7 @@ __all__ = [
     "add_experts",
     "change_outputs",
     "clone_experts",
+    "from_pyg",
     "live",
     "load_agent",
     "load_authors",
@@ -78,5 +96,6 @@ __all__ = [
     "rewire",
     "shipped_policies",
     "split",
+    "to_pyg",
     "unroll",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +15,11 @@ import torch
 from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.birth import Birth
 from badger_graph.membranes import AttentionMembrane
 from badger_graph.outer.checkpoint import read_tensors
 from badger_graph.policies import AttentionPolicy
+from badger_graph.tasks import GuessingGame
 from topologies import CompleteTopology
 from topologies.checks import checked
 
@@ -59,14 +62,15 @@ def load_authors(source: str | Path | Mapping[str, Tensor]) -> BadgerAgent:
 
 def attentional_agent(sizes: Sizes) -> BadgerAgent:
     """An agent like theirs, with weights drawn as theirs are."""
+    heads = {"query_heads": sizes.query_heads, "sender_heads": sizes.sender_heads}
     return BadgerAgent(
-        AttentionPolicy(
-            sizes.hidden, sizes.key, sizes.identifier, sizes.query_heads, sizes.sender_heads
-        ),
+        GuessingGame.interface,
+        partial(AttentionPolicy, **heads),
         CompleteTopology(),
-        AttentionMembrane(sizes.key, sizes.hidden),
-        identifiers="random",
-        initial_state="learned",
+        partial(AttentionMembrane, key_size=sizes.key),
+        birth=Birth(identifiers="random", initial_state="learned"),
+        identifier_size=sizes.identifier,
+        hidden_size=sizes.hidden,
     )
 
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeGuard
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
 from badger_graph.attention import Ports
-from badger_graph.typing import Observation
+from badger_graph.typing import Interface, Observation
 
-
-class Sized(Protocol):
-    """An expert policy, by the sizes of its experts."""
-
-    @property
-    def hidden_size(self) -> int: ...
-    @property
-    def identifier_size(self) -> int: ...
+if TYPE_CHECKING:
+    from badger_graph.life import Life
 
 
 class Perceptible(Protocol):
@@ -60,15 +54,19 @@ def refuse(name: str, value: Any, shape: tuple[int, ...], like: Tensor) -> NoRet
     raise ValueError(f"{name} must be {list(shape)} of {like.dtype} on {like.device}, got {got}")
 
 
-_ATTRIBUTES = ("hidden", "identifier", "address", "action", "edge_index", "edge_weight", "wiring")
-_SIZES = ("batch_size", "num_experts")  # every Wiring has them
+_ATTRIBUTES = (
+    *("hidden", "identifier", "kind", "edge_index", "edge_weight"),
+    *("address", "input_address", "score", "action"),
+)
 
 
-def check_graph(graph: Batch, policy: Sized, address_size: int, like: Tensor) -> None:
-    """Refuse living agents that are not a policy's: of other sizes, precision or device.
+def check_graph(
+    graph: Batch, identifier_size: int, hidden_size: int, address_size: int, like: Tensor
+) -> None:
+    """Refuse living agents that are not an agent's: of other sizes, precision or device.
 
     Args:
-        like: a weight of the policy.
+        like: a weight of the agent.
 
     Raises:
         ValueError: naming the attribute of the graph.
@@ -76,25 +74,30 @@ def check_graph(graph: Batch, policy: Sized, address_size: int, like: Tensor) ->
     missing = [name for name in _ATTRIBUTES if getattr(graph, name, None) is None]
     if missing:
         raise ValueError(
-            f"living agents must be a graph with {', '.join(_ATTRIBUTES)}, as BadgerAgent.reset "
-            f"makes it, got a {type(graph).__name__} without {', '.join(missing)}"
+            f"living agents must be a graph with {', '.join(_ATTRIBUTES)}, as to_pyg makes it of "
+            f"a life, got a {type(graph).__name__} without {', '.join(missing)}"
         )
-    wiring, action = graph.wiring, graph.action
-    if not all(isinstance(getattr(wiring, name, None), int) for name in _SIZES):
-        raise ValueError(f"wiring must be derived from Wiring, got a {type(wiring).__name__}")
-    nodes, outputs = wiring.batch_size * wiring.num_experts, _outputs(action)
+    batch_size, outputs = _counts(graph.action)
+    inputs = _counts(graph.input_address)[1]
+    nodes = len(graph.kind)
+    if batch_size < 1 or nodes % batch_size:
+        raise ValueError(
+            f"all of {batch_size} living agents must have as many experts, got {nodes} together"
+        )
     for name, letters, shape in (
-        ("action", "B, d", (wiring.batch_size, outputs)),
-        ("hidden", "V, H", (nodes, policy.hidden_size)),
-        ("identifier", "V, I", (nodes, policy.identifier_size)),
-        ("address", "B, d, A", (wiring.batch_size, outputs, address_size)),
+        ("action", "B, d", (batch_size, outputs)),
+        ("score", "B, d", (batch_size, outputs)),
+        ("hidden", "V, H", (nodes, hidden_size)),
+        ("identifier", "V, I", (nodes, identifier_size)),
+        ("address", "B, d, A", (batch_size, outputs, address_size)),
+        ("input_address", "B, n, A", (batch_size, inputs, address_size)),
     ):
         if not fits(value := getattr(graph, name), shape, like):
             refuse(f"{name} [{letters}] of living agents", value, shape, like)
 
 
-def check_observation(observation: Observation, hidden: Tensor, action: Tensor) -> None:
-    """Refuse what a task shows if it is not of these agents.
+def check_observation(observation: Observation, interface: Interface, life: Life) -> None:
+    """Refuse what a task shows if it is not of this interface and these agents.
 
     Lower precision than theirs will do.
 
@@ -103,12 +106,15 @@ def check_observation(observation: Observation, hidden: Tensor, action: Tensor) 
     """
     if not isinstance(observation, Observation):
         raise ValueError(f"a task must show an Observation, got a {type(observation).__name__}")
+    batch_size, num_outputs = life.action.shape
+    num_inputs = life.addresses.inputs.size(1)
     for name, value, shape in (
-        ("feedback [B]", observation.feedback, action.shape[:1]),
-        ("output_feedback [B, d]", observation.output_feedback, action.shape),
+        ("feedback [B, F]", observation.feedback, (batch_size, interface.feedback)),
+        ("inputs [B, n, X]", observation.inputs, (batch_size, num_inputs, interface.input)),
+        ("outputs [B, d, Y]", observation.outputs, (batch_size, num_outputs, interface.output)),
     ):
-        if not fits(value, shape, hidden, lower_precision=True):
-            refuse(f"the {name} of an observation", value, shape, hidden)
+        if not fits(value, shape, life.hidden, lower_precision=True):
+            refuse(f"the {name} of an observation", value, shape, life.hidden)
 
 
 def check_percept(membrane: Perceptible, percept: Any, hidden: Tensor, action: Tensor) -> None:
@@ -157,6 +163,6 @@ def check_action(membrane: object, action: Any, hidden: Tensor, before: Tensor) 
         refuse(what, action, before.shape, hidden)
 
 
-def _outputs(action: Any) -> int:
-    """Any number will do, of a tensor that has one."""
-    return action.size(1) if isinstance(action, Tensor) and action.dim() == 2 else 1
+def _counts(value: Any) -> tuple[int, int]:
+    """The first two sizes; any number will do, of a tensor that has one."""
+    return tuple(value.shape[:2]) if isinstance(value, Tensor) and value.dim() > 1 else (1, 1)

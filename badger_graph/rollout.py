@@ -12,26 +12,28 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from torch_geometric.data import Batch
 
-from badger_graph.agent import BadgerAgent, continued
+from badger_graph.agent import BadgerAgent
+from badger_graph.birth import Birth
 from badger_graph.checks import refuse
 from badger_graph.life import Life
+from badger_graph.pyg import to_pyg
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
 from topologies.checks import EXPERTS, check_numbers, checked, size
 
-Probe = Callable[[Batch], None]
-"""Called with the graph of the agents after every inner-loop step."""
+Probe = Callable[[Life], None]
+"""Called with the living agents after every inner-loop step."""
 
 
 class Moment(NamedTuple):
     """One inner-loop step in the lives of B agents.
 
     Shapes:
-        - **loss:** ``[B]``, the error of ``graph.action``
+        - **loss:** ``[B]``, the error of ``life.action``
     """
 
-    graph: Batch
+    life: Life
     loss: Float[Tensor, " B"]
 
 
@@ -41,13 +43,17 @@ class Rollout(NamedTuple):
     Shapes:
         - **loss:** ``[T, B]``, the error of each step's action
         - **action:** ``[T, B, d]``
-        - **target:** ``[B, d]``, the actions that would have made no error
     """
 
     loss: Float[Tensor, "T B"]
     action: Float[Tensor, "T B d"]
-    graph: Batch
-    target: Float[Tensor, "B d"]
+    life: Life
+    task: Task
+
+    @property
+    def graph(self) -> Batch:
+        """The agents in the end, as a PyG graph."""
+        return to_pyg(self.life)
 
 
 @checked(num_experts=EXPERTS)
@@ -56,7 +62,8 @@ def live(
     task: Task,
     num_experts: int,
     generator: torch.Generator | None = None,
-    graph: Batch | None = None,
+    life: Life | None = None,
+    birth: Birth | None = None,
 ) -> Iterator[Moment]:
     """Let an agent live, without end: observe, communicate, act, receive feedback.
 
@@ -65,17 +72,17 @@ def live(
 
     Args:
         generator: source of the agent's random draws, on its device.
-        graph: agents to go on with, told how wrong their last action was; newborn ones by
+        life: agents to go on with, told how wrong their last action was; newborn ones by
             default.
+        birth: how newborn ones are born; by the agent's own rules by default.
 
     Raises:
-        ValueError: from :meth:`BadgerAgent.reset`, or when ``graph`` is of another size.
+        ValueError: from :meth:`BadgerAgent.reset`, or when ``life`` is of another size.
     """
-    graph, now = _begin(agent, task, num_experts, generator, graph)
+    now = _begin(agent, task, num_experts, generator, life, birth)
     while True:
         now, loss = _step(agent, task, now, generator)
-        graph = continued(graph, now.life)
-        yield Moment(graph, loss)
+        yield Moment(now.life, loss)
 
 
 @checked(
@@ -90,7 +97,8 @@ def unroll(
     detach_every: int | None = None,
     checkpoint_every: int | None = None,
     probe: Probe | None = None,
-    graph: Batch | None = None,
+    life: Life | None = None,
+    birth: Birth | None = None,
 ) -> Rollout:
     """The first T steps of :func:`live`.
 
@@ -100,9 +108,10 @@ def unroll(
         checkpoint_every: keep the states at every so many steps only, and compute the steps
             between them once more for the gradient: less memory for about a third more time.
             Truncation alone saves none, the gradient is taken at the end.
-        probe: sees the graph after every step; costs nothing when absent.
-        graph: agents to go on with, told how wrong their last action was; newborn ones by
+        probe: sees the agents after every step; costs nothing when absent.
+        life: agents to go on with, told how wrong their last action was; newborn ones by
             default.
+        birth: how newborn ones are born; by the agent's own rules by default.
 
     Raises:
         ValueError: when ``num_steps``, ``detach_every`` or ``checkpoint_every`` is below 1, or
@@ -110,13 +119,18 @@ def unroll(
     """
     sizes = {"num_steps": num_steps, "batch_size": task.batch_size}
     check_numbers("the actions of a rollout", **sizes, num_outputs=task.num_outputs)
-    graph, now = _begin(agent, task, num_experts, generator, graph)
+    now = _begin(agent, task, num_experts, generator, life, birth)
+    if checkpoint_every is not None and not task.replayable:
+        raise ValueError(
+            "checkpoint_every takes steps once more, so the task must be replayable, got a "
+            f"{type(task).__name__}"
+        )
     stride = checkpoint_every or num_steps
     losses: list[Tensor] = []
     actions: list[Tensor] = []
     for first in range(0, num_steps, stride):
         steps = range(first, min(first + stride, num_steps))
-        segment = _Segment(agent, task, graph, now, steps, generator, detach_every, probe)
+        segment = _Segment(agent, task, now, steps, generator, detach_every, probe)
         if checkpoint_every is None:
             now, loss, action = segment.run(probe)
         else:
@@ -124,8 +138,7 @@ def unroll(
             now, loss, action = checkpoint(segment, use_reentrant=False, preserve_rng_state=False)
         losses += loss
         actions += action
-    lived = continued(graph, now.life)
-    return Rollout(torch.stack(losses), torch.stack(actions), lived, task.target)
+    return Rollout(torch.stack(losses), torch.stack(actions), now.life, task)
 
 
 class _Now(NamedTuple):
@@ -141,29 +154,30 @@ def _begin(
     task: Task,
     num_experts: int,
     generator: torch.Generator | None,
-    graph: Batch | None,
-) -> tuple[Batch, _Now]:
-    state, observation = task.reset()
-    if graph is None:
-        graph = agent.reset(task.batch_size, num_experts, task.num_outputs, generator)
-        return graph, _Now(agent.life(graph), state, observation)
-    life = agent.life(graph)
-    sizes = (life.wiring.batch_size, life.wiring.num_experts, life.action.size(1))
-    if sizes != (task.batch_size, num_experts, task.num_outputs):
+    life: Life | None,
+    birth: Birth | None,
+) -> _Now:
+    state, observation = task.reset(generator)
+    sizes = (task.batch_size, num_experts, task.num_outputs)
+    if life is None:
+        newborn = agent.reset(*sizes, generator, task.num_inputs, birth)
+        return _Now(newborn, state, observation)
+    alive = (life.batch_size, life.num_experts, life.num_outputs)
+    if alive != sizes:
         raise ValueError(
             "agents go on with as many experts and outputs as they have, and one task each, got "
-            f"(B, N, d) = {sizes} for {(task.batch_size, num_experts, task.num_outputs)}"
+            f"(B, N, d) = {alive} for {sizes}"
         )
     # They hear of what they did last, as if they had lived on.
-    state, observation, _ = task.step(state, life.action)
-    return graph, _Now(life, state, observation)
+    state, observation, _ = task.step(state, life.action, generator)
+    return _Now(life, state, observation)
 
 
 def _step(
     agent: BadgerAgent, task: Task, now: _Now, generator: torch.Generator | None
 ) -> tuple[_Now, Tensor]:
     life = agent.step(now.life, now.observation, generator)
-    state, observation, loss = task.step(now.state, life.action)
+    state, observation, loss = task.step(now.state, life.action, generator)
     if not isinstance(loss, Tensor) or loss.shape != life.action.shape[:1]:
         refuse(
             f"the error [B] of a {type(task).__name__}", loss, life.action.shape[:1], life.action
@@ -178,7 +192,6 @@ class _Segment:
         self,
         agent: BadgerAgent,
         task: Task,
-        graph: Batch,
         now: _Now,
         steps: range,
         generator: torch.Generator | None,
@@ -187,7 +200,6 @@ class _Segment:
     ) -> None:
         self.agent = agent
         self.task = task
-        self.graph = graph
         self.now = now
         self.steps = steps
         self.generator = generator
@@ -218,12 +230,13 @@ class _Segment:
             losses.append(loss)
             actions.append(now.life.action)
             if probe is not None:
-                probe(continued(self.graph, now.life))
+                probe(now.life)
         return now, losses, actions
 
 
 def _detached(now: _Now) -> _Now:
-    life = now.life._replace(hidden=now.life.hidden.detach(), action=now.life.action.detach())
+    life = now.life.with_hidden(now.life.hidden.detach())
+    life = life._replace(score=life.score.detach(), action=life.action.detach())
     return _Now(life, *apply_to_collection(now[1:], Tensor, Tensor.detach))
 
 
@@ -244,11 +257,10 @@ class Recorder:
         self._hidden: list[Tensor] = []
         self._message: list[Tensor] = []
 
-    def __call__(self, graph: Batch) -> None:
-        experts = (graph.num_graphs, -1)
-        self._hidden.append(graph.hidden.detach().unflatten(0, experts))
-        policy = self._agent.policy
-        message = policy.messages(graph.hidden, policy.traits(graph.identifier))
+    def __call__(self, life: Life) -> None:
+        experts = (life.batch_size, -1)
+        self._hidden.append(life.hidden.detach().unflatten(0, experts))
+        message = self._agent.policy.messages(life.hidden, life.traits)
         self._message.append(message.detach().unflatten(0, experts))
 
     def arrays(self) -> dict[str, Tensor]:

@@ -29,7 +29,7 @@ class ScoredTopology(Topology, ABC):
     A key has no bias: it would shift all scores of a receiver alike.
 
     Args:
-        hidden_size: size H of an expert's state, that of the policy.
+        hidden_size: size H of an expert's state, as the agent that builds it says.
         key_size: size K of queries and keys.
         beta: inverse temperature; 0 hears all alike, more comes closer to the best match alone.
 
@@ -41,7 +41,7 @@ class ScoredTopology(Topology, ABC):
 
     @checked(hidden_size=size(), key_size=size())
     @limited_weights
-    def __init__(self, hidden_size: int = 32, key_size: int = 16, beta: float = 1.0) -> None:
+    def __init__(self, hidden_size: int, key_size: int = 16, beta: float = 1.0) -> None:
         super().__init__()
         self.hidden_size = hidden_size
         self.key_size = key_size
@@ -76,7 +76,7 @@ class AttentionTopology(ScoredTopology):
     Source: Vaswani et al. 2017; Rosa et al. 2019, "Attentional Architecture".
 
     Args:
-        hidden_size: size H of an expert's state, that of the policy.
+        hidden_size: size H of an expert's state, as the agent that builds it says.
         key_size: size K of queries and keys.
         beta: inverse temperature; 0 hears all alike, more comes closer to the best match alone.
 
@@ -107,7 +107,7 @@ class TopKTopology(ScoredTopology):
 
     Args:
         k: experts that each expert hears; all where there are no more.
-        hidden_size: size H of an expert's state, that of the policy.
+        hidden_size: size H of an expert's state, as the agent that builds it says.
         key_size: size K of queries and keys.
         beta: inverse temperature; 0 hears those k all alike.
 

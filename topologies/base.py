@@ -120,7 +120,7 @@ class GraphTopology(Topology):
     ) -> Edges:
         batch_size, num_experts = batch_of(hidden)
         if self.redraw == "once":
-            return self._drawn_once(batch_size, num_experts, hidden.device)
+            return self.once(batch_size, num_experts, hidden.device, self.seed)
         if self.redraw == "agent":
             return self._draw_valid(batch_size, num_experts, generator, hidden.device)
         edges = self._draw_valid(1, num_experts, generator, hidden.device)
@@ -129,19 +129,26 @@ class GraphTopology(Topology):
     @checked(num_experts=EXPERTS)
     def graph(self, num_experts: int) -> nx.DiGraph:
         """The graph for ``num_experts`` experts that ``seed`` gives, as a NetworkX graph."""
-        return self._drawn_once(1, num_experts, _CPU).to_networkx(num_experts)
+        return self.once(1, num_experts, _CPU, self.seed).to_networkx(num_experts)
 
     @checked(num_experts=EXPERTS)
     def summary(self, num_experts: int) -> GraphSummary:
         """Laplacian spectrum, algebraic connectivity and connectedness of :meth:`graph`."""
-        return summarise(self._drawn_once(1, num_experts, _CPU), num_experts)
+        return summarise(self.once(1, num_experts, _CPU, self.seed), num_experts)
 
-    def _drawn_once(self, batch_size: int, num_experts: int, device: torch.device) -> Edges:
-        key = (batch_size, num_experts, device, self.seed)
+    def once(
+        self, batch_size: int, num_experts: int, device: torch.device, seed: int
+    ) -> Edges:
+        """The graph that a seed gives, the same for all agents, however often others are drawn.
+
+        Raises:
+            ValueError: when no such graph exists for ``num_experts`` experts.
+        """
+        key = (batch_size, num_experts, device, seed)
         drawn = self._drawn.get(key)
         if drawn is None:
             # Drawn on the CPU, so that every device finds the same graph.
-            generator = torch.Generator(_CPU).manual_seed(self.seed)
+            generator = torch.Generator(_CPU).manual_seed(seed)
             with torch.inference_mode(False):  # or training could not use it later
                 graph = self._draw_valid(1, num_experts, generator, _CPU)
                 drawn = graph.repeat(batch_size, num_experts).to(device)

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import check_finite
-from badger_graph.executors.base import hears_the_mean
 from badger_graph.policies import MessagePolicy
 from topologies.checks import checked
 
@@ -95,7 +94,7 @@ def twice_differentiable(agent: BadgerAgent) -> BadgerAgent:
     twin = copy.deepcopy(agent)
     twin.compiled = False
     if isinstance(twin.policy, MessagePolicy):
-        twin.executor = "dense" if hears_the_mean(twin.policy) else "reference"
+        twin.executor = "dense" if twin.policy.aggregation == "mean" else "reference"
     return twin
 
 

@@ -13,7 +13,6 @@ from torch.autograd import forward_ad
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import UndefinedError
-from badger_graph.executors.base import hears_the_mean
 from badger_graph.executors.prepare import DENSE_UP_TO
 from badger_graph.policies import AttentionPolicy
 from badger_graph.tasks import Task
@@ -146,22 +145,23 @@ def inner_map(
         ValueError: as in :func:`lyapunov_of_agent`.
     """
     agent = _differentiable(agent, num_experts)
-    life = agent.life(agent.reset(task.batch_size, num_experts, task.num_outputs, generator))
-    memory, _ = task.reset()
+    sizes = (task.batch_size, num_experts, task.num_outputs)
+    life = agent.reset(*sizes, generator, task.num_inputs)
+    memory, _ = task.reset(generator)
     parts = [life.hidden.unflatten(0, (task.batch_size, -1)), life.action, *_tensors(memory)]
     for part in parts:
         if not part.is_floating_point():
             raise ValueError(f"a task must remember floating-point numbers, got {part.dtype}")
     shapes = [part.shape[1:] for part in parts]
-    sizes = [shape.numel() for shape in shapes]
+    numbers = [shape.numel() for shape in shapes]
 
     def step(state: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
-        pieces = zip(state.split(sizes, dim=1), shapes, strict=True)
+        pieces = zip(state.split(numbers, dim=1), shapes, strict=True)
         hidden, action, *known = (piece.reshape(-1, *shape) for piece, shape in pieces)
         remembered = apply_to_collection(memory, Tensor, lambda _: known.pop(0))
-        remembered, observation, _ = task.step(remembered, action)
+        remembered, observation, _ = task.step(remembered, action, generator)
         observation = Observation(*(seen.to(state.dtype) for seen in observation))
-        before = life._replace(hidden=hidden.flatten(0, 1), action=action)
+        before = life.with_hidden(hidden.flatten(0, 1))._replace(score=action, action=action)
         after = agent.step(before, observation, generator)
         return _flat([after.hidden, after.action, *_tensors(remembered)], task.batch_size)
 
@@ -183,6 +183,6 @@ def _differentiable(agent: BadgerAgent, num_experts: int) -> BadgerAgent:
     agent = copy.deepcopy(agent).double()
     agent.compiled = False
     if not isinstance(agent.policy, AttentionPolicy):
-        products = num_experts <= DENSE_UP_TO and hears_the_mean(agent.policy)
+        products = num_experts <= DENSE_UP_TO and agent.policy.aggregation == "mean"
         agent.executor = "dense" if products else "reference"
     return agent

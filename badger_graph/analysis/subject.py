@@ -15,7 +15,7 @@ from badger_graph.analysis.checks import DivergedError
 from badger_graph.analysis.gaussian_entropy import GaussianEntropy
 from badger_graph.analysis.samples import principal
 from badger_graph.rollout import Recorder, unroll
-from badger_graph.tasks import Task, TaskFamily
+from badger_graph.tasks import Targeted, Task, TaskFamily
 from topologies.checks import SEED, check, size
 
 if TYPE_CHECKING:
@@ -105,7 +105,11 @@ class Subject:
         rollout = unroll(
             self.agent, task, self.num_experts, self.num_steps, generator, probe=recorder
         )
-        recorded = Recorded(recorder.arrays()["hidden"], rollout.action, rollout.target)
+        if not isinstance(task, Targeted):
+            raise ValueError(
+                f"measures of guesses need tasks with a target, got a {type(task).__name__}"
+            )
+        recorded = Recorded(recorder.arrays()["hidden"], rollout.action, task.target)
         for name, values in (("states", recorded.hidden), ("guesses", recorded.action)):
             if bad := int((~values.isfinite()).sum()):
                 raise DivergedError(

@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
+import torch
+
 from badger_graph.channels import Channel, ClearChannel
 from badger_graph.executors.attention import AttentionExecutor
-from badger_graph.executors.base import Executor
 from badger_graph.executors.dense import DenseExecutor
 from badger_graph.executors.fused import FusedExecutor
 from badger_graph.executors.reference import ReferenceExecutor
 from badger_graph.executors.sparse import SparseExecutor
+from badger_graph.executors.base import Executor, once_for_an_index
 from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges
+from topologies.edges import check_ends, check_form, check_graphs
+from topologies.recent import Recent
 
 ExecutorName = Literal["auto", "reference", "dense", "sparse", "fused", "attention"]
 
@@ -75,3 +79,55 @@ def preferences(edges: Edges, batch_size: int, num_experts: int) -> list[str]:
     if few:
         return ["attention", "fused", "dense", "sparse"]
     return ["attention", "dense", "sparse"] if most_pairs else ["attention", "fused", "sparse"]
+
+
+class Preparation:
+    """Checks edges and prepares them; what a topology draws once is prepared once."""
+
+    def __init__(self) -> None:
+        self._recent: Recent[Executor] = Recent()
+
+    def __call__(
+        self,
+        edges: Edges,
+        batch_size: int,
+        num_experts: int,
+        executor: ExecutorName,
+        policy: ExpertPolicy,
+        channel: Channel,
+        every_step: bool = False,
+    ) -> Executor:
+        """The edges of a batch of agents, prepared in the precision of the policy.
+
+        Args:
+            every_step: whether others come in the next step; what is costly is then not checked.
+
+        Raises:
+            ValueError: when the edges are not ones of these agents, or on another device.
+        """
+        check_form(edges)
+        # A topology drawn once returns the same tensors at every reset.
+        like = next(policy.parameters())
+        key = (batch_size, num_experts, executor, like.dtype, like.device)
+        prepared = self._recent.get(key)
+        if prepared is not None and prepared.describes(edges):
+            return prepared
+        if edges.index.device != like.device:
+            raise ValueError(
+                f"edges must be on the agent's device, {like.device}, got {edges.index.device}"
+            )
+        # What is kept must be fit for training, even if first used in inference mode.
+        with torch.inference_mode(False):
+            index, weight = (part.clone() if part.is_inference() else part for part in edges)
+            edges = Edges(index, weight.to(like.dtype))
+            if not every_step:
+                check_graphs(edges, batch_size, num_experts)
+            elif like.device.type == "cpu":  # elsewhere a synchronisation
+                _check_ends_once(edges.index, batch_size, num_experts)
+            prepared = prepare(edges, batch_size, num_experts, executor, policy, channel)
+        if not edges.weight.requires_grad:  # else their whole rollout would be kept alive
+            self._recent.keep(key, prepared, len(edges.weight))
+        return prepared
+
+
+_check_ends_once = once_for_an_index(check_ends)

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-from torch_geometric.data import Batch
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.experiments.error_bars import mean_and_bar
@@ -23,6 +22,7 @@ from badger_graph.growth import (
     remove_experts,
     rewire,
 )
+from badger_graph.life import Life
 from badger_graph.membranes import Membrane
 from badger_graph.progress import track
 from badger_graph.rollout import unroll
@@ -32,7 +32,7 @@ from badger_graph.typing import Observation
 from topologies import RandomTopology
 from topologies.checks import SEED, checked, size
 
-Change = Callable[[BadgerAgent, Batch, torch.Generator], Batch]
+Change = Callable[[BadgerAgent, Life, torch.Generator], Life]
 """What happens to living agents, all at once."""
 
 UNCHANGED = "unchanged"
@@ -64,24 +64,26 @@ class PartlyReached(Task):
     """
 
     def __init__(self, whole: Task, num_outputs: int) -> None:
-        super().__init__(whole.target[:, :num_outputs])
         self.whole = whole
+        self.batch_size = whole.batch_size
+        self.num_outputs = num_outputs
 
-    def reset(self) -> tuple[State, Observation]:
-        state, observation = self.whole.reset()
+    def reset(self, generator: torch.Generator | None = None) -> tuple[State, Observation]:
+        state, observation = self.whole.reset(generator)
         return state, self._reached(observation)
 
     def step(
-        self, state: State, action: Float[Tensor, "B d"]
+        self,
+        state: State,
+        action: Float[Tensor, "B d"],
+        generator: torch.Generator | None = None,
     ) -> tuple[State, Observation, Float[Tensor, " B"]]:
         rest = self.whole.num_outputs - self.num_outputs
-        state, observation, error = self.whole.step(state, F.pad(action, (0, rest)))
+        state, observation, error = self.whole.step(state, F.pad(action, (0, rest)), generator)
         return state, self._reached(observation), error
 
     def _reached(self, observation: Observation) -> Observation:
-        return observation._replace(
-            output_feedback=observation.output_feedback[:, : self.num_outputs]
-        )
+        return observation._replace(outputs=observation.outputs[:, : self.num_outputs])
 
 
 def situations(agent: BadgerAgent) -> list[Situation]:
@@ -242,10 +244,10 @@ def _lives(
     lived = {}
     for name, change in situation.changes.items():
         drawn = torch.Generator(agent.device).manual_seed(seed + 1)
-        graph = change(agent, start.graph, drawn)
-        num_experts, num_outputs = len(graph.hidden) // num_tasks, graph.action.size(1)
+        life = change(agent, start.life, drawn)
+        num_experts, num_outputs = life.num_experts, life.num_outputs
         then = PartlyReached(task, num_outputs)
-        onward = unroll(agent, then, num_experts, after, drawn, graph=graph)
+        onward = unroll(agent, then, num_experts, after, drawn, life=life)
         lived[name] = _Lived(torch.cat([start.loss, onward.loss]), num_experts, num_outputs)
     return lived
 
@@ -259,49 +261,45 @@ def _tied(membrane: Membrane) -> bool:
     return False
 
 
-def _unchanged(agent: BadgerAgent, graph: Batch, generator: torch.Generator) -> Batch:
-    return graph
+def _unchanged(agent: BadgerAgent, life: Life, generator: torch.Generator) -> Life:
+    return life
 
 
-def _rewired(agent: BadgerAgent, graph: Batch, generator: torch.Generator) -> Batch:
-    return rewire(agent, graph, RandomTopology(k=4, redraw="agent"), generator)
+def _rewired(agent: BadgerAgent, life: Life, generator: torch.Generator) -> Life:
+    return rewire(agent, life, RandomTopology(k=4, redraw="agent"), generator)
 
 
 def _newborn(num: int) -> Change:
-    return lambda agent, graph, generator: add_experts(agent, graph, num, generator)
+    return lambda agent, life, generator: add_experts(agent, life, num, generator)
 
 
 def _cloned(num: int, identifiers: CloneIdentifiers) -> Change:
-    def change(agent: BadgerAgent, graph: Batch, generator: torch.Generator) -> Batch:
-        experts = [expert % _num_experts(graph) for expert in range(-num, 0)]
-        return clone_experts(agent, graph, experts, identifiers, generator)
+    def change(agent: BadgerAgent, life: Life, generator: torch.Generator) -> Life:
+        experts = [expert % life.num_experts for expert in range(-num, 0)]
+        return clone_experts(agent, life, experts, identifiers, generator)
 
     return change
 
 
 def _removed(num: int) -> Change:
-    def change(agent: BadgerAgent, graph: Batch, generator: torch.Generator) -> Batch:
-        last = _num_experts(graph)
-        return remove_experts(agent, graph, range(last - num, last))
+    def change(agent: BadgerAgent, life: Life, generator: torch.Generator) -> Life:
+        last = life.num_experts
+        return remove_experts(agent, life, range(last - num, last))
 
     return change
 
 
 def _with_outputs(num_outputs: int, first: Change) -> Change:
-    def change(agent: BadgerAgent, graph: Batch, generator: torch.Generator) -> Batch:
-        return change_outputs(agent, first(agent, graph, generator), num_outputs, generator)
+    def change(agent: BadgerAgent, life: Life, generator: torch.Generator) -> Life:
+        return change_outputs(agent, first(agent, life, generator), num_outputs, generator)
 
     return change
 
 
 def _born_again(num_experts: int, num_outputs: int) -> Change:
-    return lambda agent, graph, generator: agent.reset(
-        graph.num_graphs, num_experts, num_outputs, generator
+    return lambda agent, life, generator: agent.reset(
+        life.batch_size, num_experts, num_outputs, generator
     )
-
-
-def _num_experts(graph: Batch) -> int:
-    return len(graph.hidden) // graph.num_graphs
 
 
 def _steps(back: Sequence[int | None]) -> str:

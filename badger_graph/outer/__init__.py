@@ -3,7 +3,7 @@
 from badger_graph.outer.curriculum import (
     CURRICULA,
     Curriculum,
-    MoreWorlds,
+    MoreCodebooks,
     OneMoreOutput,
     Stage,
     Stages,
@@ -29,7 +29,7 @@ __all__ = [
     "MeanOverEnd",
     "MetaLearner",
     "MetaLoss",
-    "MoreWorlds",
+    "MoreCodebooks",
     "NonFiniteLossError",
     "OneMoreOutput",
     "Stage",

@@ -9,23 +9,34 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from functools import partial
 from typing import Any
 
 from torch import nn
 
+from badger_graph.actions import Action
 from badger_graph.agent import BadgerAgent
+from badger_graph.birth import Birth
+from badger_graph.channels import Channel
+from badger_graph.communication import Communication
 from badger_graph.membranes import Membrane
 from badger_graph.outer.curriculum import Curriculum, Stage
 from badger_graph.outer.losses import MetaLoss
 from badger_graph.outer.regularisers import Regulariser
 from badger_graph.policies import ExpertPolicy
 from badger_graph.tasks import TaskFamily
+from badger_graph.typing import Interface
 from topologies import Topology
 
 COMPONENTS = (
-    *(BadgerAgent, ExpertPolicy, Topology, Membrane),
-    *(TaskFamily, MetaLoss, Regulariser, Curriculum, Stage),
+    *(BadgerAgent, ExpertPolicy, Topology, Membrane, Communication, Channel),
+    *(Birth, Interface, Action, TaskFamily, MetaLoss, Regulariser, Curriculum, Stage),
 )
+
+BUILT_BY_AGENTS = (ExpertPolicy, Membrane, Topology)
+
+SAID_BY_AGENTS = {"interface", "percept_size", "identifier_size", "hidden_size"}
+"""Arguments of parts that no config says: the agent that builds them does."""
 
 Config = dict[str, Any]
 
@@ -39,7 +50,9 @@ def to_config(component: object) -> Config:
     if not isinstance(component, COMPONENTS):
         raise TypeError(f"only components have a config, got a {type(component).__name__}")
     cls = type(component)
-    arguments = {name: getattr(component, name) for name in inspect.signature(cls).parameters}
+    said = SAID_BY_AGENTS if isinstance(component, BUILT_BY_AGENTS) else ()
+    names = [name for name in inspect.signature(cls).parameters if name not in said]
+    arguments = {name: getattr(component, name) for name in names}
     return {
         "class_path": f"{cls.__module__}.{cls.__qualname__}",
         "init_args": {name: _plain(value) for name, value in arguments.items()},
@@ -60,6 +73,8 @@ def _plain(value: Any) -> Any:
 def from_config(config: Config) -> Any:
     """Build the component that :func:`to_config` described.
 
+    Of a part that an agent builds it makes what the agent calls: the class with its arguments.
+
     Only classes of modules that are already imported are built, and only components: a config
     names classes, it cannot run code.
 
@@ -74,10 +89,17 @@ def from_config(config: Config) -> Any:
             "modules first (on the command line: --import MODULE)"
         )
     arguments = {name: _built(value) for name, value in config.get("init_args", {}).items()}
+    if issubclass(cls, BUILT_BY_AGENTS) and SAID_BY_AGENTS & _required(cls):
+        return partial(cls, **arguments)
     try:
         return cls(**arguments)
     except TypeError as error:
         raise ValueError(f"{cls.__name__} cannot be built with these arguments: {error}") from error
+
+
+def _required(cls: type) -> set[str]:
+    parameters = inspect.signature(cls).parameters.values()
+    return {one.name for one in parameters if one.default is one.empty}
 
 
 def _built(value: Any) -> Any:

@@ -139,7 +139,7 @@ class MetaLearner(LightningModule):
             num_steps=kept,
             batch_size=batch_size,
             num_experts=num_experts,
-            hidden_size=agent.policy.hidden_size,
+            hidden_size=agent.hidden_size,
         )
         if cuda_graph:
             check_topology(agent.topology)
@@ -168,7 +168,7 @@ class MetaLearner(LightningModule):
             lived = unroll(agent, trial, num_experts, 1, generator, detach_every, checkpoint_every)
             if aggregator is not None:
                 one_gradient(aggregator, torch.ones_like(self.output_losses(lived))[:, None])
-        self.executor: str = lived.graph.wiring.executor
+        self.executor: str = lived.life.executor.name
         if curriculum is not None:
             curriculum.check(agent, task)
 
@@ -181,7 +181,7 @@ class MetaLearner(LightningModule):
         lesson = lesson or Lesson(self.num_outputs, self.num_experts)
         generator = torch.Generator(self.device).manual_seed(seed)
         task = self.task.sample(self.batch_size, lesson.num_outputs, generator)
-        with lesson.applied_to(self.agent):
+        if True:
             return unroll(
                 self.agent,
                 task,
@@ -190,6 +190,7 @@ class MetaLearner(LightningModule):
                 generator,
                 self.detach_every,
                 self.checkpoint_every,
+                birth=lesson.birth(self.agent.birth),
             )
 
     def on_fit_start(self) -> None:

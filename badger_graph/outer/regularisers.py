@@ -43,7 +43,7 @@ class Alikeness(Regulariser):
         self.weight = weight
 
     def __call__(self, rollout: Rollout) -> Float[Tensor, ""]:
-        hidden = rollout.graph.hidden.unflatten(0, (rollout.graph.num_graphs, -1))
+        hidden = rollout.life.hidden.unflatten(0, (rollout.life.batch_size, -1))
         direction = torch.nn.functional.normalize(hidden, dim=-1)
         num_experts = hidden.size(1)
         # The sum over all pairs, each expert with itself too, is the square of the sum.

@@ -3,49 +3,56 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from badger_graph.typing import Observation
+from badger_graph.typing import Interface, Observation
 
 State = Any
 """What a task remembers between steps: a tensor, a tuple of tensors, or None."""
 
 
 class Task(ABC):
-    """One batch of sampled tasks. Pure: a step returns the next state and changes nothing.
+    """One batch of sampled tasks. Pure: a step returns the next state and changes nothing."""
 
-    Args:
-        target: the actions that make no error, ``[B, d]``; gives B, d and the device.
-    """
+    batch_size: int
+    """Tasks B, one for each agent."""
 
-    def __init__(self, target: Float[Tensor, "B d"]) -> None:
-        self.target = target
+    num_outputs: int
+    """Outputs d of each agent."""
 
-    @property
-    def batch_size(self) -> int:
-        return self.target.size(0)
+    num_inputs: int = 0
+    """Inputs n of each agent."""
 
-    @property
-    def num_outputs(self) -> int:
-        return self.target.size(1)
+    replayable: bool = True
+    """Whether a step can be taken again from the same state, as a gradient by checkpoints does."""
 
     @abstractmethod
-    def reset(self) -> tuple[State, Observation]:
-        """The first state and observation: the feedback on the action of all zeros."""
+    def reset(self, generator: torch.Generator | None = None) -> tuple[State, Observation]:
+        """The first state and observation, before any action, as if it had been all zeros.
+
+        Args:
+            generator: source of the random draws, on the device of the task.
+        """
 
     @abstractmethod
     def step(
-        self, state: State, action: Float[Tensor, "B d"]
+        self,
+        state: State,
+        action: Float[Tensor, "B d"],
+        generator: torch.Generator | None = None,
     ) -> tuple[State, Observation, Float[Tensor, " B"]]:
         """Take an action; return the next state, the observation and the error."""
 
 
 class TaskFamily(ABC):
     """A distribution of tasks."""
+
+    interface: Interface
+    """The channels between its tasks and an agent."""
 
     @property
     @abstractmethod
@@ -62,8 +69,15 @@ class TaskFamily(ABC):
         """Sample a batch of tasks, on the device of the generator (without one: the CPU)."""
 
 
+@runtime_checkable
+class Targeted(Protocol):
+    """A task with actions that make no error, which some measures ask for."""
+
+    target: Float[Tensor, "B d"]
+
+
 class SeparableFamily(TaskFamily, ABC):
-    """Tasks whose error is the mean of the errors of their outputs."""
+    """Tasks with targets, whose error is the mean of the errors of their outputs."""
 
     @abstractmethod
     def output_errors(

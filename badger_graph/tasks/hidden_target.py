@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.tasks.base import SeparableFamily, Task
-from badger_graph.typing import Observation
+from badger_graph.typing import Interface, Observation
 from topologies.checks import checked, size
 
 
@@ -22,7 +22,8 @@ class HiddenTarget(SeparableFamily, ABC):
     .. math::
         e(x) = \frac{1}{d} \sum_{j=1}^d |x_j - t_j|^q, \qquad q = 2 \text{ (MSE) or } 1 \text{ (L1)}
 
-    A game says what the targets are.
+    A game says what the targets are. The feedback has one channel for the agent and one for each
+    output; the one that is not in use is zero.
 
     Args:
         error: what a guess is scored by, in the feedback and in the meta-loss.
@@ -33,6 +34,8 @@ class HiddenTarget(SeparableFamily, ABC):
     Raises:
         ValueError: for an unknown error or feedback, or fewer than two bins.
     """
+
+    interface = Interface(feedback=1, output=1)
 
     @checked(bins=size(2))
     def __init__(
@@ -59,24 +62,34 @@ class HiddenTarget(SeparableFamily, ABC):
 
 
 class GuessingTask(Task):
-    """One batch of numbers to guess; has no state."""
+    """One batch of numbers to guess; has no state.
+
+    Args:
+        target: the numbers, ``[B, d]``.
+        family: how a guess is scored, and what is told about it.
+    """
 
     @checked()
     def __init__(self, target: Float[Tensor, "B d"], family: HiddenTarget) -> None:
-        super().__init__(target)
+        self.batch_size, self.num_outputs = target.shape
+        self.target = target
         self.family = family
+        self.no_inputs = target.new_zeros(self.batch_size, 0, 0)
 
-    def reset(self) -> tuple[None, Observation]:
+    def reset(self, generator: torch.Generator | None = None) -> tuple[None, Observation]:
         _, observation, _ = self.step(None, torch.zeros_like(self.target))
         return None, observation
 
     def step(
-        self, state: None, action: Float[Tensor, "B d"]
+        self,
+        state: None,
+        action: Float[Tensor, "B d"],
+        generator: torch.Generator | None = None,
     ) -> tuple[None, Observation, Float[Tensor, " B"]]:
         errors = self.family.output_errors(action, self.target)
         error = errors.mean(dim=1)
         if self.family.feedback == "scalar":
-            observation = Observation(self.family.shown(error), torch.zeros_like(errors))
+            feedback, outputs = self.family.shown(error), torch.zeros_like(errors)
         else:
-            observation = Observation(torch.zeros_like(error), self.family.shown(errors))
-        return None, observation, error
+            feedback, outputs = torch.zeros_like(error), self.family.shown(errors)
+        return None, Observation(feedback[:, None], self.no_inputs, outputs[..., None]), error

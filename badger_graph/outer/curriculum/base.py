@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
 
 import torch
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.birth import Birth
 from badger_graph.outer.stream import LESSONS, task_seed
 from badger_graph.tasks import TaskFamily
-from topologies import FixedTopology, GraphTopology
 
 
 class Lesson(NamedTuple):
@@ -26,7 +25,7 @@ class Lesson(NamedTuple):
         identifier_seed: of identifiers that all agents of the batch have in common.
         address_seed: of such addresses, where the membrane has addresses.
         graph_seed: of such a graph, where the topology draws any.
-        worlds: that the agents are born into, see :class:`badger_graph.BadgerAgent`.
+        codebooks: of identifiers and addresses, see :class:`badger_graph.Birth`.
     """
 
     num_outputs: int
@@ -35,30 +34,20 @@ class Lesson(NamedTuple):
     identifier_seed: int | None = None
     address_seed: int | None = None
     graph_seed: int | None = None
-    worlds: int | None = None
+    codebooks: int | None = None
 
-    @contextmanager
-    def applied_to(self, agent: BadgerAgent) -> Iterator[None]:
-        """Meanwhile agents are born with what they have in common in this lesson."""
-        membrane, topology = agent.membrane, agent.topology
-        changed: list[tuple[Any, str, Any]] = []
-        if self.worlds is not None:
-            changed += [(agent, "worlds", self.worlds)]
+    def birth(self, usual: Birth) -> Birth:
+        """How agents are born in this lesson, where they usually are as said."""
+        changes: dict[str, Any] = {}
+        if self.codebooks is not None:
+            changes["codebooks"] = self.codebooks
         if self.identifier_seed is not None:
-            changed += [(agent, "identifiers", "fixed"), (agent, "seed", self.identifier_seed)]
+            changes |= {"identifiers": "fixed", "seed": self.identifier_seed}
         if self.address_seed is not None:
-            changed += [(membrane, "addresses", "fixed"), (membrane, "seed", self.address_seed)]
-        draws = isinstance(topology, GraphTopology) and not isinstance(topology, FixedTopology)
-        if self.graph_seed is not None and draws:
-            changed += [(topology, "redraw", "once"), (topology, "seed", self.graph_seed)]
-        before = [(part, name, getattr(part, name)) for part, name, _ in changed]
-        try:
-            for part, name, value in changed:
-                setattr(part, name, value)
-            yield
-        finally:
-            for part, name, value in before:
-                setattr(part, name, value)
+            changes |= {"addresses": "fixed", "address_seed": self.address_seed}
+        if self.graph_seed is not None:
+            changes["graph_seed"] = self.graph_seed
+        return replace(usual, **changes) if changes else usual
 
 
 class Curriculum(ABC):
@@ -124,8 +113,9 @@ class Curriculum(ABC):
             try:
                 generator = torch.Generator(agent.device)
                 with torch.no_grad():
-                    agent.reset(1, num_experts, num_outputs, generator)
-                    task.sample(1, num_outputs, generator)
+                    trial = task.sample(1, num_outputs, generator)
+                    sizes = (num_experts, trial.num_outputs, generator, trial.num_inputs)
+                    agent.reset(1, *sizes)
             except ValueError as error:
                 raise ValueError(
                     "the agent must be able to live with all sizes of a curriculum, got "

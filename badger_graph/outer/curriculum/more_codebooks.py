@@ -1,4 +1,4 @@
-"""A curriculum in the number of worlds, by error reached."""
+"""A curriculum in the number of codebooks, by error reached."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from badger_graph.outer.curriculum.one_more_output import OneMoreOutput
 from topologies.checks import POSITIVE, checked, size
 
 
-class MoreWorlds(Curriculum):
+class MoreCodebooks(Curriculum):
     r"""One set of identifiers and addresses at first, then ever more, then another curriculum.
 
-    In stage s there are :math:`2^s` worlds, each with identifiers and addresses of its own, and
+    In stage s there are :math:`2^s` codebooks, each with identifiers and addresses of its own, and
     every agent of a batch is born into one of them. The stage is over when
 
     .. math::
         \frac{\bar e}{e_\mathrm{chance}} < \mathrm{threshold} \cdot d
 
     with :math:`\bar e` the mean error at the last inner step over the last ``window`` outer steps.
-    After ``largest`` worlds the next curriculum goes on, with the agent's own settings, where
+    After ``largest`` codebooks the next curriculum goes on, with the agent's own settings, where
     every agent has others.
 
     Outputs that are told apart by random addresses alone are alike to begin with, and the agent
-    gives the same number on all of them for long. In one world they are not alike.
+    gives the same number on all of them for long. With one codebook they are not alike.
 
     Source: after Rosa et al. 2019, "Attentional Architecture", where addresses are fixed at first
     and redrawn every 2,000 outer steps.
@@ -32,7 +32,7 @@ class MoreWorlds(Curriculum):
         then: what comes after; :class:`OneMoreOutput` from ``num_outputs`` on by default.
         num_outputs: outputs d meanwhile, at least two for there to be something to tell apart.
         num_experts: experts N meanwhile.
-        largest: the last number of worlds, a power of two.
+        largest: the last number of codebooks, a power of two.
         threshold: how small an error is good enough, for each output.
         window: how many outer steps decide; those of the next curriculum by its own.
 
@@ -73,7 +73,7 @@ class MoreWorlds(Curriculum):
 
     def draw(self, random: Random, seed: int, step: int) -> Lesson:
         if self.stage < self._doublings:
-            return Lesson(self.num_outputs, self.num_experts, worlds=2**self.stage)
+            return Lesson(self.num_outputs, self.num_experts, codebooks=2**self.stage)
         return self._next().draw(random, seed, step)
 
     def judges(self, lesson: Lesson) -> bool:
@@ -87,7 +87,7 @@ class MoreWorlds(Curriculum):
 
     @property
     def _doublings(self) -> int:
-        """Stages in which the worlds are counted: 1, 2, 4, ... up to the largest."""
+        """Stages in which the codebooks are counted: 1, 2, 4, ... up to the largest."""
         return self.largest.bit_length()
 
     def _next(self) -> Curriculum:
