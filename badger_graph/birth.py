@@ -88,9 +88,7 @@ class Birth:
         """Which codebook each agent has, if there are any."""
         if self.codebooks is None:
             return None
-        return torch.randint(
-            self.codebooks, (batch_size,), generator=generator, device=like.device
-        )
+        return torch.randint(self.codebooks, (batch_size,), generator=generator, device=like.device)
 
     def draw_identifiers(
         self,

@@ -14,12 +14,12 @@ from rich.table import Table
 from torch import Tensor
 
 from badger_graph import plots
-from badger_graph.pyg import split
 from badger_graph.baselines import SOLVERS, error_after_queries
 from badger_graph.files import require_writable, whole_file, write_json
 from badger_graph.outer.checkpoint import load_learner, read_trained, run_folder
 from badger_graph.outer.config import to_config
 from badger_graph.outer.learner import MetaLearner
+from badger_graph.pyg import split
 from badger_graph.rollout import Recorder, unroll
 from badger_graph.tasks import GuessingGame
 from topologies import Topology

@@ -28,7 +28,6 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-
 from badger_graph.actions import Action, Real
 from topologies import Edges
 from topologies.checks import check_arguments, size

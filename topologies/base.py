@@ -136,9 +136,7 @@ class GraphTopology(Topology):
         """Laplacian spectrum, algebraic connectivity and connectedness of :meth:`graph`."""
         return summarise(self.once(1, num_experts, _CPU, self.seed), num_experts)
 
-    def once(
-        self, batch_size: int, num_experts: int, device: torch.device, seed: int
-    ) -> Edges:
+    def once(self, batch_size: int, num_experts: int, device: torch.device, seed: int) -> Edges:
         """The graph that a seed gives, the same for all agents, however often others are drawn.
 
         Raises:

@@ -9,11 +9,11 @@ import torch
 
 from badger_graph.channels import Channel, ClearChannel
 from badger_graph.executors.attention import AttentionExecutor
+from badger_graph.executors.base import Executor, once_for_an_index
 from badger_graph.executors.dense import DenseExecutor
 from badger_graph.executors.fused import FusedExecutor
 from badger_graph.executors.reference import ReferenceExecutor
 from badger_graph.executors.sparse import SparseExecutor
-from badger_graph.executors.base import Executor, once_for_an_index
 from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges
 from topologies.edges import check_ends, check_form, check_graphs

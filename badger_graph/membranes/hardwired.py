@@ -89,9 +89,7 @@ class HardwiredMembrane(Membrane):
         action, num_experts = life.action, life.num_experts
         own_action = action if self.see_action else torch.zeros_like(action)
         role = torch.ones_like(action) if self.see_role else torch.zeros_like(action)
-        speakers = torch.cat(
-            [observation.outputs, own_action[..., None], role[..., None]], dim=-1
-        )
+        speakers = torch.cat([observation.outputs, own_action[..., None], role[..., None]], dim=-1)
         silent = num_experts - action.size(1)
         channels = [
             self._feedback(observation.feedback, num_experts),

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from topologies.checks import POSITIVE, check
 
-
 Neighbours = Callable[[Tensor], Tensor] | Tensor | None
 """How experts hear each other, as the executor has prepared it: of a policy that sends messages,
 the function that carries them, ``[V, M]`` to ``[V, M]``; of one that attends, who may hear whom,

@@ -80,7 +80,8 @@ class GRUPolicy(MessagePolicy):
 
     def weights(self) -> tuple[Tensor, ...]:
         """The weights of a round, for the fused executor: of the two message layers, the gates and
-        the readout, each followed by its bias."""
+        the readout, each followed by its bias.
+        """
         one, _, two = self.message_mlp
         cell, readout = self.cell, self.readout
         return (

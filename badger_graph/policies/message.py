@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
+from badger_graph.checks import fits, refuse
 from badger_graph.policies.aggregation import Aggregation, aggregator
 from badger_graph.policies.base import ExpertPolicy, Neighbours
-from badger_graph.checks import fits, refuse
 from badger_graph.typing import Edges
 from topologies.checks import checked, size
 
