@@ -1,7 +1,6 @@
 """Badger: agents made of many experts that share one policy."""
 
 from badger_graph.agent import BadgerAgent, split
-from badger_graph.authors import load_authors
 from badger_graph.growth import (
     add_experts,
     change_outputs,
@@ -9,6 +8,10 @@ from badger_graph.growth import (
     remove_experts,
     rewire,
 )
+from badger_graph.library.authors import load_authors
+from badger_graph.library.load import load_agent
+from badger_graph.library.resume import load_learner
+from badger_graph.library.shipping import read_card, shipped_policies
 from badger_graph.membranes import (
     AddressedMembrane,
     AttentionMembrane,
@@ -16,7 +19,6 @@ from badger_graph.membranes import (
     Membrane,
     WholeMembrane,
 )
-from badger_graph.outer.checkpoint import load_agent, load_learner
 from badger_graph.outer.curriculum import Curriculum, MoreWorlds, OneMoreOutput, Stage, Stages
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
@@ -28,7 +30,6 @@ from badger_graph.policies import (
     MessagePolicy,
 )
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
-from badger_graph.shipping import read_card, shipped_policies
 from badger_graph.tasks import GuessingGame, SumOfWaves, Task, TaskFamily
 from badger_graph.typing import Edges, Observation
 

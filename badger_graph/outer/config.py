@@ -29,6 +29,9 @@ COMPONENTS = (
 
 Config = dict[str, Any]
 
+CONFIG_KEY = "badger_graph"
+"""Where a checkpoint keeps the plain description of what was trained."""
+
 
 def to_config(component: object) -> Config:
     """A component as ``{"class_path": ..., "init_args": {...}}``, all plain data.

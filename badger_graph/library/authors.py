@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
+from badger_graph.library.load import read_tensors
 from badger_graph.membranes import AttentionMembrane
-from badger_graph.outer.checkpoint import read_tensors
 from badger_graph.policies import AttentionPolicy
 from topologies import CompleteTopology
 from topologies.checks import checked
