@@ -2,7 +2,6 @@
 
 from badger_graph.actions import Action, Bits, Choice, Real
 from badger_graph.agent import BadgerAgent
-from badger_graph.authors import load_authors
 from badger_graph.birth import Birth
 from badger_graph.channels import Channel, ClearChannel
 from badger_graph.communication import Communication, FixedRounds
@@ -13,6 +12,10 @@ from badger_graph.growth import (
     remove_experts,
     rewire,
 )
+from badger_graph.library.authors import load_authors
+from badger_graph.library.load import load_agent
+from badger_graph.library.resume import load_learner
+from badger_graph.library.shipping import read_card, shipped_policies
 from badger_graph.life import Life
 from badger_graph.membranes import (
     AddressedMembrane,
@@ -21,7 +24,6 @@ from badger_graph.membranes import (
     Membrane,
     WholeMembrane,
 )
-from badger_graph.outer.checkpoint import load_agent, load_learner
 from badger_graph.outer.curriculum import Curriculum, MoreCodebooks, OneMoreOutput, Stage, Stages
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
@@ -34,7 +36,6 @@ from badger_graph.policies import (
 )
 from badger_graph.pyg import from_pyg, split, to_pyg
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
-from badger_graph.shipping import read_card, shipped_policies
 from badger_graph.tasks import GuessingGame, SumOfWaves, Task, TaskFamily
 from badger_graph.typing import Edges, Interface, Observation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import final
+from typing import TypeVar, final
 
 import torch
 from jaxtyping import Float
@@ -24,14 +24,17 @@ from badger_graph.typing import Edges, Interface, Observation
 from topologies import GraphTopology, Topology
 from topologies.checks import EXPERTS, check_numbers, checked, size
 
-PolicyBuilder = Callable[[int, int, int], ExpertPolicy]
-"""Makes the policy of what is perceived (P), an identifier (I) and a state (H), by name."""
+PolicyBuilder = Callable[[int | tuple[int, ...], int, int], ExpertPolicy]
+"""Makes a policy for the sizes of what is perceived (P), an identifier (I) and a state (H)."""
 
 MembraneBuilder = Callable[[Interface, int, int], Membrane]
-"""Makes the membrane of an interface, an identifier (I) and a state (H), by name."""
+"""Makes a membrane for an interface and the sizes of an identifier (I) and a state (H)."""
 
 TopologyBuilder = Callable[[int], Topology]
 """Makes a topology that looks at states of their size H."""
+
+
+Part = TypeVar("Part", bound=nn.Module)
 
 
 @final
@@ -78,12 +81,16 @@ class BadgerAgent(nn.Module):
         compiled: bool = False,
     ) -> None:
         super().__init__()
-        sizes = {"identifier_size": identifier_size, "hidden_size": hidden_size}
         self.interface = interface
-        self.membrane = membrane(interface=interface, **sizes)
-        self.policy = policy(percept_size=self.membrane.percept_size, **sizes)
-        is_built = isinstance(topology, Topology)
-        self.topology = topology if is_built else topology(hidden_size=hidden_size)
+        sizes = (identifier_size, hidden_size)
+        self.membrane: Membrane = _built("membrane", Membrane, membrane, interface, *sizes)
+        percept_size = self.membrane.percept_size
+        self.policy: ExpertPolicy = _built("policy", ExpertPolicy, policy, percept_size, *sizes)
+        self.topology: Topology = (
+            topology
+            if isinstance(topology, Topology)
+            else _built("topology", Topology, topology, hidden_size)
+        )
         self.communication = communication or FixedRounds()
         self.birth = birth or Birth()
         self.identifier_size = identifier_size
@@ -151,10 +158,9 @@ class BadgerAgent(nn.Module):
             edges = self.topology.once(batch_size, num_experts, like.device, birth.graph_seed)
         else:
             edges = self.topology(states, generator)
-        outputs, inputs = (
-            birth.draw_addresses(port, (batch_size, number, channels), like, generator, book)
-            for port, number in (("output", num_outputs), ("input", num_inputs))
-        )
+        shapes = ((batch_size, number, channels) for number in (num_outputs, num_inputs))
+        outputs = birth.draw_addresses("output", next(shapes), like, generator, book)
+        inputs = birth.draw_addresses("input", next(shapes), like, generator, book)
         kind = torch.arange(num_experts, device=like.device) % self.policy.num_kinds
         return self.life(
             Experts(hidden, identifier, kind.repeat(batch_size)),
@@ -272,3 +278,27 @@ def deliberate(
     score = membrane.act(life.with_hidden(hidden), said)
     check_action(membrane, score, life.hidden, life.action)
     return hidden, score
+
+
+def _built(name: str, kind: type, build: Callable[..., Part], *said: object) -> Part:
+    """A part of an agent, for what its interface and sizes are.
+
+    Raises:
+        ValueError: when it is built already, or told what the agent says.
+    """
+    if isinstance(build, kind):
+        raise ValueError(
+            f"{name} must be a class or a functools.partial of one, which the agent builds for its "
+            f"own sizes, got a {type(build).__name__}"
+        )
+    sizes = {"percept_size", "identifier_size", "hidden_size", "interface"}
+    twice = sorted(sizes & set(getattr(build, "keywords", {})))
+    if twice:
+        raise ValueError(
+            f"{name} is told its sizes by the agent, BadgerAgent(identifier_size=, hidden_size=), "
+            f"got {', '.join(twice)} for it, too"
+        )
+    part = build(*said)
+    if not isinstance(part, kind):
+        raise ValueError(f"{name} must build a {kind.__name__}, got a {type(part).__name__}")
+    return part

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from badger_graph.library.load import read_checkpoint
 from badger_graph.library.moved import current
 from badger_graph.membranes import MEMBRANES
-from badger_graph.outer.checkpoint import read_checkpoint
 from badger_graph.outer.curriculum import CURRICULA
 from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES

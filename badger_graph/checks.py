@@ -165,4 +165,6 @@ def check_action(membrane: object, action: Any, hidden: Tensor, before: Tensor) 
 
 def _counts(value: Any) -> tuple[int, int]:
     """The first two sizes; any number will do, of a tensor that has one."""
-    return tuple(value.shape[:2]) if isinstance(value, Tensor) and value.dim() > 1 else (1, 1)
+    return (
+        (value.size(0), value.size(1)) if isinstance(value, Tensor) and value.dim() > 1 else (1, 1)
+    )

@@ -38,14 +38,10 @@ from badger_graph.callbacks import LastCheckpoint, Measurements, StageCheckpoint
 from badger_graph.evaluation import evaluate, print_evaluation
 from badger_graph.files import LOCK, in_words, only_writer, require_writable, write_text
 from badger_graph.library.moved import current
-from badger_graph.outer.checkpoint import (
-    require_same_agent,
-    require_same_optimizer,
-    run_folder,
-)
+from badger_graph.library.resume import require_same_agent, require_same_optimizer
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
-from badger_graph.runs import OWN, last_checkpoint, start_afresh
+from badger_graph.runs import OWN, last_checkpoint, run_folder, start_afresh
 from badger_graph.settings import check_settings, check_texts, refusals_of_libraries, too_large
 from topologies.checks import check, size
 

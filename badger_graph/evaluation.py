@@ -16,12 +16,12 @@ from torch import Tensor
 from badger_graph import plots
 from badger_graph.baselines import SOLVERS, error_after_queries
 from badger_graph.files import require_writable, whole_file, write_json
-from badger_graph.outer.checkpoint import load_learner, read_trained, run_folder
+from badger_graph.library.load import TrainedAgent, load_trained
 from badger_graph.outer.config import to_config
-from badger_graph.outer.learner import MetaLearner
 from badger_graph.pyg import split
 from badger_graph.rollout import Recorder, unroll
-from badger_graph.tasks import GuessingGame
+from badger_graph.runs import run_folder
+from badger_graph.tasks import GuessingGame, target_of
 from topologies import Topology
 from topologies.checks import EXPERTS, SEED, checked, size
 
@@ -70,25 +70,24 @@ def evaluate(
     """
     out = Path(folder) if folder else run_folder(checkpoint) / "evaluation"
     require_writable(out / "evaluation.json", out / "rollouts.npz")
-    learner = load_learner(checkpoint)
     sizes = {"num_experts": num_experts, "num_outputs": num_outputs, "num_steps": num_steps}
+    given = {name: value for name, value in sizes.items() if value is not None}
+    trained = load_trained(checkpoint)._replace(**given)  # type: ignore[arg-type]
+    agent, family = trained.agent.eval(), trained.task
     if topology is not None:
-        learner.agent.topology = topology
-    for name, value in sizes.items():
-        setattr(learner, name, getattr(learner, name) if value is None else value)
-    agent, family = learner.agent.eval(), learner.task
+        agent.topology = topology
     generator = torch.Generator(agent.device).manual_seed(seed)
-    task = family.sample(num_tasks, learner.num_outputs, generator)
-    rollout = unroll(agent, task, learner.num_experts, learner.num_steps, generator)
+    task = family.sample(num_tasks, trained.num_outputs, generator)
+    rollout = unroll(agent, task, trained.num_experts, trained.num_steps, generator)
     if not rollout.loss.isfinite().all():
         raise ValueError("the errors of an agent must be finite, got some that are not")
     errors = {"agent": rollout.loss.double().cpu().numpy()}
     if baselines and isinstance(family, GuessingGame):
-        errors |= baseline_errors(family, task.target, learner.num_steps, seed)
+        errors |= baseline_errors(family, target_of(task), trained.num_steps, seed)
     result = {
         "checkpoint": str(checkpoint),
-        "outer_steps": read_trained(checkpoint)["global_step"],
-        **{name: getattr(learner, name) for name in ("num_experts", "num_outputs", "num_steps")},
+        "outer_steps": trained.outer_steps,
+        **{name: getattr(trained, name) for name in sizes},
         "topology": to_config(agent.topology),
         "task": to_config(family),
         "num_tasks": num_tasks,
@@ -102,7 +101,7 @@ def evaluate(
     }
     out.mkdir(parents=True, exist_ok=True)
     with whole_file(out / "rollouts.npz") as partial, partial.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **_record(learner, generator))
+        np.savez_compressed(file, allow_pickle=False, **_record(trained, generator))
     write_json(out / "evaluation.json", result)
     if figures:
         plots.save_all(out)
@@ -154,17 +153,17 @@ def print_evaluation(result: dict[str, Any]) -> None:
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
-def _record(learner: MetaLearner, generator: torch.Generator) -> dict[str, np.ndarray]:
-    few = learner.task.sample(DRAWN_ROLLOUTS, learner.num_outputs, generator)
-    recorder = Recorder(learner.agent)
+def _record(trained: TrainedAgent, generator: torch.Generator) -> dict[str, np.ndarray]:
+    few = trained.task.sample(DRAWN_ROLLOUTS, trained.num_outputs, generator)
+    recorder = Recorder(trained.agent)
     rollout = unroll(
-        learner.agent, few, learner.num_experts, learner.num_steps, generator, probe=recorder
+        trained.agent, few, trained.num_experts, trained.num_steps, generator, probe=recorder
     )
     recorded = recorder.arrays()
     first = split(rollout.graph)[0]
     tensors = {
         "action": rollout.action,
-        "target": few.target,
+        "target": target_of(few),
         "loss": rollout.loss,
         "message": recorded["message"],
         "hidden": recorded["hidden"],

@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from badger_graph.files import PARTIAL
+from badger_graph.library.load import read_checkpoint
 from badger_graph.library.moved import current
-from badger_graph.outer.checkpoint import read_checkpoint, run_folder
+from badger_graph.library.shipping import SHIPPED, find_policy
 from badger_graph.safe_yaml import read_yaml
 from badger_graph.trust import Shape, require_trusted
 
@@ -29,6 +30,18 @@ FOLDERS = ("default_root_dir", "dirpath", "save_dir", "root_dir", "log_dir", "di
 def note(message: str) -> None:
     """Tell the user what was not asked for; not where results are printed."""
     print(message, file=sys.stderr)
+
+
+def run_folder(checkpoint: str | Path) -> Path:
+    """The folder of the run that wrote a checkpoint, or the one that holds it.
+
+    That of a shipped policy is ``runs/<name>``, not the package.
+    """
+    shipped = find_policy(checkpoint)
+    if shipped is not None and shipped.parent == SHIPPED:
+        return Path("runs") / shipped.stem
+    folder = Path(checkpoint).resolve().parent
+    return folder.parent if folder.name == "checkpoints" else folder
 
 
 def last_checkpoint(run: Path, say: Callable[[str], None] = note) -> Path | None:

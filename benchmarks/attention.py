@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import badger_graph.policies.attention
-from badger_graph.authors import Sizes, attentional_agent, from_authors
+from badger_graph.library.authors import Sizes, attentional_agent, from_authors
 from badger_graph.outer.learner import default_optimizer
 from benchmarks.attentional import Game, attentional_rollout, materialised
 from benchmarks.authors import authors_agent, authors_rollout

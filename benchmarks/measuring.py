@@ -20,8 +20,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from badger_graph import MetaLearner
 from badger_graph.analysis.measures import MEASURES, take
-from badger_graph.analysis.subject import Subject
-from badger_graph.callbacks.measurements import Measurements
+from badger_graph.callbacks.measurements import Measurements, subject_of
 from badger_graph.cli import fit_main
 from badger_graph.tasks import SumOfWaves
 from benchmarks.clock import plain_step
@@ -131,7 +130,7 @@ class Costs(Callback):
 def measure(learner: MetaLearner, *names: str) -> None:
     """As :class:`Measurements` would, where all are due."""
     told = Measurements()
-    subject = Subject.of(learner, told.num_tasks, told.seed)
+    subject = subject_of(learner, told.num_tasks, told.seed)
     if "amplitudes" in names:  # of the task of waves only, whose number of outputs is odd
         subject.family, subject.num_outputs = SumOfWaves(), learner.num_outputs // 2 * 2 + 1
     take(names, subject)

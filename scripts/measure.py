@@ -11,11 +11,10 @@ import json
 import torch
 from jsonargparse import ArgumentParser
 
-from badger_graph import load_learner
 from badger_graph.analysis.measures import MEASURES, check_measures, take
 from badger_graph.analysis.subject import Subject
 from badger_graph.cli import saying_what_is_wrong
-from badger_graph.outer.checkpoint import read_trained
+from badger_graph.library.load import load_trained
 from badger_graph.progress import track
 from topologies.checks import SEED, checked, size
 
@@ -42,9 +41,9 @@ def measure(checkpoints: list[str], measures: list[str], num_tasks: int, seed: i
     torch.set_num_threads(1)
     check_measures(measures)
     for checkpoint in track(checkpoints, "measuring"):
-        step = read_trained(checkpoint)["global_step"]
-        subject = Subject.of(load_learner(checkpoint), num_tasks, seed)
-        row = {"checkpoint": checkpoint, "step": step, **take(measures, subject)}
+        trained = load_trained(checkpoint)
+        subject = Subject(*trained[:-1], num_tasks, seed)
+        row = {"checkpoint": checkpoint, "step": trained.outer_steps, **take(measures, subject)}
         print(json.dumps(row, allow_nan=False))
 
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import torch
 
-from badger_graph import MetaLearner, __version__, load_agent, load_learner
+from badger_graph import __version__, load_agent
 from badger_graph.callbacks.record import recorded_pieces
 from badger_graph.cli import program
 from badger_graph.experiments.relative_error import ExpertRule, can_live, relative_error
 from badger_graph.files import require_outputs
-from badger_graph.outer.checkpoint import read_checkpoint
-from badger_graph.outer.learner import CONFIG_KEY
+from badger_graph.library.load import TrainedAgent, load_trained, read_checkpoint
+from badger_graph.library.shipping import SHIPPED, write_policy
+from badger_graph.outer.config import CONFIG_KEY
 from badger_graph.progress import track
-from badger_graph.shipping import SHIPPED, write_policy
 from topologies.checks import EXPERTS, MAX_EXPERTS, NOT_NEGATIVE, SEED, checked, size
 
 MAX_OUTPUTS = 20
@@ -55,16 +55,16 @@ def training(checkpoint: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]
 
 
 def errors(
-    learner: MetaLearner, experts: ExpertRule, num_steps: int, num_tasks: int, seed: int
+    trained: TrainedAgent, experts: ExpertRule, num_steps: int, num_tasks: int, seed: int
 ) -> dict[str, Any]:
     """The error for every number of outputs that the agent can live with."""
-    agent, table = learner.agent, []
+    agent, table = trained.agent, []
     for num_outputs in track(range(1, MAX_OUTPUTS + 1), "measuring"):
         num_experts = experts(num_outputs)
         if can_live(agent, num_experts, num_outputs):
             sizes = {"num_outputs": num_outputs, "num_experts": num_experts}
             measured = relative_error(
-                agent, learner.task, **sizes, num_steps=num_steps, num_tasks=num_tasks, seed=seed
+                agent, trained.task, **sizes, num_steps=num_steps, num_tasks=num_tasks, seed=seed
             )
             rounded = {name: round(value, DIGITS) for name, value in measured._asdict().items()}
             table.append(sizes | rounded)
@@ -122,10 +122,10 @@ def ship(
         raise ValueError(f"the name of a policy must be a word without dot and slash, got {name!r}")
     file = Path(folder) / f"{name}.safetensors"
     require_outputs(file)
-    learner = load_learner(checkpoint)
-    learner.agent.eval().requires_grad_(False)
+    trained = load_trained(checkpoint)
+    trained.agent.eval().requires_grad_(False)
     if num_experts is None and spare_experts is None:
-        num_experts = learner.num_experts
+        num_experts = trained.num_experts
     contents = read_checkpoint(checkpoint)
     told = {"command": command, "machine": machine, "seconds": seconds}
     card = {
@@ -134,14 +134,14 @@ def ship(
         "versions": {"badger-graph": __version__, "python": platform.python_version()}
         | {package: version(package) for package in ("torch", "torch-geometric", "lightning")},
         "errors": errors(
-            learner,
+            trained,
             ExpertRule(num_experts, spare_experts),
-            num_steps or learner.num_steps,
+            num_steps or trained.num_steps,
             num_tasks,
             seed,
         ),
     }
-    write_policy(file, card, learner.agent.state_dict())
+    write_policy(file, card, trained.agent.state_dict())
     load_agent(file)
     for row in card["errors"]["table"]:
         sizes = f"d={row['num_outputs']}, N={row['num_experts']}"

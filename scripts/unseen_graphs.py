@@ -24,11 +24,11 @@ from badger_graph.cli import program
 from badger_graph.experiments.error_bars import mean_and_bar
 from badger_graph.experiments.trainings import going_on
 from badger_graph.files import require_outputs, require_writable, write_json, write_text
-from badger_graph.outer.checkpoint import load_learner, read_trained
+from badger_graph.library.load import load_trained
+from badger_graph.library.shipping import SHIPPED as SHIPPED_FOLDER
+from badger_graph.library.shipping import read_card
 from badger_graph.progress import track
 from badger_graph.rollout import unroll
-from badger_graph.shipping import SHIPPED as SHIPPED_FOLDER
-from badger_graph.shipping import read_card
 from topologies import (
     CompleteTopology,
     GridTopology,
@@ -109,17 +109,17 @@ def train(group: str, seed: int, runs: Path) -> Path:
 @torch.no_grad()
 def measure(policy: str, seed: int) -> dict[str, Any]:
     """The error at the last step on every unseen graph."""
-    learner = load_learner(policy)
-    agent = learner.agent.eval()
+    trained = load_trained(policy)
+    agent = trained.agent.eval()
     errors = {}
-    own = (agent.topology, learner.num_experts)
+    own = (agent.topology, trained.num_experts)
     for name, (topology, num_experts) in {OWN: own, **unseen(seed)}.items():
         agent.topology = topology
         generator = torch.Generator().manual_seed(SEED)
-        task = learner.task.sample(TASKS, learner.num_outputs, generator)
-        rollout = unroll(agent, task, num_experts, learner.num_steps, generator)
+        task = trained.task.sample(TASKS, trained.num_outputs, generator)
+        rollout = unroll(agent, task, num_experts, trained.num_steps, generator)
         errors[name] = rollout.loss[-1].double().mean().item()
-    return {"seed": seed, "outer_steps": read_trained(policy)["global_step"], "errors": errors}
+    return {"seed": seed, "outer_steps": trained.outer_steps, "errors": errors}
 
 
 def markdown(result: Mapping[str, Any]) -> str:

@@ -28,8 +28,9 @@ from badger_graph import (
     load_learner,
     unroll,
 )
-from badger_graph.outer.checkpoint import read_checkpoint, require_same_agent
-from badger_graph.outer.learner import CONFIG_KEY
+from badger_graph.library.load import read_checkpoint
+from badger_graph.library.resume import require_same_agent
+from badger_graph.outer.config import CONFIG_KEY
 from topologies import CompleteTopology, RandomTopology, RingTopology
 
 Make = Callable[..., MetaLearner]

@@ -29,10 +29,9 @@ from badger_graph import (
 )
 from badger_graph.callbacks import StageCheckpoints
 from badger_graph.cli import fit_main
-from badger_graph.outer.checkpoint import require_same_agent
-from badger_graph.outer.config import to_config
+from badger_graph.library.resume import require_same_agent
+from badger_graph.outer.config import CONFIG_KEY, to_config
 from badger_graph.outer.curriculum import CURRICULA, Lesson
-from badger_graph.outer.learner import CONFIG_KEY
 from badger_graph.outer.rate import set_learning_rate
 from badger_graph.outer.stream import TaskStream
 from topologies import CompleteTopology

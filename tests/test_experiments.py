@@ -26,7 +26,7 @@ from badger_graph.experiments.long_lives import errors_of_life, noted_steps
 from badger_graph.experiments.measurements import Row, expert_rule, hears_top_k, shipped_groups
 from badger_graph.experiments.published import AGAINST_EXPERTS, AGAINST_OUTPUTS
 from badger_graph.experiments.relative_error import ExpertRule, Measured, can_live, relative_error
-from badger_graph.shipping import read_policy, write_policy
+from badger_graph.library.shipping import read_policy, write_policy
 from topologies import AttentionTopology
 
 FEW = {"num_steps": 5, "num_tasks": 6}

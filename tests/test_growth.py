@@ -48,7 +48,8 @@ from badger_graph.experiments.growth import (
     situations,
     steps_until_back,
 )
-from badger_graph.outer.learner import CONFIG_KEY, MetaLearner
+from badger_graph.outer.config import CONFIG_KEY
+from badger_graph.outer.learner import MetaLearner
 from topologies import (
     CompleteTopology,
     ErdosRenyiTopology,

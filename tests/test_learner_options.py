@@ -16,8 +16,9 @@ from badger_graph import MetaLearner, load_learner
 from badger_graph.analysis.gradients import jacobian
 from badger_graph.callbacks import Annealing
 from badger_graph.cli import fit_main
-from badger_graph.outer.checkpoint import read_checkpoint, require_same_agent
-from badger_graph.outer.learner import CONFIG_KEY
+from badger_graph.library.load import read_checkpoint
+from badger_graph.library.resume import require_same_agent
+from badger_graph.outer.config import CONFIG_KEY
 from badger_graph.outer.losses import LogError
 from badger_graph.outer.regularisers import Alikeness
 from badger_graph.outer.surgery import one_gradient

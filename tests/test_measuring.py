@@ -19,7 +19,7 @@ from torch import Tensor
 from badger_graph import MetaLearner, load_learner
 from badger_graph.analysis.measures import MEASURES, check_measures, intervals, take
 from badger_graph.analysis.subject import Recorded, Subject
-from badger_graph.callbacks.measurements import FILE, Measurements, read_measurements
+from badger_graph.callbacks.measurements import FILE, Measurements, read_measurements, subject_of
 from badger_graph.cli import fit_main
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.tasks import SumOfWaves
@@ -35,7 +35,7 @@ ZEROS = "last_moves are relative to the last guess, got zeros"
 
 
 def subject(learner: MetaLearner, num_tasks: int = 40) -> Subject:
-    return Subject.of(learner, num_tasks, seed=3)
+    return subject_of(learner, num_tasks, seed=3)
 
 
 # --------------------------------------------------------------------------------- by name
@@ -193,7 +193,7 @@ def test_a_trained_agent_from_the_command_line(tmp_path: Path) -> None:
     told = ["micro_badger", "--measures", "squared_error", "--num_tasks", "50"]
     result = call(main, *told, cwd=tmp_path)
     row = json.loads(result.out)
-    seen = Subject.of(load_learner("micro_badger"), 50, 1_000_000)
+    seen = subject_of(load_learner("micro_badger"), 50, 1_000_000)
     assert row["squared_error"] == take(["squared_error"], seen)["squared_error"]
     wrong = call(main, "nothing.ckpt", cwd=tmp_path)
     assert (wrong.code, wrong.err.count("\n")) == (2, 1)
@@ -213,7 +213,7 @@ def test_rows_come_at_their_steps(tiny_learner: Make, fit: Fit, tmp_path: Path) 
     """Each measure at its own; what is not due is not there; all are due before training."""
     callback = Measurements({"squared_error": 2, "last_moves": 3}, num_tasks=8)
     learner = tiny_learner()
-    first = take(callback.measures, Subject.of(learner, 8, callback.seed))
+    first = take(callback.measures, subject_of(learner, 8, callback.seed))
     fit(learner, 7, callback)
     rows = read_measurements(tmp_path)
     assert rows[0] == {"step": 0, **first}
@@ -317,8 +317,9 @@ def test_lives_that_blow_up_are_said_on_the_command_line(
     tiny_learner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     main = runpy.run_path(str(ROOT / "scripts" / "measure.py"))["main"]
-    broken = overflowing(tiny_learner())
-    monkeypatch.setitem(main.__globals__, "load_learner", lambda checkpoint: broken)
+    learner = overflowing(tiny_learner())
+    broken = (learner.agent, learner.task, learner.meta_loss, 5, 2, 3, 0)
+    monkeypatch.setitem(main.__globals__, "load_trained", lambda checkpoint: broken)
     wrong = call(main, "micro_badger", "--num_tasks", "8", cwd=tmp_path)
     assert (wrong.code, wrong.err.count("\n")) == (2, 1)
     assert "error: the agent's states must be finite, got" in wrong.err

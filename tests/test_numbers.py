@@ -15,7 +15,7 @@ from sources import Block, Source, blocks, missing, results, sources
 
 from badger_graph.experiments import error_against_experts, error_against_outputs, growth
 from badger_graph.experiments.why_hard.run import markdown as why_hard
-from badger_graph.shipping import read_card
+from badger_graph.library.shipping import read_card
 from benchmarks import attention, fixed_costs, large_agent, long_life, measuring, micro_badger
 
 PAGES = ("README.md", "docs/results.md", "docs/reliability.md")

@@ -18,8 +18,9 @@ from badger_graph import load_agent, load_learner, read_card, shipped_policies, 
 from badger_graph.callbacks.record import TrainingRecord, recorded_pieces
 from badger_graph.cli import evaluate_main, fit_main
 from badger_graph.experiments.relative_error import relative_error
-from badger_graph.outer.checkpoint import read_checkpoint, run_folder
-from badger_graph.shipping import SHIPPED, write_policy
+from badger_graph.library.load import read_checkpoint
+from badger_graph.library.shipping import SHIPPED, write_policy
+from badger_graph.runs import run_folder
 
 SHIP = runpy.run_path(str(ROOT / "scripts" / "ship.py"))["ship"]
 LAST_DIGIT = 1e-4

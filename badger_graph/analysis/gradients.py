@@ -12,7 +12,7 @@ from torch import Tensor
 from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import UndefinedError, check_finite, check_shape
 from badger_graph.rollout import Rollout, unroll
-from badger_graph.tasks import GuessingTask, SeparableFamily, Targeted
+from badger_graph.tasks import GuessingTask, SeparableFamily, target_of
 from topologies.checks import checked
 
 
@@ -80,8 +80,7 @@ def output_losses(
     meta_loss: Callable[[Float[Tensor, "T B"]], Float[Tensor, ""]],
 ) -> Float[Tensor, " d"]:
     """The meta-loss of each output's own errors."""
-    assert isinstance(rollout.task, Targeted)
-    target = rollout.task.target.expand_as(rollout.action)
+    target = target_of(rollout.task).expand_as(rollout.action)
     errors = family.output_errors(rollout.action, target)  # [T, B, d]
     return torch.stack([meta_loss(of_one) for of_one in errors.unbind(dim=-1)])
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -15,12 +16,8 @@ from badger_graph.analysis.checks import DivergedError
 from badger_graph.analysis.gaussian_entropy import GaussianEntropy
 from badger_graph.analysis.samples import principal
 from badger_graph.rollout import Recorder, unroll
-from badger_graph.tasks import Targeted, Task, TaskFamily
+from badger_graph.tasks import Task, TaskFamily, target_of
 from topologies.checks import SEED, check, size
-
-if TYPE_CHECKING:
-    from badger_graph.outer.learner import MetaLearner
-    from badger_graph.outer.losses import MetaLoss
 
 COMPONENTS = 3
 """Directions of the experts' states that measures of information look at."""
@@ -59,7 +56,7 @@ class Subject:
         self,
         agent: BadgerAgent,
         family: TaskFamily,
-        meta_loss: MetaLoss,
+        meta_loss: Callable[[Float[Tensor, "T B"]], Float[Tensor, ""]],
         num_experts: int,
         num_outputs: int,
         num_steps: int,
@@ -77,12 +74,6 @@ class Subject:
         self.num_steps = num_steps
         self.num_tasks = num_tasks
         self.seed = seed
-
-    @classmethod
-    def of(cls, learner: MetaLearner, num_tasks: int, seed: int) -> Subject:
-        """The agent of a learner, at the sizes of its validation."""
-        sizes = (learner.num_experts, learner.num_outputs, learner.num_steps)
-        return cls(learner.agent, learner.task, learner.meta_loss, *sizes, num_tasks, seed)
 
     def generator(self) -> torch.Generator:
         """A new one, the same for every measure, on the agent's device."""
@@ -105,11 +96,7 @@ class Subject:
         rollout = unroll(
             self.agent, task, self.num_experts, self.num_steps, generator, probe=recorder
         )
-        if not isinstance(task, Targeted):
-            raise ValueError(
-                f"measures of guesses need tasks with a target, got a {type(task).__name__}"
-            )
-        recorded = Recorded(recorder.arrays()["hidden"], rollout.action, task.target)
+        recorded = Recorded(recorder.arrays()["hidden"], rollout.action, target_of(task))
         for name, values in (("states", recorded.hidden), ("guesses", recorded.action)):
             if bad := int((~values.isfinite()).sum()):
                 raise DivergedError(

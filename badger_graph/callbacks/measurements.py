@@ -87,7 +87,7 @@ class Measurements(Callback):
             raise NonFiniteLossError(
                 f"weights must be finite, got some that are not at outer step {step}"
             )
-        subject = Subject.of(learner, self.num_tasks, self.seed)
+        subject = subject_of(learner, self.num_tasks, self.seed)
         try:
             row = {"step": step, **self._defined(due, subject)}
         except DivergedError as error:
@@ -111,6 +111,12 @@ class Measurements(Callback):
     def _works(self, trainer: Trainer) -> bool:
         dry: int = trainer.fast_dev_run  # type: ignore[attr-defined]
         return bool(self._every) and trainer.is_global_zero and not dry
+
+
+def subject_of(learner: MetaLearner, num_tasks: int, seed: int) -> Subject:
+    """The agent that is trained, at the sizes of its validation."""
+    sizes = (learner.num_experts, learner.num_outputs, learner.num_steps)
+    return Subject(learner.agent, learner.task, learner.meta_loss, *sizes, num_tasks, seed)
 
 
 def read_measurements(folder: Path) -> list[dict[str, Any]]:

@@ -48,7 +48,7 @@ class Executor(ABC):
     @classmethod
     @abstractmethod
     def obstacle(cls, policy: ExpertPolicy, channel: Channel, edges: Edges) -> str | None:
-        """What would have to be different for it to serve, in words that follow "needs"; or None."""
+        """What it would need to serve, in words that follow "needs"; None if it can."""
 
     @abstractmethod
     def round(

@@ -39,7 +39,9 @@ class SparseExecutor(TorchExecutor):
         messages = policy.message(sent.index_select(0, source), weight)
         # On a CPU a scatter is faster than segments are, with torch-scatter or without.
         start = self.order.start.long() if sent.is_cuda else None
-        return policy.aggregate(messages, self.order.target, start, len(sent))
+        return policy.aggregate(  # type: ignore[operator]  # PyG has no types
+            messages, self.order.target, start, len(sent)
+        )
 
 
 class NeighbourSum(torch.autograd.Function):

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.authors import load_authors
 from badger_graph.experiments.relative_error import ExpertRule, Measured, relative_error
 from badger_graph.files import read_json, write_json
-from badger_graph.outer.checkpoint import load_agent, load_learner, read_trained
+from badger_graph.library.authors import load_authors
+from badger_graph.library.load import load_agent, load_trained, read_trained
+from badger_graph.library.shipping import find_policy, read_card, shipped_policies
 from badger_graph.progress import progress
-from badger_graph.shipping import find_policy, read_card, shipped_policies
 from badger_graph.tasks import GuessingGame
 from topologies import TopKTopology
 
@@ -101,7 +101,7 @@ def expert_rule(policy: str, told: ExpertRule) -> ExpertRule:
         return ExpertRule(**read_card(policy)["errors"]["experts"])
     if _is_authors(policy):
         return ExpertRule(num_experts=AUTHORS_EXPERTS)
-    return ExpertRule(num_experts=load_learner(policy).num_experts)
+    return ExpertRule(num_experts=load_trained(policy).num_experts)
 
 
 def measure(

@@ -20,7 +20,7 @@ from badger_graph.callbacks.measurements import read_measurements
 from badger_graph.callbacks.record import recorded_pieces
 from badger_graph.cli import DIVERGED, WRONG
 from badger_graph.files import only_writer, write_json
-from badger_graph.outer.checkpoint import read_checkpoint
+from badger_graph.library.load import read_checkpoint
 from badger_graph.progress import progress
 from badger_graph.runs import last_checkpoint
 

@@ -25,7 +25,7 @@ def upgraded_agent(config: Config) -> Config:
     """
     if "rounds" not in config and "worlds" not in config and "identifiers" not in config:
         return config
-    new = {name: config[name] for name in ("executor", "compiled") if name in config}
+    new: Config = {name: config[name] for name in ("executor", "compiled") if name in config}
     new["interface"] = INTERFACE
     policy, sizes = _policy(config.get("policy", {}))
     membrane, addresses = _without(config.get("membrane", {}), "addresses", "seed")

@@ -40,6 +40,9 @@ SAID_BY_AGENTS = {"interface", "percept_size", "identifier_size", "hidden_size"}
 
 Config = dict[str, Any]
 
+CONFIG_KEY = "badger_graph"
+"""Where a checkpoint keeps the plain description of what was trained."""
+
 
 def to_config(component: object) -> Config:
     """A component as ``{"class_path": ..., "init_args": {...}}``, all plain data.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.gradients import jacobian, output_losses
 from badger_graph.outer.captured import CapturedStep, check_run, check_topology
-from badger_graph.outer.config import described, to_config
+from badger_graph.outer.config import CONFIG_KEY, described, to_config
 from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.finite import FiniteWatch
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
@@ -25,9 +25,6 @@ from badger_graph.outer.surgery import one_gradient
 from badger_graph.rollout import Rollout, unroll
 from badger_graph.tasks import SeparableFamily, TaskFamily
 from topologies.checks import EXPERTS, SEED, check_numbers, checked, interval, size
-
-CONFIG_KEY = "badger_graph"
-"""Where a checkpoint keeps the plain description of what was trained."""
 
 MAX_STATES = 2**31
 """Numbers in the states of a rollout: what a step makes besides takes ten times their memory."""
@@ -181,17 +178,16 @@ class MetaLearner(LightningModule):
         lesson = lesson or Lesson(self.num_outputs, self.num_experts)
         generator = torch.Generator(self.device).manual_seed(seed)
         task = self.task.sample(self.batch_size, lesson.num_outputs, generator)
-        if True:
-            return unroll(
-                self.agent,
-                task,
-                lesson.num_experts,
-                self.num_steps,
-                generator,
-                self.detach_every,
-                self.checkpoint_every,
-                birth=lesson.birth(self.agent.birth),
-            )
+        return unroll(
+            self.agent,
+            task,
+            lesson.num_experts,
+            self.num_steps,
+            generator,
+            self.detach_every,
+            self.checkpoint_every,
+            birth=lesson.birth(self.agent.birth),
+        )
 
     def on_fit_start(self) -> None:
         if self.decay_from is not None and self.trainer.max_steps < 1:

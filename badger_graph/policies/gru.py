@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -82,6 +84,8 @@ class GRUPolicy(MessagePolicy):
         """The weights of a round, for the fused executor: of the two message layers, the gates and
         the readout, each followed by its bias.
         """
+        one: Any
+        two: Any
         one, _, two = self.message_mlp
         cell, readout = self.cell, self.readout
         return (

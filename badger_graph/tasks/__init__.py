@@ -1,6 +1,6 @@
 """Task families: one a file."""
 
-from badger_graph.tasks.base import SeparableFamily, Targeted, Task, TaskFamily
+from badger_graph.tasks.base import SeparableFamily, Targeted, Task, TaskFamily, target_of
 from badger_graph.tasks.guessing import GuessingGame
 from badger_graph.tasks.hidden_target import GuessingTask, HiddenTarget
 from badger_graph.tasks.waves import SumOfWaves
@@ -17,4 +17,5 @@ __all__ = [
     "Targeted",
     "Task",
     "TaskFamily",
+    "target_of",
 ]

@@ -76,6 +76,20 @@ class Targeted(Protocol):
     target: Float[Tensor, "B d"]
 
 
+def target_of(task: Task) -> Float[Tensor, "B d"]:
+    """The actions that make no error.
+
+    Raises:
+        ValueError: for a task that has none.
+    """
+    if not isinstance(task, Targeted):
+        raise ValueError(
+            f"guesses are compared with a target, so a task must have one, got a "
+            f"{type(task).__name__}"
+        )
+    return task.target
+
+
 class SeparableFamily(TaskFamily, ABC):
     """Tasks with targets, whose error is the mean of the errors of their outputs."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from badger_graph.cli import fit_main
-from badger_graph.shipping import SHIPPED
+from badger_graph.library.shipping import SHIPPED
 
 FAST = shlex.split(
     "--max_steps 2 --num_experts 6 --num_outputs 2 --num_steps 3 --batch_size 2 "

@@ -27,7 +27,7 @@ from badger_graph.experiments.why_hard.base import (
     taken,
     with_error,
 )
-from badger_graph.outer.checkpoint import load_learner
+from badger_graph.library.load import load_trained
 from badger_graph.outer.config import from_config, to_config
 
 NAMES = {
@@ -150,14 +150,13 @@ def _by_ridge(one: Trained) -> dict[float, tuple[float, float]] | None:
     """
     if not one.checkpoint.is_file():
         return None
-    learner = load_learner(one.checkpoint)
+    trained = load_trained(one.checkpoint)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(one.training.seed)
-        newborn = from_config(to_config(learner.agent))
+        newborn = from_config(to_config(trained.agent))
     states = []
-    for agent in (newborn, learner.agent):
-        learner.agent = agent
-        hidden = Subject.of(learner, num_tasks=512, seed=1_000_000).recorded.hidden[-1]
+    for agent in (newborn, trained.agent):
+        hidden = Subject(agent, *trained[1:-1]).recorded.hidden[-1]
         states.append(principal(hidden, COMPONENTS))
 
     def shared(of: Tensor, ridge: float) -> float:

@@ -19,7 +19,7 @@ from badger_graph.experiments.why_hard.base import (
     shown,
 )
 from badger_graph.experiments.why_hard.variants import FIRST, LEARNED_AT, SOLVED_AT
-from badger_graph.outer.checkpoint import load_learner
+from badger_graph.library.load import load_trained
 from badger_graph.rollout import Recorder, unroll
 
 PLAIN = "plain"
@@ -136,11 +136,11 @@ def _sizes(one: Trained) -> tuple[float, float] | None:
     """Of the states of the trained agent; none if it diverged before its first checkpoint."""
     if not one.checkpoint.is_file():
         return None
-    learner = load_learner(one.checkpoint)
-    generator, recorder = torch.Generator().manual_seed(one.training.seed), Recorder(learner.agent)
-    num_steps = learner.num_steps
-    task = learner.task.sample(64, learner.num_outputs, generator)
-    unroll(learner.agent, task, learner.num_experts, LONG * num_steps, generator, probe=recorder)
+    trained = load_trained(one.checkpoint)
+    generator, recorder = torch.Generator().manual_seed(one.training.seed), Recorder(trained.agent)
+    num_steps = trained.num_steps
+    task = trained.task.sample(64, trained.num_outputs, generator)
+    unroll(trained.agent, task, trained.num_experts, LONG * num_steps, generator, probe=recorder)
     hidden = recorder.arrays()["hidden"].double()
     first, last = (
         hidden[k - 1].square().mean().sqrt().item() for k in (num_steps, LONG * num_steps)

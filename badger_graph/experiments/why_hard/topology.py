@@ -29,7 +29,7 @@ from badger_graph.experiments.why_hard.base import (
     sign_claim,
     squared_error,
 )
-from badger_graph.outer.checkpoint import load_agent
+from badger_graph.library.load import load_agent
 from topologies import GraphTopology
 
 EXPERTS = 16

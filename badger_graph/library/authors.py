@@ -16,8 +16,8 @@ from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.birth import Birth
+from badger_graph.library.load import read_tensors
 from badger_graph.membranes import AttentionMembrane
-from badger_graph.outer.checkpoint import read_tensors
 from badger_graph.policies import AttentionPolicy
 from badger_graph.tasks import GuessingGame
 from topologies import CompleteTopology

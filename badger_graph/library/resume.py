@@ -1,0 +1,91 @@
+"""Trainings that go on: the learner of a checkpoint, and whether it is the one asked for."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import torch
+
+from badger_graph.library.load import (
+    components,
+    load_weights,
+    read_checkpoint,
+    read_trained,
+    require_numbers,
+    undescribed,
+)
+from badger_graph.outer.config import CONFIG_KEY, completed
+from badger_graph.outer.learner import MetaLearner
+from topologies.checks import checked
+
+
+@checked()
+def load_learner(path: str | Path) -> MetaLearner:
+    """The learner of a checkpoint with its agent, task family and sizes, weights loaded.
+
+    Args:
+        path: as :func:`badger_graph.library.load.read_trained`: a file, or the name of a shipped
+            policy.
+
+    Raises:
+        ValueError: as :func:`badger_graph.library.load.load_trained`.
+    """
+    contents = read_trained(path)
+    config = dict(contents[CONFIG_KEY])
+    config.pop("aggregator", None)  # a description: it made gradients, and may be no module here
+    try:
+        learner = MetaLearner(**components(config))
+    except (AttributeError, TypeError, KeyError) as error:
+        raise undescribed(path, error) from error
+    load_weights(path, learner, learner.agent, contents)
+    learner.on_load_checkpoint(contents)
+    return learner
+
+
+@checked()
+def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
+    """Refuse to go on training from the checkpoint of another agent.
+
+    Raises:
+        ValueError: when policy, topology, membrane, task or curriculum differ; says which.
+    """
+    given = learner.config()
+    require_numbers(path, read_trained(path)["state_dict"], learner.state_dict())
+    # Arguments that are newer than the checkpoint had their defaults.
+    newer = {name: p.default for name, p in inspect.signature(MetaLearner).parameters.items()}
+    saved = {
+        name: completed(value)
+        for name, value in {**newer, **read_checkpoint(path)[CONFIG_KEY]}.items()
+    }
+    pairs = [
+        ("agent." + key, saved["agent"]["init_args"], given["agent"]["init_args"], key)
+        for key in given["agent"]["init_args"]
+    ]
+    pairs += [(key, saved, given, key) for key in given if key != "agent"]
+    for label, before, now, key in pairs:
+        if before.get(key) != now[key]:
+            raise ValueError(
+                f"a run must be resumed as it was started, but {label} was {before.get(key)} in "
+                f"{str(path)!r} and is {now[key]} now"
+            )
+
+
+def require_same_optimizer(path: str | Path, optimizer: torch.optim.Optimizer) -> None:
+    """Refuse another optimiser or other settings: Lightning would silently keep the old ones.
+
+    Raises:
+        ValueError: says which setting differs.
+    """
+    (saved,) = read_checkpoint(path)["optimizer_states"]
+    given = optimizer.state_dict()
+    for before, now in zip(saved["param_groups"], given["param_groups"], strict=True):
+        # What only the checkpoint has is no setting: SOAP counts its steps there.
+        for key in sorted(now.keys() - {"params", "initial_lr"}):
+            # A learning rate that follows a schedule is kept beside the one that was given.
+            was = before.get("initial_lr", before["lr"]) if key == "lr" else before.get(key)
+            if was != now[key]:
+                raise ValueError(
+                    f"a run must be resumed as it was started, but the optimizer's {key} was "
+                    f"{was} in {str(path)!r} and is {now[key]} now"
+                )
