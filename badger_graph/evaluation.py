@@ -71,24 +71,26 @@ def evaluate(
     out = Path(folder) if folder else run_folder(checkpoint) / "evaluation"
     require_writable(out / "evaluation.json", out / "rollouts.npz")
     learner = load_learner(checkpoint)
-    sizes = {"num_experts": num_experts, "num_outputs": num_outputs, "num_steps": num_steps}
+    told = {"num_experts": num_experts, "num_outputs": num_outputs, "num_steps": num_steps}
+    sizes = {
+        name: getattr(learner.sizes, name) if value is None else value
+        for name, value in told.items()
+    }
     if topology is not None:
         learner.agent.topology = topology
-    for name, value in sizes.items():
-        setattr(learner, name, getattr(learner, name) if value is None else value)
     agent, family = learner.agent.eval(), learner.task
     generator = torch.Generator(agent.device).manual_seed(seed)
-    task = family.sample(num_tasks, learner.num_outputs, generator)
-    rollout = unroll(agent, task, learner.num_experts, learner.num_steps, generator)
+    task = family.sample(num_tasks, sizes["num_outputs"], generator)
+    rollout = unroll(agent, task, sizes["num_experts"], sizes["num_steps"], generator)
     if not rollout.loss.isfinite().all():
         raise ValueError("the errors of an agent must be finite, got some that are not")
     errors = {"agent": rollout.loss.double().cpu().numpy()}
     if baselines and isinstance(family, GuessingGame):
-        errors |= baseline_errors(family, task.target, learner.num_steps, seed)
+        errors |= baseline_errors(family, task.target, sizes["num_steps"], seed)
     result = {
         "checkpoint": str(checkpoint),
         "outer_steps": read_trained(checkpoint)["global_step"],
-        **{name: getattr(learner, name) for name in ("num_experts", "num_outputs", "num_steps")},
+        **sizes,
         "topology": to_config(agent.topology),
         "task": to_config(family),
         "num_tasks": num_tasks,
@@ -102,7 +104,7 @@ def evaluate(
     }
     out.mkdir(parents=True, exist_ok=True)
     with whole_file(out / "rollouts.npz") as partial, partial.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **_record(learner, generator))
+        np.savez_compressed(file, allow_pickle=False, **_record(learner, sizes, generator))
     write_json(out / "evaluation.json", result)
     if figures:
         plots.save_all(out)
@@ -154,11 +156,13 @@ def print_evaluation(result: dict[str, Any]) -> None:
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
-def _record(learner: MetaLearner, generator: torch.Generator) -> dict[str, np.ndarray]:
-    few = learner.task.sample(DRAWN_ROLLOUTS, learner.num_outputs, generator)
+def _record(
+    learner: MetaLearner, sizes: dict[str, int], generator: torch.Generator
+) -> dict[str, np.ndarray]:
+    few = learner.task.sample(DRAWN_ROLLOUTS, sizes["num_outputs"], generator)
     recorder = Recorder(learner.agent)
     rollout = unroll(
-        learner.agent, few, learner.num_experts, learner.num_steps, generator, probe=recorder
+        learner.agent, few, sizes["num_experts"], sizes["num_steps"], generator, probe=recorder
     )
     recorded = recorder.arrays()
     first = split(rollout.graph)[0]

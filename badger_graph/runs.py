@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from badger_graph.files import PARTIAL
+from badger_graph.library.upgrade import upgrade_settings
 from badger_graph.outer.checkpoint import read_checkpoint, run_folder
 from badger_graph.safe_yaml import read_yaml
 from badger_graph.trust import Shape, require_trusted
@@ -107,6 +108,7 @@ def own_settings(checkpoint: str | Path, shape: Shape, imported: Sequence[str]) 
     if not isinstance(settings, dict):
         raise ValueError(f"settings must be a mapping, got something else in {str(file)!r}")
     settings = {key: value for key, value in settings.items() if key not in ELSEWHERE}
+    settings = upgrade_settings(settings)
     require_trusted(settings, shape, imported, file)
     before = (settings.get("trainer") or {}).get("default_root_dir")
     home = _Home(Path(before) if isinstance(before, str) else None, file.parent)

@@ -125,7 +125,7 @@ def ship(
     learner = load_learner(checkpoint)
     learner.agent.eval().requires_grad_(False)
     if num_experts is None and spare_experts is None:
-        num_experts = learner.num_experts
+        num_experts = learner.sizes.num_experts
     contents = read_checkpoint(checkpoint)
     told = {"command": command, "machine": machine, "seconds": seconds}
     card = {
@@ -136,7 +136,7 @@ def ship(
         "errors": errors(
             learner,
             ExpertRule(num_experts, spare_experts),
-            num_steps or learner.num_steps,
+            num_steps or learner.sizes.num_steps,
             num_tasks,
             seed,
         ),

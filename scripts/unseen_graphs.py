@@ -112,12 +112,12 @@ def measure(policy: str, seed: int) -> dict[str, Any]:
     learner = load_learner(policy)
     agent = learner.agent.eval()
     errors = {}
-    own = (agent.topology, learner.num_experts)
+    own = (agent.topology, learner.sizes.num_experts)
     for name, (topology, num_experts) in {OWN: own, **unseen(seed)}.items():
         agent.topology = topology
         generator = torch.Generator().manual_seed(SEED)
-        task = learner.task.sample(TASKS, learner.num_outputs, generator)
-        rollout = unroll(agent, task, num_experts, learner.num_steps, generator)
+        task = learner.task.sample(TASKS, learner.sizes.num_outputs, generator)
+        rollout = unroll(agent, task, num_experts, learner.sizes.num_steps, generator)
         errors[name] = rollout.loss[-1].double().mean().item()
     return {"seed": seed, "outer_steps": read_trained(policy)["global_step"], "errors": errors}
 

@@ -81,7 +81,7 @@ class Subject:
     @classmethod
     def of(cls, learner: MetaLearner, num_tasks: int, seed: int) -> Subject:
         """The agent of a learner, at the sizes of its validation."""
-        sizes = (learner.num_experts, learner.num_outputs, learner.num_steps)
+        sizes = (learner.sizes.num_experts, learner.sizes.num_outputs, learner.sizes.num_steps)
         return cls(learner.agent, learner.task, learner.meta_loss, *sizes, num_tasks, seed)
 
     def generator(self) -> torch.Generator:

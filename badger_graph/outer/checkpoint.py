@@ -15,8 +15,11 @@ from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.files import whole_file
-from badger_graph.outer.config import completed, from_config
+from badger_graph.library.upgrade import upgrade_model
+from badger_graph.outer.config import Config, completed, from_config, to_config
+from badger_graph.outer.gradients import Backpropagation, Captured
 from badger_graph.outer.learner import CONFIG_KEY, MetaLearner
+from badger_graph.outer.sizes import Sizes
 from badger_graph.shipping import SHIPPED, find_policy, read_policy
 from topologies.checks import check, checked, shown, size
 
@@ -31,7 +34,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     checkpoint = read_tensors(path)
     if not isinstance(checkpoint, dict) or CONFIG_KEY not in checkpoint:
         raise ValueError(f"a checkpoint must be written by badger-graph, {str(path)!r} is not")
-    return checkpoint
+    return {**checkpoint, CONFIG_KEY: _upgraded(checkpoint[CONFIG_KEY])}
+
+
+def _upgraded(config: Any) -> Any:
+    return upgrade_model(config) if isinstance(config, dict) else config
 
 
 def read_tensors(path: str | Path) -> Any:
@@ -72,7 +79,7 @@ def read_trained(source: str | Path) -> dict[str, Any]:
     else:
         card, weights = read_policy(source)
         trained = {
-            CONFIG_KEY: card["config"],
+            CONFIG_KEY: _upgraded(card["config"]),
             "state_dict": {f"agent.{name}": tensor for name, tensor in weights.items()},
             "global_step": card["training"].get("outer_steps"),
         }
@@ -99,12 +106,7 @@ def load_learner(path: str | Path) -> MetaLearner:
     """
     checkpoint = read_trained(path)
     try:
-        components = {
-            name: from_config(value) if isinstance(value, dict) else value
-            for name, value in checkpoint[CONFIG_KEY].items()
-            if name != "aggregator"  # a description: it made gradients, and may be no module here
-        }
-        learner = MetaLearner(**components)
+        learner = build_learner(checkpoint[CONFIG_KEY])
     except (AttributeError, TypeError, KeyError) as error:
         raise ValueError(
             f"a checkpoint must say how its agent is built, {str(path)!r} does not: {error}"
@@ -119,6 +121,27 @@ def load_learner(path: str | Path) -> MetaLearner:
         ) from error
     learner.on_load_checkpoint(checkpoint)
     return learner
+
+
+def build_learner(config: Config) -> MetaLearner:
+    """The learner that :meth:`MetaLearner.config` described, with new weights.
+
+    Of an aggregator there is only a description, and it may be no module here: without it, gradients
+    are those of backpropagation.
+
+    Raises:
+        ValueError: from :func:`badger_graph.outer.config.from_config`, or the constructor.
+    """
+    gradient = config.get("gradient")
+    if gradient is not None and "aggregator" in gradient["init_args"]:
+        others = {k: v for k, v in gradient["init_args"].items() if k != "aggregator"}
+        gradient = {**to_config(Backpropagation()), "init_args": others}
+    parts = {
+        name: from_config(value) if isinstance(value, dict) else value
+        for name, value in {**config, "gradient": gradient}.items()
+        if name != "sizes"
+    }
+    return MetaLearner(**parts, sizes=Sizes(**config.get("sizes", {})))
 
 
 def require_numbers(path: str | Path, weights: dict[str, Any], own: dict[str, Tensor]) -> None:
@@ -171,17 +194,26 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
         name: completed(value)
         for name, value in {**newer, **read_checkpoint(path)[CONFIG_KEY]}.items()
     }
-    pairs = [
-        ("agent." + key, saved["agent"]["init_args"], given["agent"]["init_args"], key)
-        for key in given["agent"]["init_args"]
-    ]
-    pairs += [(key, saved, given, key) for key in given if key != "agent"]
+    pairs = [(key, saved, given, key) for key in given if key not in ("agent", "sizes")]
+    agents = saved["agent"]["init_args"], given["agent"]["init_args"]
+    for name, before, now in (("agent", *agents), ("sizes", saved["sizes"], given["sizes"])):
+        pairs += [(f"{name}.{key}", before, now, key) for key in now]
     for label, before, now, key in pairs:
-        if before.get(key) != now[key]:
+        if _bare(before.get(key)) != _bare(now[key]):
             raise ValueError(
                 f"a run must be resumed as it was started, but {label} was {before.get(key)} in "
                 f"{str(path)!r} and is {now[key]} now"
             )
+
+
+def _bare(value: Any) -> Any:
+    """A config, but for what carries it out: a CUDA graph does what backpropagation does."""
+    if not isinstance(value, dict) or value.get("class_path") != CAPTURED:
+        return value
+    return to_config(Backpropagation(**value["init_args"]))
+
+
+CAPTURED = to_config(Captured())["class_path"]
 
 
 def require_same_optimizer(path: str | Path, optimizer: torch.optim.Optimizer) -> None:

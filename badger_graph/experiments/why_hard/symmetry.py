@@ -138,9 +138,9 @@ def _sizes(one: Trained) -> tuple[float, float] | None:
         return None
     learner = load_learner(one.checkpoint)
     generator, recorder = torch.Generator().manual_seed(one.training.seed), Recorder(learner.agent)
-    num_steps = learner.num_steps
-    task = learner.task.sample(64, learner.num_outputs, generator)
-    unroll(learner.agent, task, learner.num_experts, LONG * num_steps, generator, probe=recorder)
+    num_steps = learner.sizes.num_steps
+    task = learner.task.sample(64, learner.sizes.num_outputs, generator)
+    unroll(learner.agent, task, learner.sizes.num_experts, LONG * num_steps, generator, probe=recorder)
     hidden = recorder.arrays()["hidden"].double()
     first, last = (
         hidden[k - 1].square().mean().sqrt().item() for k in (num_steps, LONG * num_steps)

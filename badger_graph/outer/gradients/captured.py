@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
+from lightning import Trainer
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.utils._pytree import tree_flatten
-from torch_geometric.data import Batch
 
+from badger_graph.outer.curriculum import Curriculum, Lesson
+from badger_graph.outer.gradients.base import OuterGradient
+from badger_graph.outer.gradients.hand_on import hand_on
+from badger_graph.outer.objective import Objective, Outcome
 from badger_graph.rollout import unroll
-from badger_graph.tasks import Task
 from topologies import GraphTopology, Topology
-
-if TYPE_CHECKING:
-    from badger_graph.outer.learner import MetaLearner
+from topologies.checks import checked, size
 
 WARM_UPS = 3
 """Runs before the capture: libraries set themselves up, and what is made once is made."""
@@ -26,7 +26,43 @@ WARM_UPS = 3
 Result = TypeVar("Result")
 
 
-class Outcome(NamedTuple):
+class Captured(OuterGradient):
+    """Backpropagation, with rollout, meta-loss and gradients replayed as one CUDA graph.
+
+    Not yet run on a GPU.
+
+    Args:
+        detach_every: truncate backpropagation to so many inner steps.
+
+    Raises:
+        ValueError: when it is below 1.
+    """
+
+    @checked(detach_every=size())
+    def __init__(self, detach_every: int | None = None) -> None:
+        self.detach_every = detach_every
+        self._step: _Step | None = None
+
+    def __call__(self, objective: Objective, seed: int, lesson: Lesson) -> Outcome:
+        if self._step is None:
+            self._step = _Step(objective, lesson, self.detach_every)
+        return self._step(seed)
+
+    def check(self, objective: Objective, curriculum: Curriculum | None) -> None:
+        objective.check_states()
+        check_topology(objective.agent.topology)
+        if curriculum is not None:
+            raise ValueError(
+                "a CUDA graph repeats one kind of outer step, so curriculum must be none, got "
+                f"{type(curriculum).__name__}"
+            )
+
+    def begin(self, trainer: Trainer) -> None:
+        check_run(trainer.strategy.root_device, trainer.precision)
+        self._step = None  # weights may lie elsewhere than in the last fit
+
+
+class _Replay(NamedTuple):
     """What a replay overwrites.
 
     Shapes:
@@ -38,84 +74,60 @@ class Outcome(NamedTuple):
     gradients: tuple[Tensor | None, ...]
 
 
-class CapturedStep:
+class _Step:
     """Rollout, meta-loss and gradients, captured once, and replayed on the draws of each seed.
 
     Tasks, initial states, identifiers and addresses are drawn outside, just as
-    :meth:`MetaLearner.rollout` draws them, and copied to where the graph reads; an initial state
-    that is learned is a weight, and read as one. Nothing here waits for the GPU. The graph reads
-    the weights where they lie: an optimiser changes them in place.
+    :meth:`Objective.unroll` draws them, and copied to where the graph reads; an initial state that
+    is learned is a weight, and read as one. Nothing here waits for the GPU. The graph reads the
+    weights where they lie: an optimiser changes them in place.
 
     Raises:
         ValueError: when two draws differ in more than the values of tensors.
     """
 
-    def __init__(self, learner: MetaLearner) -> None:
-        self.learner = learner
-        self.parameters = [p for p in learner.parameters() if p.requires_grad]
-        self.task, self.graph = self._draw(0)
+    def __init__(self, objective: Objective, lesson: Lesson, detach_every: int | None) -> None:
+        self.objective = objective
+        self.lesson = lesson
+        self.detach_every = detach_every
+        self.weights = objective.weights
+        with torch.no_grad():
+            self.task, self.graph = objective.draw(0, lesson)
         self._refill(1)
         self.outcome, self._replay = record(self._compute)
-        # The graph reads this too, and whoever keeps it for others may forget it.
-        self.shares = learner.meta_loss.shares(self.outcome.loss)
 
-    def __call__(self, seed: int) -> tuple[Float[Tensor, ""], Float[Tensor, "T B"]]:
+    def __call__(self, seed: int) -> Outcome:
         """The meta-loss, whose gradient is known already, and the errors of the rollout."""
         self._refill(seed)
         self._replay()
         meta_loss, loss, gradients = self.outcome
-        return HandOn.apply(meta_loss, gradients, *self.parameters), loss.clone()
+        return Outcome(hand_on(meta_loss, gradients, self.weights), loss.clone())
 
     @torch.no_grad()
-    def _draw(self, seed: int) -> tuple[Task, Batch]:
-        learner = self.learner
-        generator = torch.Generator(learner.device).manual_seed(seed)
-        task = learner.task.sample(learner.batch_size, learner.num_outputs, generator)
-        sizes = (learner.batch_size, learner.num_experts, learner.num_outputs)
-        return task, learner.agent.reset(*sizes, generator)
-
     def _refill(self, seed: int) -> None:
-        task, graph = self._draw(seed)
+        task, graph = self.objective.draw(seed, self.lesson)
         refill(vars(self.task), vars(task))
         for name in ("hidden", "identifier", "address"):
             refill(self.graph[name], graph[name])
 
-    def _compute(self) -> Outcome:
-        learner, graph = self.learner, self.graph
-        if learner.agent.initial_state == "learned":
+    def _compute(self) -> _Replay:
+        agent, sizes, graph = self.objective.agent, self.objective.sizes, self.graph
+        if agent.initial_state == "learned":
             graph = copy.copy(graph)
-            graph.hidden = learner.agent._initial_hidden(
-                learner.batch_size, learner.num_experts, generator=None
+            graph.hidden = agent._initial_hidden(
+                sizes.batch_size, self.lesson.num_experts, generator=None
             )
-        loss = unroll(
-            learner.agent,
+        rollout = unroll(
+            agent,
             self.task,
-            learner.num_experts,
-            learner.num_steps,
-            detach_every=learner.detach_every,
+            self.lesson.num_experts,
+            sizes.num_steps,
+            detach_every=self.detach_every,
             graph=graph,
-        ).loss
-        meta_loss = learner.meta_loss(loss)
-        gradients = torch.autograd.grad(meta_loss, self.parameters, allow_unused=True)
-        return Outcome(meta_loss.detach(), loss.detach(), gradients)
-
-
-class HandOn(torch.autograd.Function):
-    """A loss whose gradients were computed with it."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, loss: Tensor, gradients: tuple[Tensor | None, ...], *parameters: Tensor
-    ) -> Tensor:
-        ctx.gradients = gradients
-        return loss.clone()  # the next replay overwrites the loss itself
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, *grad: Tensor) -> tuple[Tensor | None, ...]:
-        gradients = ctx.gradients  # type: ignore[attr-defined]
-        # Products are tensors of their own, so they may be accumulated over several replays.
-        return (None, None, *(None if g is None else g * grad[0] for g in gradients))
+        )
+        meta_loss = self.objective.meta_loss(rollout)
+        gradients = torch.autograd.grad(meta_loss, self.weights, allow_unused=True)
+        return _Replay(meta_loss.detach(), rollout.loss.detach(), gradients)
 
 
 def record(compute: Callable[[], Result]) -> tuple[Result, Callable[[], None]]:
@@ -143,7 +155,7 @@ def refill(kept: Any, drawn: Any) -> None:
     for old, new in pairs:
         if structure != new_structure or not _interchangeable(old, new):
             raise ValueError(
-                "cuda_graph needs draws that differ in the values of their tensors alone, "
+                "a CUDA graph needs draws that differ in the values of their tensors alone, "
                 f"got {_brief(old)} and then {_brief(new)}"
             )
     for old, new in pairs:
@@ -171,7 +183,7 @@ def check_topology(topology: Topology) -> None:
     """
     if not (isinstance(topology, GraphTopology) and topology.redraw == "once"):
         raise ValueError(
-            "cuda_graph needs a topology that is drawn once: edges that are redrawn or depend on "
+            "a CUDA graph needs a topology that is drawn once: edges that are redrawn or depend on "
             f"states cannot be captured, got {topology}"
         )
 
@@ -183,6 +195,6 @@ def check_run(device: torch.device, precision: str) -> None:
         ValueError: says what was found.
     """
     if device.type != "cuda":
-        raise ValueError(f"cuda_graph needs a CUDA device, got {device}")
+        raise ValueError(f"a CUDA graph needs a CUDA device, got {device}")
     if not precision.endswith("true"):
-        raise ValueError(f"cuda_graph needs one precision throughout, got {precision}")
+        raise ValueError(f"a CUDA graph needs one precision throughout, got {precision}")

@@ -1,0 +1,1 @@
+"""Trained agents: where they are kept, and how they are read."""
