@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from badger_graph.birth import Birth
+from badger_graph.birth import USUAL_BIRTH, Birth
 from badger_graph.channels import ClearChannel
 from badger_graph.checks import check_action, check_hidden, check_observation, check_percept
 from badger_graph.communication import Communication, FixedRounds
@@ -74,7 +74,7 @@ class BadgerAgent(nn.Module):
         topology: Topology | TopologyBuilder,
         membrane: MembraneBuilder = HardwiredMembrane,
         communication: Communication | None = None,
-        birth: Birth | None = None,
+        birth: Birth = USUAL_BIRTH,
         identifier_size: int = 12,
         hidden_size: int = 32,
         executor: ExecutorName = "auto",
@@ -92,7 +92,7 @@ class BadgerAgent(nn.Module):
             else _built("topology", Topology, topology, hidden_size)
         )
         self.communication = communication or FixedRounds()
-        self.birth = birth or Birth()
+        self.birth = birth
         self.identifier_size = identifier_size
         self.hidden_size = hidden_size
         self.executor = executor

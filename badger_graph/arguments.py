@@ -16,6 +16,7 @@ from badger_graph.library.load import read_checkpoint
 from badger_graph.library.moved import current
 from badger_graph.membranes import MEMBRANES
 from badger_graph.outer.curriculum import CURRICULA
+from badger_graph.outer.gradients import GRADIENTS
 from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
 from badger_graph.runs import last_checkpoint, newest_first, own_settings
@@ -34,22 +35,34 @@ COMPONENTS: dict[str, tuple[str, Table]] = {
     "membrane": ("model.agent.membrane", MEMBRANES),
     "task": ("model.task", TASKS),
     "meta_loss": ("model.meta_loss", META_LOSSES),
+    "gradient": ("model.gradient", GRADIENTS),
     "curriculum": ("model.curriculum", CURRICULA),
 }
 """Short flags that name a class: where it goes and what it may be."""
 
 SHORT = {
-    "num_experts": "model.num_experts",
-    "num_outputs": "model.num_outputs",
-    "num_steps": "model.num_steps",
+    "num_experts": "model.sizes.num_experts",
+    "num_outputs": "model.sizes.num_outputs",
+    "num_steps": "model.sizes.num_steps",
     "rounds": "model.agent.rounds",
-    "batch_size": "model.batch_size",
+    "batch_size": "model.sizes.batch_size",
     "optimizer": "model.optimizer",
     "seed": "seed_everything",
     "max_steps": "trainer.max_steps",
     "devices": "trainer.devices",
 }
 """Other short flags and what they stand for."""
+
+MOVED = {
+    **{f"model.{name}": f"--{name}" for name in ("num_experts", "num_outputs", "num_steps")},
+    "model.batch_size": "--batch_size",
+    "model.detach_every": "--gradient.detach_every",
+    "model.checkpoint_every": "--gradient.checkpoint_every",
+    "model.aggregator": "--gradient jacobian --gradient.aggregator",
+    "model.cuda_graph": "--gradient captured",
+    "model.regulariser": "--meta_loss sum --meta_loss.of '[MeanOverEnd, Alikeness]'",
+}
+"""Settings that have moved, and the flags to give in their place."""
 
 IMPORTS = "BADGER_GRAPH_IMPORT"
 """Tells the other processes of a distributed run which modules the user named by --import."""
@@ -89,6 +102,37 @@ def expand(arguments: Sequence[str], long: bool = True) -> list[str]:
         else:
             expanded.append(argument)
     return expanded
+
+
+def check_moved(arguments: Sequence[str]) -> None:
+    """Refuse flags by the names that they had.
+
+    Raises:
+        ValueError: says which, and its new form.
+    """
+    for argument in arguments:
+        flag = argument.partition("=")[0].removeprefix("--")
+        for name, now in MOVED.items():
+            if argument.startswith("--") and (flag == name or flag.startswith(f"{name}.")):
+                raise ValueError(
+                    f"--{name} must be given in its form of today, {now}, got {argument}"
+                )
+
+
+def _check_moved_settings(file: str) -> None:
+    """Refuse settings by the names that they had.
+
+    Raises:
+        ValueError: says which, and their new forms.
+    """
+    model = (read_yaml(file) or {}).get("model")
+    found = [name for name in MOVED if isinstance(model, dict) and name.partition(".")[2] in model]
+    if found:
+        now = ", ".join(f"{name} by {MOVED[name]}" for name in found)
+        raise ValueError(
+            "settings must have their names of today (what --print_config shows), "
+            f"got old ones in {file!r}: {now}"
+        )
 
 
 def own_defaults(arguments: Sequence[str]) -> list[str]:
@@ -252,6 +296,7 @@ def _find_config(name: str) -> str:
         return name
     if Path(name).is_file():
         check_config(name, str(CONFIGS / "fit.yaml"))
+        _check_moved_settings(name)
         text = Path(name).read_text()
         return name if (present := current(text)) == text else f"{present}\n"
     presets = {path.stem: str(path) for path in sorted(CONFIGS.glob("*.yaml"))}

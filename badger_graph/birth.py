@@ -134,6 +134,10 @@ class Birth:
         return values.unflatten(0, (self.codebooks, rows))
 
 
+USUAL_BIRTH = Birth()
+"""Fixed identifiers, random addresses, states of zeros."""
+
+
 def _normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
     return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
 

@@ -25,6 +25,7 @@ from lightning.pytorch.trainer import Trainer
 from badger_graph.arguments import (
     CONFIGS,
     SHORT,
+    check_moved,
     component_help,
     expand,
     import_modules,
@@ -143,6 +144,8 @@ class BadgerCLI(LightningCLI):
                 if self.subcommand == "fit":
                     require_same_optimizer(checkpoint, optimizer)
             self.model.check_processes(self.trainer.world_size)
+            if self.subcommand == "fit":
+                self.model.gradient.begin(self.trainer)  # says before other processes start
         except BaseException:
             if self.writes and is_first_process():
                 remove_if_empty(self.run_dir)
@@ -292,6 +295,7 @@ def fit_main(arguments: Sequence[str] | None = None) -> None:
             print(asked)
             return
         check_texts(rest)
+        check_moved(rest)
         # LightningCLI reads sys.argv, and so do the processes that DDP starts; keep one truth.
         imported, typed = modules_named(rest), import_modules(rest)
         resolved = resolve_files(typed, SHAPE, imported)

@@ -34,6 +34,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from badger_graph.membranes import MEMBRANES
 from badger_graph.outer.config import COMPONENTS
 from badger_graph.outer.curriculum import CURRICULA
+from badger_graph.outer.gradients import GRADIENTS
 from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
 from badger_graph.safe_yaml import load_yaml
@@ -54,7 +55,7 @@ KINDS = (
 
 NAMED = tuple(
     component
-    for table in (TOPOLOGIES, POLICIES, MEMBRANES, TASKS, META_LOSSES, CURRICULA)
+    for table in (TOPOLOGIES, POLICIES, MEMBRANES, TASKS, META_LOSSES, GRADIENTS, CURRICULA)
     for component in table.values()
 )
 """What has a name on the command line; some are functions that make a component."""

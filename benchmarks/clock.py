@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import math
@@ -48,7 +49,7 @@ class Clock(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         learner, clip = cast(MetaLearner, pl_module), trainer.gradient_clip_val or math.inf
         self._whole = plain_step(learner, clip)
-        learner.batch_size = learner.num_steps = 1
+        learner.sizes = dataclasses.replace(learner.sizes, batch_size=1, num_steps=1)
         self._small = plain_step(learner, clip)
 
     def on_train_batch_start(
@@ -80,15 +81,15 @@ def plain_step(learner: MetaLearner, clip: float | int) -> Callable[[], None]:
     agent.load_state_dict(learner.agent.state_dict())
     parameters = list(agent.parameters())
     optimizer = learner.optimizer(parameters)
-    batch_size, num_steps = learner.batch_size, learner.num_steps
+    batch_size, num_steps = learner.sizes.batch_size, learner.sizes.num_steps
     seeds = itertools.count()
 
     def step() -> None:
         generator = torch.Generator().manual_seed(next(seeds))
-        task = learner.task.sample(batch_size, learner.num_outputs, generator)
-        rollout = unroll(agent, task, learner.num_experts, num_steps, generator)
+        task = learner.task.sample(batch_size, learner.sizes.num_outputs, generator)
+        rollout = unroll(agent, task, learner.sizes.num_experts, num_steps, generator)
         optimizer.zero_grad()
-        learner.meta_loss(rollout.loss).backward()
+        learner.meta_loss(rollout).backward()
         torch.nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
 

@@ -132,5 +132,5 @@ def measure(learner: MetaLearner, *names: str) -> None:
     told = Measurements()
     subject = subject_of(learner, told.num_tasks, told.seed)
     if "amplitudes" in names:  # of the task of waves only, whose number of outputs is odd
-        subject.family, subject.num_outputs = SumOfWaves(), learner.num_outputs // 2 * 2 + 1
+        subject.family, subject.num_outputs = SumOfWaves(), learner.sizes.num_outputs // 2 * 2 + 1
     take(names, subject)

@@ -36,7 +36,7 @@ class GradientConflict(NamedTuple):
 def output_gradients(
     agent: BadgerAgent,
     task: GuessingTask,
-    meta_loss: Callable[[Float[Tensor, "T B"]], Float[Tensor, ""]],
+    meta_loss: Callable[[Rollout], Float[Tensor, ""]],
     num_experts: int,
     num_steps: int,
     generator: torch.Generator | None = None,
@@ -57,7 +57,7 @@ def output_gradients(
     Args:
         agent: whose weights, all P of them that are trained, the gradients are by.
         task: numbers to guess.
-        meta_loss: one number for the errors of a rollout.
+        meta_loss: one number for a rollout.
         generator: source of the agent's random draws, on its device.
 
     Shapes:
@@ -77,12 +77,13 @@ def output_gradients(
 def output_losses(
     rollout: Rollout,
     family: SeparableFamily,
-    meta_loss: Callable[[Float[Tensor, "T B"]], Float[Tensor, ""]],
+    meta_loss: Callable[[Rollout], Float[Tensor, ""]],
 ) -> Float[Tensor, " d"]:
     """The meta-loss of each output's own errors."""
     target = target_of(rollout.task).expand_as(rollout.action)
     errors = family.output_errors(rollout.action, target)  # [T, B, d]
-    return torch.stack([meta_loss(of_one) for of_one in errors.unbind(dim=-1)])
+    lives = [rollout._replace(loss=of_one) for of_one in errors.unbind(dim=-1)]
+    return torch.stack([meta_loss(life) for life in lives])
 
 
 def jacobian(losses: Float[Tensor, " d"], parameters: Sequence[Tensor]) -> Float[Tensor, "d P"]:

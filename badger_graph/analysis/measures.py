@@ -125,7 +125,7 @@ def _hessian(subject: Subject) -> dict[str, Any]:
     agent = twice_differentiable(subject.agent).requires_grad_(True)
     task, sizes = subject.tasks(FEW_TASKS), (subject.num_experts, subject.num_steps)
     found = extreme_eigenvalues(
-        lambda: subject.meta_loss(unroll(agent, task, *sizes, subject.generator()).loss),
+        lambda: subject.meta_loss(unroll(agent, task, *sizes, subject.generator())),
         agent.parameters(),
         num_iterations=20,
         generator=torch.Generator().manual_seed(subject.seed),

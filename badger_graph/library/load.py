@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.library.moved import current
 from badger_graph.library.shipping import find_policy, read_policy
+from badger_graph.library.upgrade import upgrade_description
 from badger_graph.outer.config import CONFIG_KEY, from_config
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
 from badger_graph.rollout import unroll
@@ -20,6 +20,8 @@ from badger_graph.tasks import TaskFamily
 from topologies.checks import EXPERTS, check, checked, shown, size
 
 MAX_STEPS = 2**53
+
+SIZES = ("num_experts", "num_outputs", "num_steps")
 
 
 class TrainedAgent(NamedTuple):
@@ -54,7 +56,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     checkpoint = read_tensors(path)
     if not isinstance(checkpoint, dict) or CONFIG_KEY not in checkpoint:
         raise ValueError(f"a checkpoint must be written by badger-graph, {str(path)!r} is not")
-    return {**checkpoint, CONFIG_KEY: current(checkpoint[CONFIG_KEY])}
+    return {**checkpoint, CONFIG_KEY: upgrade_description(checkpoint[CONFIG_KEY])}
 
 
 def read_tensors(path: str | Path) -> Any:
@@ -95,7 +97,7 @@ def read_trained(source: str | Path) -> dict[str, Any]:
     else:
         card, weights = read_policy(source)
         trained = {
-            CONFIG_KEY: card["config"],
+            CONFIG_KEY: upgrade_description(card["config"]),
             "state_dict": {f"agent.{name}": tensor for name, tensor in weights.items()},
             "global_step": card["training"].get("outer_steps"),
         }
@@ -124,8 +126,9 @@ def load_trained(path: str | Path) -> TrainedAgent:
     contents = read_trained(path)
     config = contents[CONFIG_KEY]
     try:
-        parts = {name: config[name] for name in TrainedAgent._fields[:-1]}
-        trained = _built(**components(parts), outer_steps=contents["global_step"])
+        parts = components({name: config[name] for name in ("agent", "task", "meta_loss")})
+        sizes = {name: config["sizes"][name] for name in SIZES}
+        trained = _built(**parts, **sizes, outer_steps=contents["global_step"])
     except (AttributeError, TypeError, KeyError) as error:
         raise undescribed(path, error) from error
     load_weights(path, nn.ModuleDict({"agent": trained.agent}), trained.agent, contents)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
+OUTER = "badger_graph.outer"
+
 MOVED = {
+    f"{OUTER}.losses.LastStep": f"{OUTER}.losses.last_step.LastStep",
+    f"{OUTER}.losses.ConvergeFast": f"{OUTER}.losses.converge_fast.ConvergeFast",
+    f"{OUTER}.losses.MeanOverEnd": f"{OUTER}.losses.mean_over_end.MeanOverEnd",
+    f"{OUTER}.losses.LogError": f"{OUTER}.losses.log_error.LogError",
+    f"{OUTER}.regularisers.Alikeness": f"{OUTER}.losses.alikeness.Alikeness",
+    f"{OUTER}.curriculum.more_worlds.MoreWorlds": (
+        f"{OUTER}.curriculum.more_codebooks.MoreCodebooks"
+    ),
+    "badger_graph.MoreWorlds": "badger_graph.MoreCodebooks",
     "badger_graph.outer.anneal.Anneal": "badger_graph.callbacks.annealing.Annealing",
     "badger_graph.outer.checkpoint.LastCheckpoint": (
         "badger_graph.callbacks.last_checkpoint.LastCheckpoint"

@@ -15,8 +15,10 @@ from badger_graph.library.load import (
     require_numbers,
     undescribed,
 )
-from badger_graph.outer.config import CONFIG_KEY, completed
+from badger_graph.outer.config import CONFIG_KEY, Config, completed, to_config
+from badger_graph.outer.gradients import Backpropagation
 from badger_graph.outer.learner import MetaLearner
+from badger_graph.outer.sizes import Sizes
 from topologies.checks import checked
 
 
@@ -32,15 +34,31 @@ def load_learner(path: str | Path) -> MetaLearner:
         ValueError: as :func:`badger_graph.library.load.load_trained`.
     """
     contents = read_trained(path)
-    config = dict(contents[CONFIG_KEY])
-    config.pop("aggregator", None)  # a description: it made gradients, and may be no module here
     try:
-        learner = MetaLearner(**components(config))
+        learner = build_learner(contents[CONFIG_KEY])
     except (AttributeError, TypeError, KeyError) as error:
         raise undescribed(path, error) from error
     load_weights(path, learner, learner.agent, contents)
     learner.on_load_checkpoint(contents)
     return learner
+
+
+def build_learner(config: Config) -> MetaLearner:
+    """The learner that :meth:`MetaLearner.config` described, with new weights.
+
+    Of an aggregator there is only a description, and it may be no module here: without it,
+    gradients are those of backpropagation.
+
+    Raises:
+        ValueError: from :func:`badger_graph.outer.config.from_config`, or the constructor.
+    """
+    gradient = config.get("gradient")
+    if gradient is not None and "aggregator" in gradient["init_args"]:
+        others = {k: v for k, v in gradient["init_args"].items() if k != "aggregator"}
+        gradient = {**to_config(Backpropagation()), "init_args": others}
+    parts = {name: value for name, value in config.items() if name != "sizes"}
+    sizes = Sizes(**config.get("sizes", {}))
+    return MetaLearner(**components({**parts, "gradient": gradient}), sizes=sizes)
 
 
 @checked()

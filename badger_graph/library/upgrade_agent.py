@@ -10,6 +10,8 @@ HIDDEN_SIZES = {"AttentionPolicy": 64, "LSTMPolicy": 128}
 IDENTIFIER_SIZES = {"AttentionPolicy": 16, "LSTMPolicy": 0}
 """What policies had by default, where it was not 32 and 12."""
 
+BIRTH = "badger_graph.birth.Birth"
+
 INTERFACE = {"class_path": "badger_graph.typing.Interface", "init_args": {"output": 1}}
 """Between an agent and any game of those versions."""
 
@@ -17,37 +19,46 @@ SIZES = ("percept_size", "identifier_size", "hidden_size", "cell_size", "num_out
 """Of a policy, which are now said by the agent and its membrane."""
 
 
-def upgraded_agent(config: Config) -> Config:
-    """The constructor arguments of an agent, as they are called now.
+def upgrade_agent(agent: Config) -> Config:
+    """An agent, as a checkpoint or the settings of a run describe it.
 
-    Args:
-        config: those arguments, parts as ``{"class_path": ..., "init_args": {...}}``.
+    In a checkpoint, every part is ``{"class_path": ..., "init_args": {...}}``, and the agent knows
+    its interface; in settings, where classes leave no choice, there are only their arguments, and
+    the interface is that of the task.
     """
-    if "rounds" not in config and "worlds" not in config and "identifiers" not in config:
+    if "class_path" not in agent:
+        return _upgraded(agent, described=False)
+    return {**agent, "init_args": _upgraded(agent.get("init_args") or {}, described=True)}
+
+
+def _upgraded(config: Config, described: bool) -> Config:
+    if not {"rounds", "identifiers", "initial_state", "worlds", "seed"} & config.keys():
         return config
-    new: Config = {name: config[name] for name in ("executor", "compiled") if name in config}
-    new["interface"] = INTERFACE
-    policy, sizes = _policy(config.get("policy", {}))
-    membrane, addresses = _without(config.get("membrane", {}), "addresses", "seed")
+    policy, sizes = _policy(config.get("policy") or {})
+    membrane, addresses = _without(config.get("membrane") or {}, "addresses", "seed")
     membrane, _ = _without(membrane, "hidden_size", "identifier_size")
-    topology, _ = _without(config.get("topology", {}), "hidden_size")
-    if "key_size" in sizes and "key_size" not in membrane.get("init_args", {}):
-        membrane["init_args"] = {**membrane.get("init_args", {}), "key_size": sizes["key_size"]}
-    new |= {"policy": policy, "membrane": membrane, "topology": topology}
-    new |= {name: sizes[name] for name in ("identifier_size", "hidden_size")}
+    topology, _ = _without(config.get("topology") or {}, "hidden_size")
+    if "key_size" in sizes:
+        membrane["init_args"] = {"key_size": sizes.pop("key_size"), **membrane["init_args"]}
     names = {"identifiers": "identifiers", "initial_state": "initial_state"}
     names |= {"worlds": "codebooks", "seed": "seed"}
     birth = {now: config[before] for before, now in names.items() if before in config}
-    if "addresses" in addresses:
-        birth["addresses"] = addresses["addresses"]
-    if "seed" in addresses:
-        birth["address_seed"] = addresses["seed"]
-    new["birth"] = {"class_path": "badger_graph.birth.Birth", "init_args": birth}
-    new["communication"] = {
-        "class_path": "badger_graph.communication.fixed_rounds.FixedRounds",
-        "init_args": {"rounds": config.get("rounds", 1)},
+    names = {"addresses": "addresses", "seed": "address_seed"}
+    birth |= {now: addresses[before] for before, now in names.items() if before in addresses}
+    kept = ("executor", "compiled")
+    return {
+        **({"interface": INTERFACE} if described else {}),
+        **{name: config[name] for name in kept if name in config},
+        "policy": policy,
+        "topology": topology,
+        "membrane": membrane,
+        **sizes,
+        "birth": {"class_path": BIRTH, "init_args": birth} if described else birth,
+        "communication": {
+            "class_path": "badger_graph.communication.fixed_rounds.FixedRounds",
+            "init_args": {"rounds": config.get("rounds", 1)},
+        },
     }
-    return new
 
 
 def _policy(config: Config) -> tuple[Config, Config]:

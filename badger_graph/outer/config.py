@@ -1,7 +1,7 @@
 """Components to plain data and back, so that a checkpoint holds no code.
 
-Every component (policy, topology, membrane, task family, meta-loss, curriculum, agent) keeps its
-constructor's arguments under their own names; that is all it takes.
+Every component (policy, topology, membrane, task family, meta-loss, outer gradient, curriculum,
+agent) keeps its constructor's arguments under their own names; that is all it takes.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from badger_graph.channels import Channel
 from badger_graph.communication import Communication
 from badger_graph.membranes import Membrane
 from badger_graph.outer.curriculum import Curriculum, Stage
+from badger_graph.outer.gradients import OuterGradient
 from badger_graph.outer.losses import MetaLoss
-from badger_graph.outer.regularisers import Regulariser
 from badger_graph.policies import ExpertPolicy
 from badger_graph.tasks import TaskFamily
 from badger_graph.typing import Interface
 from topologies import Topology
 
 COMPONENTS = (
-    *(BadgerAgent, ExpertPolicy, Topology, Membrane, Communication, Channel),
-    *(Birth, Interface, Action, TaskFamily, MetaLoss, Regulariser, Curriculum, Stage),
+    *(BadgerAgent, ExpertPolicy, Topology, Membrane, Communication, Channel, Birth, Interface),
+    *(Action, TaskFamily, MetaLoss, OuterGradient, Curriculum, Stage),
 )
 
 BUILT_BY_AGENTS = (ExpertPolicy, Membrane, Topology)
@@ -70,7 +70,9 @@ def described(module: nn.Module) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    return to_config(value) if isinstance(value, COMPONENTS) else value
+    if isinstance(value, COMPONENTS):
+        return to_config(value)
+    return described(value) if isinstance(value, nn.Module) else value
 
 
 def from_config(config: Config) -> Any:
@@ -87,9 +89,9 @@ def from_config(config: Config) -> Any:
     cls = _named(config)
     if cls is None:
         raise ValueError(
-            "a config must name a policy, topology, membrane, task family, meta-loss or curriculum "
-            f"of a module that is imported, got {config.get('class_path')!r}; import your own "
-            "modules first (on the command line: --import MODULE)"
+            "a config must name a policy, topology, membrane, task family, meta-loss, outer gradient "
+            f"or curriculum of a module that is imported, got {config.get('class_path')!r}; import "
+            "your own modules first (on the command line: --import MODULE)"
         )
     arguments = {name: _built(value) for name, value in config.get("init_args", {}).items()}
     if issubclass(cls, BUILT_BY_AGENTS) and SAID_BY_AGENTS & _required(cls):

@@ -1,32 +1,24 @@
-"""What the outer loop may minimise besides the meta-loss."""
+"""Be diverse."""
 
 from __future__ import annotations
-
-from abc import ABC, abstractmethod
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from badger_graph.outer.losses.base import MetaLoss
 from badger_graph.rollout import Rollout
 from topologies.checks import NOT_NEGATIVE, checked
 
 
-class Regulariser(ABC):
-    """A number for how agents lived, to be added to the meta-loss of what they achieved."""
-
-    @abstractmethod
-    def __call__(self, rollout: Rollout) -> Float[Tensor, ""]:
-        """What is added; gradients flow through the states."""
-
-
-class Alikeness(Regulariser):
+class Alikeness(MetaLoss):
     r"""How much alike the experts of an agent are at the end of its life: diversity is rewarded.
 
     .. math::
         w \, \frac{1}{N (N - 1)} \sum_{i \ne j} \cos(h_i, h_j)
 
-    averaged over agents. Of a single expert it is zero.
+    averaged over agents. Of a single expert it is zero. To be added to one about errors, see
+    :class:`~badger_graph.outer.losses.Sum`.
 
     Source: after Šimánek (blog), "Mutual Information": "we should make the experts more diverse to
     speed up the learning and avoid plateaus".
@@ -37,6 +29,8 @@ class Alikeness(Regulariser):
     Raises:
         ValueError: for a negative weight.
     """
+
+    signed = True
 
     @checked(weight=NOT_NEGATIVE)
     def __init__(self, weight: float = 0.1) -> None:

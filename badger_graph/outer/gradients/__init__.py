@@ -1,0 +1,22 @@
+"""How the outer loop comes by the gradient of the meta-loss: one way a file."""
+
+from badger_graph.outer.gradients.backpropagation import Backpropagation
+from badger_graph.outer.gradients.base import OuterGradient
+from badger_graph.outer.gradients.captured import Captured
+from badger_graph.outer.gradients.hand_on import hand_on
+from badger_graph.outer.gradients.jacobian import JacobianDescent
+
+GRADIENTS: dict[str, type[OuterGradient]] = {
+    "backpropagation": Backpropagation,
+    "jacobian": JacobianDescent,
+    "captured": Captured,
+}
+
+__all__ = [
+    "GRADIENTS",
+    "Backpropagation",
+    "Captured",
+    "JacobianDescent",
+    "OuterGradient",
+    "hand_on",
+]

@@ -1,0 +1,35 @@
+"""What every meta-loss is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor
+
+from badger_graph.rollout import Rollout
+from topologies.checks import shown
+
+
+class MetaLoss(ABC):
+    """One number for the lives of a batch of agents: for their errors, or for how they lived.
+
+    Every constructor argument is kept as plain data in the attribute of its name.
+    """
+
+    signed: bool = False
+    """Whether it may be negative, so that it has no logarithm."""
+
+    @abstractmethod
+    def __call__(self, rollout: Rollout) -> Float[Tensor, ""]:
+        """The meta-loss of a rollout; gradients flow through its errors and states."""
+
+
+def check_errors(loss: Float[Tensor, "T B"]) -> None:
+    """Refuse what are no errors of a rollout.
+
+    Raises:
+        ValueError: when they are no tensor [T, B], or there are none.
+    """
+    if not isinstance(loss, Tensor) or loss.dim() != 2 or not loss.numel():
+        raise ValueError(f"loss must be errors [T, B], at least one, got {shown(loss)}")
