@@ -52,7 +52,7 @@ class BadgerAgent(nn.Module):
         policy: the weights that all experts share: a class, such as ``GRUPolicy``, or what else
             makes it, ``partial(GRUPolicy, gain=1.65)``. Sizes flow: nobody says them twice.
         topology: who hears whom; if it looks at states, a class that is made for their size.
-        membrane: the contact of experts with the world, a class as well.
+        membrane: the contact of experts with the world, a class as well; hardwired by default.
         communication: the communication stage; one round over a clear channel by default.
         birth: what makes experts differ, unless :meth:`reset` is given another.
         identifier_size: channels I that tell experts apart; 0 for none.
@@ -72,7 +72,7 @@ class BadgerAgent(nn.Module):
         interface: Interface,
         policy: PolicyBuilder,
         topology: Topology | TopologyBuilder,
-        membrane: MembraneBuilder = HardwiredMembrane,
+        membrane: MembraneBuilder | None = None,
         communication: Communication | None = None,
         birth: Birth = USUAL_BIRTH,
         identifier_size: int = 12,
@@ -83,7 +83,8 @@ class BadgerAgent(nn.Module):
         super().__init__()
         self.interface = interface
         sizes = (identifier_size, hidden_size)
-        self.membrane: Membrane = _built("membrane", Membrane, membrane, interface, *sizes)
+        build = membrane or HardwiredMembrane
+        self.membrane: Membrane = _built("membrane", Membrane, build, interface, *sizes)
         percept_size = self.membrane.percept_size
         self.policy: ExpertPolicy = _built("policy", ExpertPolicy, policy, percept_size, *sizes)
         self.topology: Topology = (

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from badger_graph.channels import CHANNELS
+from badger_graph.communication import COMMUNICATIONS
 from badger_graph.library.load import read_checkpoint
 from badger_graph.library.moved import current
 from badger_graph.membranes import MEMBRANES
@@ -33,6 +35,8 @@ COMPONENTS: dict[str, tuple[str, Table]] = {
     "topology": ("model.agent.topology", TOPOLOGIES),
     "policy": ("model.agent.policy", POLICIES),
     "membrane": ("model.agent.membrane", MEMBRANES),
+    "communication": ("model.agent.communication", COMMUNICATIONS),
+    "channel": ("model.agent.communication.init_args.channel", CHANNELS),
     "task": ("model.task", TASKS),
     "meta_loss": ("model.meta_loss", META_LOSSES),
     "gradient": ("model.gradient", GRADIENTS),
@@ -44,7 +48,10 @@ SHORT = {
     "num_experts": "model.sizes.num_experts",
     "num_outputs": "model.sizes.num_outputs",
     "num_steps": "model.sizes.num_steps",
-    "rounds": "model.agent.rounds",
+    "rounds": "model.agent.communication.init_args.rounds",
+    "birth": "model.agent.birth",
+    "identifier_size": "model.agent.identifier_size",
+    "hidden_size": "model.agent.hidden_size",
     "batch_size": "model.sizes.batch_size",
     "optimizer": "model.optimizer",
     "seed": "seed_everything",
@@ -56,6 +63,9 @@ SHORT = {
 MOVED = {
     **{f"model.{name}": f"--{name}" for name in ("num_experts", "num_outputs", "num_steps")},
     "model.batch_size": "--batch_size",
+    "model.agent.rounds": "--rounds",
+    **{f"model.agent.{name}": f"--birth.{name}" for name in ("identifiers", "initial_state")},
+    "model.agent.worlds": "--birth.codebooks",
     "model.detach_every": "--gradient.detach_every",
     "model.checkpoint_every": "--gradient.checkpoint_every",
     "model.aggregator": "--gradient jacobian --gradient.aggregator",
@@ -63,6 +73,19 @@ MOVED = {
     "model.regulariser": "--meta_loss sum --meta_loss.of '[MeanOverEnd, Alikeness]'",
 }
 """Settings that have moved, and the flags to give in their place."""
+
+MOVED_ARGUMENTS = {
+    **{f"policy.{name}": f"--{name}" for name in ("hidden_size", "identifier_size")},
+    **{f"membrane.{name}": f"--{name}" for name in ("hidden_size", "identifier_size")},
+    "topology.hidden_size": "--hidden_size",
+    "policy.percept_size": "nothing, as the membrane says it",
+    "policy.cell_size": "--hidden_size, twice as large",
+    "policy.num_outputs": "--membrane.num_outputs",
+    "policy.key_size": "--membrane.key_size",
+    "membrane.addresses": "--birth.addresses",
+    "membrane.seed": "--birth.address_seed",
+}
+"""Likewise of parts that come with the package; a part of somebody's own may have such names."""
 
 IMPORTS = "BADGER_GRAPH_IMPORT"
 """Tells the other processes of a distributed run which modules the user named by --import."""
@@ -104,7 +127,7 @@ def expand(arguments: Sequence[str], long: bool = True) -> list[str]:
     return expanded
 
 
-def check_moved(arguments: Sequence[str]) -> None:
+def check_moved(arguments: Sequence[str], moved: Mapping[str, str] = MOVED) -> None:
     """Refuse flags by the names that they had.
 
     Raises:
@@ -112,7 +135,7 @@ def check_moved(arguments: Sequence[str]) -> None:
     """
     for argument in arguments:
         flag = argument.partition("=")[0].removeprefix("--")
-        for name, now in MOVED.items():
+        for name, now in moved.items():
             if argument.startswith("--") and (flag == name or flag.startswith(f"{name}.")):
                 raise ValueError(
                     f"--{name} must be given in its form of today, {now}, got {argument}"
@@ -160,8 +183,22 @@ def own_defaults(arguments: Sequence[str]) -> list[str]:
                 and name != "lr"
                 and f"{flag}.{name}" not in flags
             ]
+            if component == "policy":
+                after[place] += _usual_sizes(class_path, flags)
     typed = enumerate(arguments)
     return [part for place, argument in typed for part in (argument, *after.get(place, []))]
+
+
+def _usual_sizes(class_path: str, flags: set[str]) -> list[str]:
+    """What an agent of a policy is given besides, where nobody says otherwise."""
+    module, _, name = class_path.rpartition(".")
+    policy = getattr(sys.modules.get(module), name, None)
+    sizes: dict[str, int] = getattr(policy, "usual_sizes", {})
+    return [
+        f"--{SHORT[size]}={value}"
+        for size, value in sizes.items()
+        if not {f"--{size}", f"--{SHORT[size]}"} & flags
+    ]
 
 
 def configurations(arguments: Sequence[str]) -> dict[str, Any]:

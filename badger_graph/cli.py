@@ -24,6 +24,7 @@ from lightning.pytorch.trainer import Trainer
 
 from badger_graph.arguments import (
     CONFIGS,
+    MOVED_ARGUMENTS,
     SHORT,
     check_moved,
     component_help,
@@ -44,6 +45,8 @@ from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.runs import OWN, last_checkpoint, run_folder, start_afresh
 from badger_graph.settings import check_settings, check_texts, refusals_of_libraries, too_large
+from badger_graph.tasks import TaskFamily
+from badger_graph.typing import Interface
 from topologies.checks import check, size
 
 __all__ = ["SHORT", "BadgerCLI", "evaluate_main", "expand", "fit_main"]
@@ -105,7 +108,10 @@ class BadgerCLI(LightningCLI):
         for place, part in PARTS.items():
             parser.add_lightning_class_args(part, place)
         parser.link_arguments("seed_everything", "model.seed", compute_fn=stream_seed)
-        parser.link_arguments("seed_everything", "model.agent.seed", compute_fn=stream_seed)
+        parser.link_arguments("seed_everything", "model.agent.birth.seed", compute_fn=stream_seed)
+        parser.link_arguments(
+            "model.task", "model.agent.interface", compute_fn=interface_of, apply_on="instantiate"
+        )
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -262,6 +268,11 @@ def remove_if_empty(folder: Path) -> None:
             path.rmdir()
 
 
+def interface_of(task: TaskFamily) -> Interface:
+    """What the agent of a run agrees on with its tasks."""
+    return task.interface
+
+
 def stream_seed(seed: bool | int) -> int:
     """The seed of the task stream: that of everything else."""
     if isinstance(seed, bool):
@@ -300,23 +311,27 @@ def fit_main(arguments: Sequence[str] | None = None) -> None:
         imported, typed = modules_named(rest), import_modules(rest)
         resolved = resolve_files(typed, SHAPE, imported)
         sys.argv[1:] = [command, *expand(own_defaults(resolved))]
-        BadgerCLI(
-            MetaLearner,
-            save_config_callback=WholeConfig,
-            seed_everything_default=0,
-            auto_configure_optimizers=False,
-            save_config_kwargs={"save_to_log_dir": False},
-            parser_kwargs={
-                "exit_on_error": False,
-                **{
-                    name: {
-                        "default_config_files": [str(CONFIGS / "fit.yaml")],
-                        "exit_on_error": False,
-                    }
-                    for name in SUBCOMMANDS
+        try:
+            BadgerCLI(
+                MetaLearner,
+                save_config_callback=WholeConfig,
+                seed_everything_default=0,
+                auto_configure_optimizers=False,
+                save_config_kwargs={"save_to_log_dir": False},
+                parser_kwargs={
+                    "exit_on_error": False,
+                    **{
+                        name: {
+                            "default_config_files": [str(CONFIGS / "fit.yaml")],
+                            "exit_on_error": False,
+                        }
+                        for name in SUBCOMMANDS
+                    },
                 },
-            },
-        )
+            )
+        except ArgumentError:
+            check_moved([one.replace("--model.agent.", "--") for one in rest], MOVED_ARGUMENTS)
+            raise
 
 
 def evaluate_main(arguments: Sequence[str] | None = None) -> None:

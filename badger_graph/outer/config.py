@@ -54,8 +54,7 @@ def to_config(component: object) -> Config:
         raise TypeError(f"only components have a config, got a {type(component).__name__}")
     cls = type(component)
     said = SAID_BY_AGENTS if isinstance(component, BUILT_BY_AGENTS) else ()
-    names = [name for name in inspect.signature(cls).parameters if name not in said]
-    arguments = {name: getattr(component, name) for name in names}
+    arguments = {name: getattr(component, name) for name in _arguments(cls) if name not in said}
     return {
         "class_path": f"{cls.__module__}.{cls.__qualname__}",
         "init_args": {name: _plain(value) for name, value in arguments.items()},
@@ -102,9 +101,14 @@ def from_config(config: Config) -> Any:
         raise ValueError(f"{cls.__name__} cannot be built with these arguments: {error}") from error
 
 
+def _arguments(cls: type) -> dict[str, inspect.Parameter]:
+    """Those of a constructor, but for ``*args`` of a module that has none of its own."""
+    parameters = inspect.signature(cls).parameters.items()
+    return {name: one for name, one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD}
+
+
 def _required(cls: type) -> set[str]:
-    parameters = inspect.signature(cls).parameters.values()
-    return {one.name for one in parameters if one.default is one.empty}
+    return {name for name, one in _arguments(cls).items() if one.default is one.empty}
 
 
 def _built(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -84,6 +84,8 @@ class AttentionPolicy(ExpertPolicy):
         ValueError: when the membrane shows no ports, a size or ``gain`` is too small, or ``beta``
             negative or infinite.
     """
+
+    usual_sizes: ClassVar[dict[str, int]] = {"identifier_size": 16, "hidden_size": 64}
 
     @checked(
         identifier_size=size(0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -40,6 +40,9 @@ class ExpertPolicy(nn.Module, ABC):
 
     aggregation: str = "mean"
     """What an expert hears of several messages."""
+
+    usual_sizes: ClassVar[dict[str, int]] = {"identifier_size": 12, "hidden_size": 32}
+    """What the command line gives an agent of this policy, where nobody says otherwise."""
 
     num_kinds: int = 1
     """So many kinds of experts there are, and expert n is of kind n modulo this number."""

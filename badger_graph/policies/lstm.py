@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -40,6 +42,8 @@ class LSTMPolicy(ExpertPolicy):
         ValueError: when the membrane does not show feedback and actions of all outputs, H is odd
             or ``gain`` not positive.
     """
+
+    usual_sizes: ClassVar[dict[str, int]] = {"identifier_size": 0, "hidden_size": 128}
 
     @checked(identifier_size=size(0), hidden_size=size(2), gain=POSITIVE)
     @limited_weights
