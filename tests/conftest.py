@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import settings
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 
-from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, HardwiredMembrane, MetaLearner
+from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, MetaLearner
 from badger_graph.executors.native import library
 from topologies import RandomTopology
 
@@ -87,8 +88,13 @@ def tiny_learner() -> Callable[..., MetaLearner]:
 
     def make(weights: int = 0, hidden_size: int = 8, **arguments: object) -> MetaLearner:
         torch.manual_seed(weights)
-        policy = GRUPolicy(identifier_size=3, hidden_size=hidden_size, message_size=4)
-        agent = BadgerAgent(policy, RandomTopology(k=2), HardwiredMembrane())
+        agent = BadgerAgent(
+            GuessingGame.interface,
+            partial(GRUPolicy, message_size=4),
+            RandomTopology(k=2),
+            identifier_size=3,
+            hidden_size=hidden_size,
+        )
         sizes = {
             "num_experts": 5,
             "num_outputs": 2,

@@ -7,6 +7,7 @@ The tests run them over the tables ``POLICIES``, ``MEMBRANES``, ``TASKS``, ``MET
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
 import inspect
 import json
@@ -27,18 +28,22 @@ from badger_graph import (
     BadgerAgent,
     Edges,
     ExpertPolicy,
+    FixedRounds,
+    GuessingGame,
+    Interface,
     Membrane,
     MetaLoss,
     Observation,
     Task,
     TaskFamily,
+    from_pyg,
     split,
+    to_pyg,
 )
 from badger_graph.attention import Ports
-from badger_graph.communication import communicate
-from badger_graph.executors.base import TorchWiring, Wiring
-from badger_graph.executors.prepare import EXECUTORS, Executor, prepare
-from badger_graph.life import Life
+from badger_graph.executors.base import Executor, TorchExecutor
+from badger_graph.executors.prepare import EXECUTORS, ExecutorName, prepare
+from badger_graph.life import Addresses, Experts, Life
 from badger_graph.outer.config import from_config, to_config
 from badger_graph.policies import POLICIES, GRUPolicy, MessagePolicy
 from badger_graph.policies.aggregation import Aggregation
@@ -49,7 +54,7 @@ MESSAGE_POLICIES = {
 }
 """Those whose messages travel along edges, by an executor."""
 
-TORCH_EXECUTORS = [name for name, wiring in EXECUTORS.items() if issubclass(wiring, TorchWiring)]
+TORCH_EXECUTORS = [name for name, one in EXECUTORS.items() if issubclass(one, TorchExecutor)]
 """Those that serve any message policy."""
 
 FUSED = pytest.param("fused", marks=pytest.mark.native)
@@ -88,6 +93,9 @@ FOR_ANY_SIZE = [name for name in BUILDABLE if name != "learned_graph"]
 
 CPU = torch.device("cpu")
 
+GAME = GuessingGame.interface
+"""One channel for the agent, one for each output."""
+
 
 @contextmanager
 def double_precision() -> Iterator[None]:
@@ -117,16 +125,49 @@ def some_edges(batch_size: int, num_experts: int, num_edges: int, seed: int = 0)
     return Edges(ends + agent * num_experts, uniform(seed + 1, num_edges))
 
 
-def some_observation(batch_size: int, num_outputs: int, seed: int = 0) -> Observation:
-    """Feedback of every kind, in the default precision."""
-    feedback, output_feedback = uniform(seed, batch_size), uniform(seed, batch_size, num_outputs)
-    dtype = torch.get_default_dtype()
-    return Observation(feedback.to(dtype), output_feedback.to(dtype))
+def some_observation(
+    batch_size: int,
+    num_outputs: int,
+    seed: int = 0,
+    interface: Interface = GAME,
+    num_inputs: int = 0,
+) -> Observation:
+    """Numbers in every channel, in the default precision."""
+    shapes = (
+        (batch_size, interface.feedback),
+        (batch_size, num_inputs, interface.input),
+        (batch_size, num_outputs, interface.output),
+    )
+    return Observation(*(uniform(seed, *shape).to(torch.get_default_dtype()) for shape in shapes))
 
 
-def tensors(graph: Batch) -> dict[str, Tensor]:
-    """The tensors among the attributes of a graph."""
-    return {name: value for name, value in graph.to_dict().items() if isinstance(value, Tensor)}
+def build_policy(
+    build: Callable[..., ExpertPolicy],
+    percept_size: int | tuple[int, ...] = 4,
+    identifier_size: int = 12,
+    hidden_size: int = 32,
+    **arguments: object,
+) -> ExpertPolicy:
+    """A policy by itself, as an agent would build it."""
+    return build(percept_size, identifier_size, hidden_size, **arguments)
+
+
+def build_membrane(
+    build: Callable[..., Membrane],
+    interface: Interface = GAME,
+    identifier_size: int = 12,
+    hidden_size: int = 32,
+    **arguments: object,
+) -> Membrane:
+    """A membrane by itself, as an agent would build it."""
+    return build(interface, identifier_size, hidden_size, **arguments)
+
+
+def tensors(life: Life) -> dict[str, Tensor]:
+    """The tensors of living agents, by the names that they have in a graph."""
+    plain = {**life.experts._asdict(), "edge_index": life.edges.index}
+    plain |= {"edge_weight": life.edges.weight, "score": life.score, "action": life.action}
+    return {**plain, "address": life.addresses.outputs, "input_address": life.addresses.inputs}
 
 
 # ------------------------------------------------------------------------------ any component
@@ -162,6 +203,10 @@ def assert_round_trip(component: object, behaviour: Callable[..., object]) -> No
     """A component that went through JSON has the same config and does the same."""
     config = to_config(component)
     again = from_config(json.loads(json.dumps(config)))
+    if isinstance(again, functools.partial):  # of a part that an agent builds
+        names = ("interface", "percept_size", "identifier_size", "hidden_size")
+        known = [name for name in names if name in inspect.signature(type(component)).parameters]
+        again = again(*(getattr(component, name) for name in known))
     assert type(again) is type(component)
     assert to_config(again) == config
     if isinstance(component, nn.Module) and isinstance(again, nn.Module):
@@ -221,14 +266,18 @@ class Stage(nn.Module):
         self.policy = policy
         self.num_rounds = num_rounds
 
-    def forward(self, inputs: Inputs, wiring: Wiring) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Inputs, executor: Executor) -> tuple[Tensor, Tensor]:
         hidden, percept, identifier, _ = inputs
-        return communicate(self.policy, hidden, percept, identifier, wiring, self.num_rounds)
+
+        def round(hidden: Tensor) -> tuple[Tensor, Tensor]:
+            return executor.round(self.policy, hidden, percept, identifier)
+
+        return FixedRounds(self.num_rounds)(round, hidden, executor.batch_size)
 
 
 def outcome(
     policy: ExpertPolicy,
-    executor: Executor,
+    executor: ExecutorName,
     inputs: Inputs,
     index: Tensor,
     batch_size: int,
@@ -240,10 +289,9 @@ def outcome(
     """
     dtype = next(policy.parameters()).dtype
     inputs = fresh(inputs, dtype)
-    wiring = prepare(
-        Edges(index, inputs.weight), batch_size, len(inputs.hidden) // batch_size, executor
-    )
-    after, said = Stage(policy, num_rounds)(inputs, wiring)
+    num_experts = len(inputs.hidden) // batch_size
+    prepared = prepare(Edges(index, inputs.weight), batch_size, num_experts, executor, policy)
+    after, said = Stage(policy, num_rounds)(inputs, prepared)
     wanted = (after * uniform(98, *after.shape).to(dtype)).sum()
     wanted = wanted + (said * uniform(99, *said.shape).to(dtype)).sum()
     by = inputs._asdict() | dict(policy.named_parameters())
@@ -270,7 +318,7 @@ def assert_near(actual: Mapping[str, Tensor], expected: Mapping[str, Tensor]) ->
 
 
 def assert_permutation_equivariant(
-    policy: ExpertPolicy, executor: Executor, batch_size: int, num_experts: int, seed: int = 0
+    policy: ExpertPolicy, executor: ExecutorName, batch_size: int, num_experts: int, seed: int = 0
 ) -> None:
     """Renumbering the experts of each agent renumbers their next states, and changes nothing else.
 
@@ -292,9 +340,10 @@ def assert_permutation_equivariant(
     shuffled = torch.randperm(3 * nodes, generator=generator)
     moved = Edges(moved_to[edges.index][:, shuffled], edges.weight[shuffled])
 
-    after, _ = policy(*given, prepare(edges, batch_size, num_experts, executor))
-    moved_after, _ = policy(
-        *(value[comes_from] for value in given), prepare(moved, batch_size, num_experts, executor)
+    sizes = (batch_size, num_experts)
+    after, _ = prepare(edges, *sizes, executor, policy).round(policy, *given)
+    moved_after, _ = prepare(moved, *sizes, executor, policy).round(
+        policy, *(value[comes_from] for value in given)
     )
     assert not torch.allclose(after, given[0])
     torch.testing.assert_close(moved_after[moved_to], after, rtol=1e-12, atol=1e-12)
@@ -302,7 +351,7 @@ def assert_permutation_equivariant(
 
 def assert_agrees_with_reference(
     policy: ExpertPolicy,
-    executor: Executor,
+    executor: ExecutorName,
     edges: Edges,
     batch_size: int,
     num_experts: int,
@@ -321,7 +370,7 @@ def assert_agrees_with_reference(
 
 def assert_as_exact_as_reference(
     policy: ExpertPolicy,
-    executor: Executor,
+    executor: ExecutorName,
     edges: Edges,
     batch_size: int,
     num_experts: int,
@@ -353,7 +402,7 @@ def assert_as_exact_as_reference(
 
 
 def assert_gradients_are_right(
-    policy: ExpertPolicy, executor: Executor, batch_size: int, num_experts: int
+    policy: ExpertPolicy, executor: ExecutorName, batch_size: int, num_experts: int
 ) -> None:
     """Gradients of all inputs, edge weights and every parameter are finite differences'."""
     policy = copy.deepcopy(policy).double()
@@ -363,10 +412,11 @@ def assert_gradients_are_right(
 
     def run(*values: Tensor) -> tuple[Tensor, Tensor]:
         inputs = Inputs(*values[:4])
-        wiring = prepare(Edges(edges.index, inputs.weight), batch_size, num_experts, executor)
+        weighted = Edges(edges.index, inputs.weight)
+        prepared = prepare(weighted, batch_size, num_experts, executor, policy)
         # Copies: gradcheck changes numbers in a way that nobody is told of.
         weights = {n: value.clone() for n, value in zip(names, values[4:], strict=True)}
-        return torch.func.functional_call(Stage(policy), weights, (inputs, wiring))
+        return torch.func.functional_call(Stage(policy), weights, (inputs, prepared))
 
     values = (*some_inputs(policy, edges, nodes), *parameters)
     values = tuple(value.detach().clone().requires_grad_() for value in values)
@@ -383,26 +433,27 @@ def assert_agents_independent(agent: BadgerAgent, num_experts: int, num_outputs:
     """
     changed, others = 1, [0, 2]
     nodes = slice(changed * num_experts, (changed + 1) * num_experts)
-    graph = agent.reset(3, num_experts, num_outputs, seeded(0))
-    observation = some_observation(3, num_outputs)
+    life = agent.reset(3, num_experts, num_outputs, seeded(0))
+    observation = some_observation(3, num_outputs, interface=agent.interface)
 
-    disturbed = copy.copy(graph)
+    graph = to_pyg(life)
     for name in ("hidden", "identifier"):
         value = getattr(graph, name).clone()
         value[nodes] += 1.0
-        setattr(disturbed, name, value)
+        setattr(graph, name, value)
     belongs = graph.edge_index[1] // num_experts == changed
-    disturbed.edge_weight = torch.where(belongs, 3 * graph.edge_weight, graph.edge_weight)
+    graph.edge_weight = torch.where(belongs, 3 * graph.edge_weight, graph.edge_weight)
+    disturbed = from_pyg(agent, graph)
     told = Observation(*(field.clone() for field in observation))
     told.feedback[changed] += 1.0
-    told.output_feedback[changed] += 1.0
+    told.outputs[changed] += 1.0
 
     for _ in range(3):
-        graph, action = agent(graph, observation, seeded(1))
-        disturbed, other_action = agent(disturbed, told, seeded(1))
-        hidden = graph.hidden.view(3, num_experts, -1)
+        life = agent.step(life, observation, seeded(1))
+        disturbed = agent.step(disturbed, told, seeded(1))
+        hidden = life.hidden.view(3, num_experts, -1)
         other_hidden = disturbed.hidden.view(3, num_experts, -1)
-        for value, other in ((action, other_action), (hidden, other_hidden)):
+        for value, other in ((life.action, disturbed.action), (hidden, other_hidden)):
             torch.testing.assert_close(other[others], value[others], rtol=0, atol=1e-12)
             assert not torch.allclose(other[changed], value[changed])
 
@@ -412,33 +463,30 @@ def assert_any_number_of_experts(agent: BadgerAgent, sizes: list[tuple[int, int]
     weights = copy.deepcopy(agent.state_dict())
     first_actions: dict[tuple[int, int], Tensor] = {}
     for num_experts, num_outputs in [*sizes, *reversed(sizes)]:
-        graph = agent.reset(2, num_experts, num_outputs, seeded(0))
+        life = agent.reset(2, num_experts, num_outputs, seeded(0))
         for step in range(2):
-            graph, action = agent(graph, some_observation(2, num_outputs, step), seeded(0))
-        assert graph.hidden.shape == (2 * num_experts, agent.policy.hidden_size)
-        assert action.shape == (2, num_outputs)
-        assert action.isfinite().all()
-        expected = first_actions.setdefault((num_experts, num_outputs), action)
-        assert torch.equal(action, expected)
+            life = agent.step(life, some_observation(2, num_outputs, step), seeded(0))
+        assert life.hidden.shape == (2 * num_experts, agent.hidden_size)
+        assert life.action.shape == (2, num_outputs)
+        assert life.action.isfinite().all()
+        expected = first_actions.setdefault((num_experts, num_outputs), life.action)
+        assert torch.equal(life.action, expected)
     assert all(torch.equal(agent.state_dict()[name], value) for name, value in weights.items())
 
 
 def assert_pure(agent: BadgerAgent, num_experts: int, num_outputs: int) -> None:
-    """An inner-loop step leaves the graph it was given as it was, and can be taken again."""
-    graph = agent.reset(2, num_experts, num_outputs, seeded(0))
+    """An inner-loop step leaves the life it was given as it was, and can be taken again."""
+    life = agent.reset(2, num_experts, num_outputs, seeded(0))
     for step in range(2):
         observation = some_observation(2, num_outputs, step)
-        held = tensors(graph)
-        copies = {name: tensor.clone() for name, tensor in held.items()}
-        after, action = agent(graph, observation, seeded(step))
-        _, again = agent(graph, observation, seeded(step))
-        assert torch.equal(action, again)
-        assert tensors(graph).keys() == copies.keys()
-        for name, tensor in tensors(graph).items():
-            assert tensor is held[name], f"{name} was replaced"
+        copies = {name: tensor.clone() for name, tensor in tensors(life).items()}
+        after = agent.step(life, observation, seeded(step))
+        again = agent.step(life, observation, seeded(step))
+        assert torch.equal(after.action, again.action)
+        for name, tensor in tensors(life).items():
             assert torch.equal(tensor, copies[name]), f"{name} was overwritten"
-        assert not torch.equal(after.hidden, graph.hidden)
-        graph = after
+        assert not torch.equal(after.hidden, life.hidden)
+        life = after
 
 
 def assert_free_experts_exchangeable(
@@ -448,33 +496,33 @@ def assert_free_experts_exchangeable(
 
     Only for a membrane that treats them alike. Call it in :func:`double_precision`.
     """
-    graph = agent.reset(2, num_experts, num_outputs, seeded(0))
+    graph = to_pyg(agent.reset(2, num_experts, num_outputs, seeded(0)))
     graph.hidden = uniform(0, *graph.hidden.shape)
     free = torch.randperm(num_experts - num_outputs, generator=seeded(3)) + num_outputs
     one = torch.cat([torch.arange(num_outputs), free])
     moved_to = torch.cat([one, one + num_experts])
     comes_from = moved_to.argsort()
-    moved = copy.copy(graph)
-    moved.hidden, moved.identifier = graph.hidden[comes_from], graph.identifier[comes_from]
-    moved.edge_index = moved_to[graph.edge_index]
+    other = copy.copy(graph)
+    other.hidden, other.identifier = graph.hidden[comes_from], graph.identifier[comes_from]
+    other.edge_index = moved_to[graph.edge_index]
+    life, moved = from_pyg(agent, graph), from_pyg(agent, other)
     for step in range(3):
         observation = some_observation(2, num_outputs, step)
-        graph, action = agent(graph, observation)
-        moved, moved_action = agent(moved, observation)
-        torch.testing.assert_close(moved_action, action, rtol=0, atol=1e-12)
-        torch.testing.assert_close(moved.hidden[moved_to], graph.hidden, rtol=0, atol=1e-12)
+        life, moved = agent.step(life, observation), agent.step(moved, observation)
+        torch.testing.assert_close(moved.action, life.action, rtol=0, atol=1e-12)
+        torch.testing.assert_close(moved.hidden[moved_to], life.hidden, rtol=0, atol=1e-12)
 
 
-def assert_split_lives_alone(agent: BadgerAgent, graph: Batch) -> None:
+def assert_split_lives_alone(agent: BadgerAgent, life: Life) -> None:
     """Each agent of a batch, split off, has its own states and edges, and lives on alike.
 
     Call it in :func:`double_precision`.
     """
-    num_outputs, num_experts = graph.action.size(1), len(graph.hidden) // graph.num_graphs
-    observation = some_observation(graph.num_graphs, num_outputs)
-    after, action = agent(graph, observation)
+    num_experts, graph = life.num_experts, to_pyg(life)
+    observation = some_observation(life.batch_size, life.num_outputs)
+    after = agent.step(life, observation)
     parts = split(graph)
-    assert len(parts) == graph.num_graphs
+    assert len(parts) == life.batch_size
     for b, part in enumerate(parts):
         nodes = slice(b * num_experts, (b + 1) * num_experts)
         assert torch.equal(part.hidden, graph.hidden[nodes])
@@ -483,12 +531,9 @@ def assert_split_lives_alone(agent: BadgerAgent, graph: Batch) -> None:
         belongs = graph.edge_index[1] // num_experts == b
         assert torch.equal(part.edge_index, graph.edge_index[:, belongs] - b * num_experts)
         assert torch.equal(part.edge_weight, graph.edge_weight[belongs])
-        alone = agent.reset(1, num_experts, num_outputs, seeded(0))
-        for name in ("hidden", "identifier", "edge_index", "edge_weight", "action", "address"):
-            setattr(alone, name, getattr(part, name))
         told = Observation(*(field[b : b + 1] for field in observation))
-        alone, alone_action = agent(alone, told)
-        torch.testing.assert_close(alone_action, action[b : b + 1], rtol=0, atol=1e-12)
+        alone = agent.step(from_pyg(agent, Batch.from_data_list([part])), told)
+        torch.testing.assert_close(alone.action, after.action[b : b + 1], rtol=0, atol=1e-12)
         torch.testing.assert_close(alone.hidden, after.hidden[nodes], rtol=0, atol=1e-12)
 
 
@@ -500,28 +545,32 @@ def some_life(
     batch_size: int,
     num_experts: int,
     num_outputs: int,
-    hidden_size: int = 6,
-    identifier_size: int = 3,
     only: int | None = None,
+    num_inputs: int = 0,
 ) -> Life:
-    """Agents in mid-life, that nobody wired; or only one of them."""
+    """Agents in mid-life, that nobody connected; or only one of them."""
     dtype = torch.get_default_dtype()
     shapes = (
         (num_outputs,),
-        (num_experts, getattr(membrane, "hidden_size", hidden_size)),
-        (num_experts, getattr(membrane, "identifier_size", identifier_size)),
+        (num_experts, membrane.hidden_size),
+        (num_experts, membrane.identifier_size),
         (num_outputs, membrane.address_size),
+        (num_inputs, membrane.address_size),
     )
     drawn = (uniform(1 + k, batch_size, *shape).to(dtype) for k, shape in enumerate(shapes))
     kept = slice(None) if only is None else slice(only, only + 1)
-    action, hidden, identifier, address = (value[kept] for value in drawn)
+    action, hidden, identifier, *addresses = (value[kept] for value in drawn)
     nobody = Edges.unweighted(torch.zeros(2, 0, dtype=torch.int64))
+    policy = build_policy(GRUPolicy)
+    kind = torch.zeros(identifier.size(0) * num_experts, dtype=torch.int64)
     return Life(
-        hidden.flatten(0, 1),
+        Experts(hidden.flatten(0, 1), identifier.flatten(0, 1), kind),
         action,
+        action,
+        Addresses(*addresses),
         identifier.flatten(0, 1),
-        membrane.open(address, identifier),
-        prepare(nobody, len(action), num_experts, "dense"),
+        membrane.open(Addresses(*addresses), identifier),
+        prepare(nobody, len(action), num_experts, "dense", policy),
     )
 
 
