@@ -113,7 +113,9 @@ def check_moved(arguments: Sequence[str]) -> None:
         flag = argument.partition("=")[0].removeprefix("--")
         for name, now in MOVED.items():
             if argument.startswith("--") and (flag == name or flag.startswith(f"{name}.")):
-                raise ValueError(f"--{name} must be given in its form of today, {now}, got {argument}")
+                raise ValueError(
+                    f"--{name} must be given in its form of today, {now}, got {argument}"
+                )
 
 
 def _check_moved_settings(file: str) -> None:

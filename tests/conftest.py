@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 
 from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, HardwiredMembrane, MetaLearner
 from badger_graph.executors.native import library
+from badger_graph.outer.sizes import Sizes
 from topologies import RandomTopology
 
 torch.set_num_threads(1)
@@ -89,13 +90,9 @@ def tiny_learner() -> Callable[..., MetaLearner]:
         torch.manual_seed(weights)
         policy = GRUPolicy(identifier_size=3, hidden_size=hidden_size, message_size=4)
         agent = BadgerAgent(policy, RandomTopology(k=2), HardwiredMembrane())
-        sizes = {
-            "num_experts": 5,
-            "num_outputs": 2,
-            "num_steps": 4,
-            "batch_size": 4,
-            "val_batches": 2,
-        }
-        return MetaLearner(agent, GuessingGame(), **{**sizes, **arguments})
+        sizes = {"num_experts": 5, "num_outputs": 2, "num_steps": 4, "batch_size": 4}
+        sizes |= {name: arguments.pop(name) for name in sizes if name in arguments}
+        arguments = {"val_batches": 2, **arguments}
+        return MetaLearner(agent, GuessingGame(), sizes=Sizes(**sizes), **arguments)
 
     return make

@@ -101,7 +101,7 @@ def expert_rule(policy: str, told: ExpertRule) -> ExpertRule:
         return ExpertRule(**read_card(policy)["errors"]["experts"])
     if _is_authors(policy):
         return ExpertRule(num_experts=AUTHORS_EXPERTS)
-    return ExpertRule(num_experts=load_learner(policy).num_experts)
+    return ExpertRule(num_experts=load_learner(policy).sizes.num_experts)
 
 
 def measure(

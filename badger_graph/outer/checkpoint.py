@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from badger_graph.library.upgrade import upgrade_model
 from badger_graph.outer.config import Config, completed, from_config, to_config
 from badger_graph.outer.gradients import Backpropagation, Captured
 from badger_graph.outer.learner import CONFIG_KEY, MetaLearner
-from badger_graph.outer.sizes import Sizes
+from badger_graph.outer.sizes import DEFAULT_SIZES, Sizes
 from badger_graph.shipping import SHIPPED, find_policy, read_policy
 from topologies.checks import check, checked, shown, size
 
@@ -126,8 +127,8 @@ def load_learner(path: str | Path) -> MetaLearner:
 def build_learner(config: Config) -> MetaLearner:
     """The learner that :meth:`MetaLearner.config` described, with new weights.
 
-    Of an aggregator there is only a description, and it may be no module here: without it, gradients
-    are those of backpropagation.
+    Of an aggregator there is only a description, and it may be no module here: without it,
+    gradients are those of backpropagation.
 
     Raises:
         ValueError: from :func:`badger_graph.outer.config.from_config`, or the constructor.
@@ -190,6 +191,7 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
     require_numbers(path, read_trained(path)["state_dict"], learner.state_dict())
     # Arguments that are newer than the checkpoint had their defaults.
     newer = {name: p.default for name, p in inspect.signature(MetaLearner).parameters.items()}
+    newer |= {"gradient": to_config(Backpropagation()), "sizes": asdict(DEFAULT_SIZES)}
     saved = {
         name: completed(value)
         for name, value in {**newer, **read_checkpoint(path)[CONFIG_KEY]}.items()

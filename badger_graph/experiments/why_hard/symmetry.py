@@ -30,7 +30,7 @@ VARIANTS = {
     "random states at birth": "--model.agent.initial_state random",
     "exponential update": "--policy exponential",
     "own output weights": "--membrane own_readout",
-    "diversity rewarded": "--model.regulariser badger_graph.outer.regularisers.Alikeness",
+    "diversity rewarded": "--meta_loss sum",
     "larger first weights": "--policy.gain 1.65",
 }
 
@@ -140,7 +140,9 @@ def _sizes(one: Trained) -> tuple[float, float] | None:
     generator, recorder = torch.Generator().manual_seed(one.training.seed), Recorder(learner.agent)
     num_steps = learner.sizes.num_steps
     task = learner.task.sample(64, learner.sizes.num_outputs, generator)
-    unroll(learner.agent, task, learner.sizes.num_experts, LONG * num_steps, generator, probe=recorder)
+    unroll(
+        learner.agent, task, learner.sizes.num_experts, LONG * num_steps, generator, probe=recorder
+    )
     hidden = recorder.arrays()["hidden"].double()
     first, last = (
         hidden[k - 1].square().mean().sqrt().item() for k in (num_steps, LONG * num_steps)

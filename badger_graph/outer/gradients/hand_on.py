@@ -10,9 +10,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 
-def hand_on(
-    loss: Tensor, gradients: Sequence[Tensor | None], weights: Sequence[Tensor]
-) -> Tensor:
+def hand_on(loss: Tensor, gradients: Sequence[Tensor | None], weights: Sequence[Tensor]) -> Tensor:
     """A copy of a loss whose ``backward()`` leaves these gradients on the weights.
 
     Args:
