@@ -15,6 +15,7 @@ from badger_graph.executors.base import TorchWiring
 from badger_graph.executors.fused import obstacle
 from badger_graph.executors.prepare import EXECUTORS
 from badger_graph.outer.finite import NonFiniteLossError
+from badger_graph.outer.gradients import Backpropagation
 from badger_graph.policies import MessagePolicy
 from badger_graph.tasks import Task
 from fuzzing.draw import Config
@@ -129,7 +130,7 @@ def unused_parameters(made: MetaLearner, lived: Lived) -> Iterator[str]:
             # Outputs read the states from before the last round.
             if _short(made) and name.startswith(UPDATED):
                 yield name
-            if made.detach_every is not None and name.endswith("initial_hidden"):
+            if _detach_every(made) is not None and name.endswith("initial_hidden"):
                 yield name
 
 
@@ -137,9 +138,15 @@ UPDATED = tuple(f"agent.policy.{part}." for part in ("query", "receive", "merge"
 """What changes a state in the attentional policy."""
 
 
+def _detach_every(made: MetaLearner) -> int | None:
+    assert isinstance(made.gradient, Backpropagation)
+    return made.gradient.detach_every
+
+
 def _short(made: MetaLearner) -> bool:
-    steps = min(made.num_steps, made.detach_every or made.num_steps)
-    last = (made.num_steps - 1) % (made.detach_every or made.num_steps) + 1
+    num_steps = made.sizes.num_steps
+    most = _detach_every(made) or num_steps
+    steps, last = min(num_steps, most), (num_steps - 1) % most + 1
     return made.agent.rounds * min(steps, last) < 2
 
 
@@ -155,8 +162,8 @@ def speaks(made: MetaLearner, lived: Lived) -> bool:
         and not lived.edited
         and agent.initial_state == "random"
         and agent.identifiers != "none"
-        and made.num_steps > 1
-        and made.detach_every is None
+        and made.sizes.num_steps > 1
+        and _detach_every(made) is None
         and all(getattr(part, "beta", 1) > 0 for part in (agent.topology, agent.policy))
         and getattr(agent.topology, "k", 2) > 1  # the softmax of one score has no gradient
         and bool(lived.values["errors of rollout 0"].all())
@@ -167,11 +174,12 @@ def check_same_bits(made: MetaLearner, lived: Lived, config: Config) -> None:
     """The same again, from config and weights, with other steps kept for the gradient: all bits."""
     again = rebuilt(made)
     with torch.inference_mode():  # first: what is kept then must serve training, too
-        first = again.rollout(config["seed"], lived.lesson).action
+        first = again.objective.unroll(config["seed"], lived.lesson).action
     expected = lived.values["actions of rollout 0"]
     assert first.equal(expected), "other bits of actions without gradients"
-    again.checkpoint_every = None if made.checkpoint_every else 1 + config["seed"] % 3
-    _assert_same_bits(live(again, config), lived, f"checkpoint_every={again.checkpoint_every}")
+    every = None if config["checkpoint_every"] else 1 + config["seed"] % 3
+    again.gradient = Backpropagation(_detach_every(made), every)
+    _assert_same_bits(live(again, config), lived, f"checkpoint_every={every}")
 
 
 def _assert_same_bits(actual: Lived, expected: Lived, what: str) -> None:
@@ -335,7 +343,7 @@ def _first(made: MetaLearner, graph: Batch, task: Task, inputs: bool) -> First:
             by[name] = getattr(graph, name).requires_grad_()
             setattr(graph, name, by[name])
     experts = len(graph.hidden) // graph.num_graphs
-    rollout = unroll(agent, task, experts, min(2, made.num_steps), graph=graph)
+    rollout = unroll(agent, task, experts, min(2, made.sizes.num_steps), graph=graph)
     gradients = torch.autograd.grad(
         rollout.loss[:, 0].sum(), list(by.values()), allow_unused=True, materialize_grads=True
     )

@@ -16,8 +16,7 @@ from badger_graph import BadgerAgent
 from badger_graph.executors.prepare import Executor
 from badger_graph.membranes import MEMBRANES
 from badger_graph.outer.curriculum import CURRICULA
-from badger_graph.outer.losses import META_LOSSES
-from badger_graph.outer.regularisers import Alikeness
+from badger_graph.outer.losses import META_LOSSES, Alikeness, Sum
 from badger_graph.policies import POLICIES
 from badger_graph.tasks import TASKS
 from fuzzing.edits import EDITS
@@ -31,7 +30,7 @@ TABLES: dict[str, dict[str, Callable[..., Any]]] = {
     "membrane": dict(MEMBRANES),
     "topology": {**TOPOLOGIES, "given": GivenGraph},
     "task": dict(TASKS),
-    "meta_loss": dict(META_LOSSES),
+    "meta_loss": {k: v for k, v in META_LOSSES.items() if v not in (Alikeness, Sum)},
     "curriculum": dict(CURRICULA),
     "regulariser": {"alikeness": Alikeness},
     "agent": {"agent": BadgerAgent},
@@ -102,8 +101,11 @@ def some_graph(random: Random, sizes: Sizes) -> list[list[float]]:
     return [[source, target, weight()] for source, target in sorted(rows)]
 
 
+THREE_MEANS = ("last_step", "converge_fast", "mean_over_end")
+
+
 def another_meta_loss(random: Random, sizes: Sizes) -> Config | None:
-    name = random.choice([None, *[*META_LOSSES] * 2, "last_step", "converge_fast", "mean_over_end"])
+    name = random.choice([None, *[*TABLES["meta_loss"]] * 2, *THREE_MEANS])
     if name == "log_error" and random.random() < 0.8:
         name = None
     return None if name is None else component(random, sizes, "meta_loss", name)

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from badger_graph.outer.checkpoint import build_learner
 from torch import Tensor
 from torch_geometric.data import Batch
 
 from badger_graph import BadgerAgent, MetaLearner, Stage, unroll
-from badger_graph.outer.config import from_config
 from badger_graph.outer.curriculum import Lesson
+from badger_graph.outer.gradients import Backpropagation
+from badger_graph.outer.losses import Sum
+from badger_graph.outer.sizes import Sizes
 from fuzzing.draw import TABLES, Config
 from fuzzing.edits import edit
 
@@ -47,13 +50,15 @@ def learner(config: Config) -> MetaLearner:
     """
     torch.manual_seed(config["seed"])
     parts = {kind: _built(kind, config[kind]) for kind in ("policy", "topology", "membrane")}
+    meta_loss = _built("meta_loss", config["meta_loss"])
+    regulariser = _built("regulariser", config["regulariser"])
     made = MetaLearner(
         BadgerAgent(**parts, **config["agent"]["arguments"]),
         _built("task", config["task"]),
-        _built("meta_loss", config["meta_loss"]),
+        meta_loss if regulariser is None else Sum([meta_loss, regulariser]),
+        Backpropagation(config["detach_every"], config["checkpoint_every"]),
         _built("curriculum", config["curriculum"]),
-        regulariser=_built("regulariser", config["regulariser"]),
-        **{name: config[name] for name in _PLAIN},
+        Sizes(**{name: config[name] for name in Sizes.__dataclass_fields__}),
     )
     made.train(config["training"])
     if made.curriculum is not None:
@@ -62,21 +67,9 @@ def learner(config: Config) -> MetaLearner:
     return made
 
 
-_PLAIN = (
-    *("num_experts", "num_outputs", "num_steps", "batch_size"),
-    *("detach_every", "checkpoint_every"),
-)
-
-
 def rebuilt(original: MetaLearner) -> MetaLearner:
     """The same from its config and weights, as a checkpoint keeps them."""
-    config = json.loads(json.dumps(original.config()))
-    del config["aggregator"]
-    parts = {
-        name: from_config(value) if isinstance(value, dict) else value
-        for name, value in config.items()
-    }
-    again = MetaLearner(**parts)
+    again = build_learner(json.loads(json.dumps(original.config())))
     assert again.config() == original.config(), "another config after from_config"
     again.load_state_dict(original.state_dict())
     again.train(original.training)
@@ -157,10 +150,12 @@ def live(learner: MetaLearner, config: Config, executor: str | None = None) -> L
 
 def _live(learner: MetaLearner, config: Config) -> Lived:
     agent, seed = learner.agent, config["seed"]
-    lesson = Lesson(learner.num_outputs, learner.num_experts)
+    lesson = learner.objective.lesson
     if learner.curriculum is not None and not learner.curriculum.finished:
         lesson = learner.curriculum.lesson(seed, config["lessons"])
-    rollouts = [learner.rollout(seed, lesson)]
+    assert isinstance(learner.gradient, Backpropagation)
+    every = (learner.gradient.detach_every, learner.gradient.checkpoint_every)
+    rollouts = [learner.objective.unroll(seed, lesson, *every)]
     graph, refusals = rollouts[0].graph, []
     for change in config["edits"]:
         try:
@@ -174,13 +169,10 @@ def _live(learner: MetaLearner, config: Config) -> Lived:
         generator = torch.Generator().manual_seed(seed + 1)
         num_outputs = graph.action.size(1)
         task = learner.task.sample(graph.num_graphs, num_outputs, generator)
-        every = (learner.detach_every, learner.checkpoint_every)
-        steps = max(1, learner.num_steps // 2)
+        steps = max(1, learner.sizes.num_steps // 2)
         experts = len(graph.hidden) // graph.num_graphs
         rollouts.append(unroll(agent, task, experts, steps, generator, *every, graph=graph))
-    wanted = torch.stack([learner.meta_loss(rollout.loss) for rollout in rollouts]).sum()
-    if learner.regulariser is not None:
-        wanted = wanted + learner.regulariser(rollouts[-1])
+    wanted = torch.stack([learner.meta_loss(rollout) for rollout in rollouts]).sum()
     named = {name: p for name, p in learner.named_parameters() if p.requires_grad}
     gradients = torch.autograd.grad(wanted, list(named.values()), allow_unused=True)
     values = {"what is minimised": wanted.detach()}

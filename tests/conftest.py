@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Callback
 
 from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, MetaLearner
 from badger_graph.executors.native import library
+from badger_graph.outer.sizes import Sizes
 from topologies import RandomTopology
 
 torch.set_num_threads(1)
@@ -95,13 +96,9 @@ def tiny_learner() -> Callable[..., MetaLearner]:
             identifier_size=3,
             hidden_size=hidden_size,
         )
-        sizes = {
-            "num_experts": 5,
-            "num_outputs": 2,
-            "num_steps": 4,
-            "batch_size": 4,
-            "val_batches": 2,
-        }
-        return MetaLearner(agent, GuessingGame(), **{**sizes, **arguments})
+        sizes = {"num_experts": 5, "num_outputs": 2, "num_steps": 4, "batch_size": 4}
+        sizes |= {name: arguments.pop(name) for name in sizes if name in arguments}
+        arguments = {"val_batches": 2, **arguments}
+        return MetaLearner(agent, GuessingGame(), sizes=Sizes(**sizes), **arguments)
 
     return make

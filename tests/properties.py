@@ -47,6 +47,7 @@ from badger_graph.life import Addresses, Experts, Life
 from badger_graph.outer.config import from_config, to_config
 from badger_graph.policies import POLICIES, GRUPolicy, MessagePolicy
 from badger_graph.policies.aggregation import Aggregation
+from badger_graph.rollout import Rollout
 from topologies import TOPOLOGIES, Topology
 
 MESSAGE_POLICIES = {
@@ -654,13 +655,18 @@ def assert_tasks_independent(task: Task) -> None:
 # -------------------------------------------------------------------------------- meta-losses
 
 
+def rollout_of(loss: Tensor) -> Rollout:
+    """Lives of which only the errors are known."""
+    return Rollout(loss, *[None] * 3)  # type: ignore[arg-type]
+
+
 def assert_weighted_mean_over_steps(meta_loss: MetaLoss, num_steps: int) -> None:
     """A mean: constant errors give that constant; all agents count alike; no step counts negative.
 
     And it is linear, so that its gradient is its weights, which are found here again.
     """
     table = uniform(0, num_steps, 3).requires_grad_()
-    loss = meta_loss(table)
+    loss = meta_loss(rollout_of(table))
     assert loss.shape == ()
     (gradient,) = torch.autograd.grad(loss, table)
     assert (gradient >= 0).all()
@@ -671,7 +677,9 @@ def assert_weighted_mean_over_steps(meta_loss: MetaLoss, num_steps: int) -> None
     weights = meta_loss.weights(num_steps)
     assert weights.shape == (num_steps,)
     torch.testing.assert_close((weights / weights.sum()).double(), per_step, rtol=1e-5, atol=1e-7)
-    torch.testing.assert_close(meta_loss(torch.full((num_steps, 2), 0.7)), torch.tensor(0.7))
+    torch.testing.assert_close(
+        meta_loss(rollout_of(torch.full((num_steps, 2), 0.7))), torch.tensor(0.7)
+    )
 
 
 # --------------------------------------------------------------------------------- topologies

@@ -20,8 +20,10 @@ from badger_graph import (
     HardwiredMembrane,
     MetaLearner,
 )
-from badger_graph.outer import captured
-from badger_graph.outer.captured import CapturedStep, HandOn, check_run, refill
+from badger_graph.outer import Backpropagation, Captured, OuterGradient, Sizes
+from badger_graph.outer.gradients import captured, hand_on
+from badger_graph.outer.gradients.captured import check_run, refill
+from badger_graph.outer.losses import Alikeness, MeanOverEnd, Sum
 from badger_graph.outer.stream import TaskStream
 from topologies import CompleteTopology, Edges, RandomTopology, Topology
 
@@ -29,7 +31,7 @@ Fit = Callable[..., Trainer]
 
 
 def make(
-    topology: Topology | None = None, cuda_graph: bool = True, **arguments: Any
+    topology: Topology | None = None, gradient: OuterGradient | None = None, **arguments: Any
 ) -> MetaLearner:
     """A small learner; all of its draws differ from rollout to rollout, but for the graph."""
     torch.manual_seed(0)
@@ -40,8 +42,13 @@ def make(
         identifiers="random",
         initial_state="random",
     )
-    sizes = {"num_experts": 5, "num_outputs": 2, "num_steps": 4, "batch_size": 4, "val_batches": 2}
-    return MetaLearner(agent, GuessingGame(), cuda_graph=cuda_graph, **{**sizes, **arguments})
+    arguments = {"sizes": Sizes(5, 2, 4, 4), "val_batches": 2, **arguments}
+    return MetaLearner(agent, GuessingGame(), gradient=gradient or Captured(), **arguments)
+
+
+def step_of(learner: MetaLearner) -> Callable[[int], tuple[Tensor, Tensor]]:
+    """Its gradient by the seed alone."""
+    return lambda seed: learner.gradient(learner.objective, seed, learner.objective.lesson)
 
 
 def weights(learner: MetaLearner) -> Tensor:
@@ -61,7 +68,7 @@ def replayed_on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
         return result, lambda: refill(result, compute())
 
     monkeypatch.setattr(captured, "record", record)
-    monkeypatch.setattr("badger_graph.outer.learner.check_run", lambda *_: None)
+    monkeypatch.setattr(captured, "check_run", lambda *_: None)
 
 
 # ------------------------------------------------------------------------- what needs no GPU
@@ -70,14 +77,14 @@ def replayed_on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("replayed_on_cpu")
 def test_replays_are_rollouts() -> None:
     """Also when an earlier result is used after a later replay."""
-    learner = make(detach_every=3)
-    step = CapturedStep(learner)
+    learner = make(gradient=Captured(detach_every=3))
+    step = step_of(learner)
     results = {seed: step(seed) for seed in (5, 6, 5)}
     for seed, (meta_loss, loss) in results.items():
-        expected = learner.rollout(seed).loss
-        assert torch.equal(loss, expected)
-        assert torch.equal(meta_loss, learner.meta_loss(expected))
-    expected = learner.meta_loss(learner.rollout(5).loss)
+        expected = learner.objective(seed, detach_every=3)
+        assert torch.equal(loss, expected.loss)
+        assert torch.equal(meta_loss, expected.meta_loss)
+    expected = learner.objective(5, detach_every=3).meta_loss
     for actual, right in zip(
         gradients(learner, step(5)[0]), gradients(learner, expected), strict=True
     ):
@@ -96,27 +103,28 @@ def test_an_initial_state_that_is_learned_is_read_as_a_weight() -> None:
         identifiers="random",
         initial_state="learned",
     )
-    learner = MetaLearner(agent, GuessingGame(), None, None, 4, 2, num_steps=3, batch_size=2)
-    step = CapturedStep(learner)
+    learner = MetaLearner(agent, GuessingGame(), None, Captured(), sizes=Sizes(4, 2, 3, 2))
+    step = step_of(learner)
     for seed in (5, 6):
         with torch.no_grad():
             agent.policy.get_parameter("initial_hidden").mul_(0.9)
         meta_loss, loss = step(seed)
-        expected = learner.rollout(seed).loss
-        assert torch.equal(loss, expected)
+        expected = learner.objective(seed)
+        assert torch.equal(loss, expected.loss)
         for actual, right in zip(
             gradients(learner, meta_loss),
-            gradients(learner, learner.meta_loss(expected)),
+            gradients(learner, expected.meta_loss),
             strict=True,
         ):
             assert torch.equal(actual, right)
-        assert step.graph.hidden.grad_fn is None
+        assert learner.gradient._step.graph.hidden.grad_fn is None
 
 
 @pytest.mark.usefixtures("replayed_on_cpu")
 @pytest.mark.parametrize("accumulate_grad_batches", [1, 2])
 def test_trains_as_without(fit: Fit, accumulate_grad_batches: int) -> None:
-    usual, graphed = make(cuda_graph=False), make()
+    both = Sum([MeanOverEnd(), Alikeness()])
+    usual, graphed = make(gradient=Backpropagation(), meta_loss=both), make(meta_loss=both)
     for learner in (usual, graphed):
         fit(learner, 5, accumulate_grad_batches=accumulate_grad_batches, gradient_clip_val=1.0)
     torch.testing.assert_close(weights(graphed), weights(usual), rtol=0, atol=1e-7)
@@ -126,9 +134,9 @@ def test_trains_as_without(fit: Fit, accumulate_grad_batches: int) -> None:
 def test_every_fit_captures_anew(fit: Fit) -> None:
     learner = make()
     fit(learner, 1)
-    first = learner._captured
+    first = learner.gradient._step
     fit(learner, 1)
-    assert learner._captured is not first
+    assert learner.gradient._step is not first
 
 
 def test_gradients_are_handed_on() -> None:
@@ -136,7 +144,7 @@ def test_gradients_are_handed_on() -> None:
     used, unused = (torch.ones(3, requires_grad=True) for _ in range(2))
     gradient = torch.tensor([1.0, 2.0, 3.0])
     for _ in range(2):
-        (2 * HandOn.apply(torch.tensor(7.0), (gradient, None), used, unused)).backward()
+        (2 * hand_on(torch.tensor(7.0), [gradient, None], [used, unused])).backward()
     assert used.grad is not None
     assert used.grad.tolist() == [4.0, 8.0, 12.0]
     assert gradient.tolist() == [1.0, 2.0, 3.0]
@@ -163,7 +171,7 @@ def test_draws_are_copied_to_where_the_first_lies() -> None:
     ],
 )
 def test_other_draws_are_refused(first: Any, second: Any, message: str) -> None:
-    assert_refused(f"cuda_graph needs draws .*{message}", lambda: refill(first, second))
+    assert_refused(f"a CUDA graph needs draws .*{message}", lambda: refill(first, second))
 
 
 class Follower(Topology):
@@ -202,7 +210,7 @@ def test_other_runs_are_refused(device: str, precision: str, message: str) -> No
 def test_refused_at_the_start_of_a_fit(fit: Fit) -> None:
     learner = make()
     before = weights(learner)
-    with pytest.raises(ValueError, match="cuda_graph needs a CUDA device, got cpu"):
+    with pytest.raises(ValueError, match="a CUDA graph needs a CUDA device, got cpu"):
         fit(learner, 1)
     assert torch.equal(weights(learner), before)
 
@@ -214,13 +222,12 @@ def test_refused_at_the_start_of_a_fit(fit: Fit) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 class TestOnGPU:
     def test_replays_are_rollouts(self) -> None:
-        learner = make(detach_every=3).to("cuda")
-        step = CapturedStep(learner)
+        learner = make(gradient=Captured(detach_every=3)).to("cuda")
+        step = step_of(learner)
         for seed in (5, 6, 5):
             meta_loss, loss = step(seed)
-            rollout = learner.rollout(seed)
-            torch.testing.assert_close(loss, rollout.loss)
-            expected = learner.meta_loss(rollout.loss)
+            expected, rollout_loss = learner.objective(seed, detach_every=3)
+            torch.testing.assert_close(loss, rollout_loss)
             torch.testing.assert_close(meta_loss, expected)
             torch.testing.assert_close(
                 gradients(learner, meta_loss), gradients(learner, expected), rtol=1e-4, atol=1e-6
@@ -228,24 +235,20 @@ class TestOnGPU:
 
     def test_trains_as_without(self) -> None:
         """Five steps of Adam, whose weights the graph must find changed."""
-        learners = [make(cuda_graph=graphed).to("cuda") for graphed in (False, True)]
+        learners = [make(gradient=way).to("cuda") for way in (Backpropagation(), Captured())]
         for learner in learners:
             optimizer = learner.configure_optimizers()
-            step = CapturedStep(learner) if learner.cuda_graph else None
+            step = step_of(learner)
             for seed, _ in zip(TaskStream(0), range(5), strict=False):
                 optimizer.zero_grad()
-                if step is not None:
-                    meta_loss, _ = step(seed)
-                else:
-                    meta_loss = learner.meta_loss(learner.rollout(seed).loss)
-                meta_loss.backward()
+                step(seed)[0].backward()
                 optimizer.step()
         usual, graphed = map(weights, learners)
         assert not torch.equal(usual, weights(make()).cuda())
         torch.testing.assert_close(graphed, usual, rtol=1e-4, atol=1e-5)
 
     def test_a_replay_does_not_wait(self) -> None:
-        step = CapturedStep(make().to("cuda"))
+        step = step_of(make().to("cuda"))
         step(0)[0].backward()
         torch.cuda.set_sync_debug_mode("error")
         try:

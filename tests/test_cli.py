@@ -247,7 +247,7 @@ def test_short_help(tmp_path: Path) -> None:
 def test_full_help(tmp_path: Path, command: str) -> None:
     result = call(fit_main, command, "--help", cwd=tmp_path)
     assert result.code == 0
-    assert "--model.num_experts" in result.out
+    assert "--model.sizes.num_experts" in result.out
     assert not list(tmp_path.iterdir())
 
 
@@ -331,7 +331,7 @@ WRONG = {
     "--membrane.readers [20]": r"got readers=\[20\]",
     "--task.bins 1": "bins must be at least 2, .*got 1",
     "--meta_loss converge_fast --meta_loss.discount 2": r"discount must be in \(0, 1\], got 2",
-    "--model.detach_every 0": "detach_every must be at least 1, .*got 0",
+    "--gradient.detach_every 0": "detach_every must be at least 1, .*got 0",
     "--optimizer Foo": "Foo",
     "--optimizer.lr -1": "lr must not be negative, got -1",
     "--seed -1": "seed must be at least 0, got -1",
@@ -372,7 +372,7 @@ Errors:
   - discount must be in (0, 1], got 2.0
   - Expected a <class 'NoneType'>
 Given value type: <class 'jsonargparse._namespace.Namespace'>
-Given value: Namespace(class_path='badger_graph.outer.losses.ConvergeFast')"""
+Given value: Namespace(class_path='badger_graph.outer.losses.converge_fast.ConvergeFast')"""
     assert plain(message) == "discount must be in (0, 1], got 2.0"
     assert plain("k must be 1,\n got 2") == "k must be 1,\n  got 2"
 
@@ -428,7 +428,7 @@ def test_bad_checkpoint(tmp_path: Path, run: Path, kind: str, message: str, comm
         (["--meta_loss", "last_step"], "meta_loss was .*MeanOverEnd.* is .*LastStep"),
         (["--num_steps", 9], "num_steps was 8 .* is 9 now"),
         (["--seed", 1], "seed was 0 .* is 1 now"),
-        (["--model.detach_every", 2], "detach_every was None .* is 2 now"),
+        (["--gradient.detach_every", 2], "gradient was .*None.* is .*'detach_every': 2"),
         (["--optimizer.lr", 0.1], r"optimizer's lr was 0.003 .* is 0.1 now"),
         (["--optimizer", "SGD"], "optimizer's .* was .* is .* now"),
     ],
@@ -472,7 +472,7 @@ def test_log_says_what_happened_at_its_step(tmp_path: Path) -> None:
     errors = {int(row["step"]): float(row["train/error"]) for row in rows if row["train/error"]}
     assert sorted(errors) == [9, 19]
     for step, error in errors.items():
-        loss = learner.rollout(task_seed(0, TRAINING, 0, step)).loss
+        loss = learner.objective.unroll(task_seed(0, TRAINING, 0, step)).loss
         assert error == pytest.approx(loss[-1].mean().item(), rel=1e-6)
 
 

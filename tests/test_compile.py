@@ -22,6 +22,7 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.executors.prepare import Executor
+from badger_graph.outer import Sizes
 from topologies import RandomTopology
 
 FIRST = (6, 9, 2)
@@ -154,7 +155,7 @@ def test_the_fused_executor_serves_as_it_is() -> None:
 @pytest.mark.usefixtures("quickly")
 def test_a_learner_compiles_nothing_before_it_trains() -> None:
     torch._dynamo.utils.counters.clear()
-    MetaLearner(twins("auto", torch.float32)[1], GuessingGame(), num_experts=5, num_outputs=2)
+    MetaLearner(twins("auto", torch.float32)[1], GuessingGame(), sizes=Sizes(5, 2))
     assert not torch._dynamo.utils.counters["stats"]
 
 

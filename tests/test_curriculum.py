@@ -32,6 +32,7 @@ from badger_graph.cli import fit_main
 from badger_graph.library.resume import require_same_agent
 from badger_graph.outer.config import CONFIG_KEY, to_config
 from badger_graph.outer.curriculum import CURRICULA, Lesson
+from badger_graph.outer.gradients import Captured
 from badger_graph.outer.rate import set_learning_rate
 from badger_graph.outer.stream import TaskStream
 from topologies import CompleteTopology
@@ -66,7 +67,7 @@ class Watch(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         assert isinstance(pl_module, MetaLearner)
-        self.lessons.append(pl_module.lesson)
+        self.lessons.append(pl_module.course.lesson)
         self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
         if pl_module.curriculum is not None:
             self.stages.append(pl_module.curriculum.stage)
@@ -336,8 +337,8 @@ def test_validation_does_not_follow(tiny_learner: Make, fit: Fit) -> None:
 def born(learner: MetaLearner, step: int) -> Any:
     assert learner.curriculum is not None
     lesson = learner.curriculum.lesson(learner.seed, step)
-    graph = learner.rollout(step, lesson).graph
-    return graph.identifier.view(learner.batch_size, lesson.num_experts, -1), graph.edge_index
+    graph = learner.objective.unroll(step, lesson).graph
+    return graph.identifier.view(learner.sizes.batch_size, lesson.num_experts, -1), graph.edge_index
 
 
 def test_identifiers_are_the_same_for_all_agents_until_they_are_redrawn(
@@ -353,19 +354,19 @@ def test_identifiers_are_the_same_for_all_agents_until_they_are_redrawn(
     assert not torch.allclose(identifiers[0], identifiers[3])
     assert all(torch.equal(graph, graphs[0]) for graph in graphs)  # nothing said of it
     assert learner.config() == before
-    own = learner.rollout(0).graph.identifier.view_as(identifiers[0])
+    own = learner.objective.unroll(0).graph.identifier.view_as(identifiers[0])
     assert not torch.allclose(own[0], own[1])
 
 
 def test_graphs_are_redrawn(tiny_learner: Make) -> None:
     learner = tiny_learner(curriculum=Stages([Stage(2, 5, redraw_graph_every=2)]))
-    own = learner.rollout(0).graph.edge_index
+    own = learner.objective.unroll(0).graph.edge_index
     identifiers, graphs = zip(*(born(learner, step) for step in range(4)), strict=True)
     assert torch.equal(graphs[0], graphs[1])
     assert torch.equal(graphs[2], graphs[3])
     assert not torch.equal(graphs[0], graphs[2])
     assert torch.equal(identifiers[0], identifiers[3])
-    assert torch.equal(learner.rollout(0).graph.edge_index, own)
+    assert torch.equal(learner.objective.unroll(0).graph.edge_index, own)
     learner.agent.topology = CompleteTopology()  # leaves nothing to chance
     assert torch.equal(born(learner, 0)[1], born(learner, 2)[1])
 
@@ -375,12 +376,13 @@ def test_addresses_are_redrawn(tiny_learner: Make) -> None:
     learner = tiny_learner(curriculum=Stages([Stage(2, 5, redraw_addresses_every=2)]))
     learner.agent.membrane.address_size = 3
     drawn = [
-        learner.rollout(step, learner.curriculum.lesson(0, step)).graph.address for step in range(4)
+        learner.objective.unroll(step, learner.curriculum.lesson(0, step)).graph.address
+        for step in range(4)
     ]
     assert all(torch.equal(address, address[:1].expand_as(address)) for address in drawn)
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.allclose(drawn[1], drawn[2])
-    own = learner.rollout(0).graph.address
+    own = learner.objective.unroll(0).graph.address
     assert not torch.allclose(own[0], own[1])
 
 
@@ -541,7 +543,7 @@ def test_an_agent_that_cannot_live_with_it(
 
 def test_what_does_not_go_together(tiny_learner: Make, fit: Fit) -> None:
     with pytest.raises(ValueError, match="so curriculum must be none, got OneMoreOutput"):
-        tiny_learner(curriculum=quick(), cuda_graph=True)
+        tiny_learner(curriculum=quick(), gradient=Captured())
     for decay_from in (-0.1, 1.0):
         with pytest.raises(ValueError, match=rf"decay_from must be in \[0, 1\), .* {decay_from}"):
             tiny_learner(decay_from=decay_from)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from command_line import FIT, call, load
+from properties import rollout_of
 
 from badger_graph import OneMoreOutput, load_learner
 from badger_graph.cli import fit_main
@@ -63,9 +64,9 @@ def test_gradients_are_those_of_one_process_on_the_joined_batch(
     optimizer = torch.optim.SGD(learner.parameters(), lr=RATE)
     for step in range(STEPS):
         seeds = [task_seed(0, TRAINING, rank, step) for rank in (0, 1)]
-        losses = [learner.rollout(seed).loss for seed in seeds]
+        losses = [learner.objective.unroll(seed).loss for seed in seeds]
         optimizer.zero_grad()
-        learner.meta_loss(torch.cat(losses, dim=1)).backward()
+        learner.meta_loss(rollout_of(torch.cat(losses, dim=1))).backward()
         optimizer.step()
 
     saved = load(trained[0] / "runs/0/checkpoints/last.ckpt")
@@ -73,7 +74,7 @@ def test_gradients_are_those_of_one_process_on_the_joined_batch(
     for name, weight in learner.state_dict().items():
         torch.testing.assert_close(saved["state_dict"][name], weight, rtol=1e-5, atol=1e-7)
     with torch.no_grad():
-        errors = [learner.rollout(seed).loss[-1].mean() for seed in validation_seeds(0, 4)]
+        errors = [learner.objective.unroll(seed).loss[-1].mean() for seed in validation_seeds(0, 4)]
     best = saved["callbacks"]["EarlyStopping{'monitor': 'val/error', 'mode': 'min'}"]["best_score"]
     assert best.item() == pytest.approx(torch.stack(errors).mean().item(), rel=1e-5)
 
@@ -89,7 +90,7 @@ def test_processes_take_the_same_lessons(tmp_path: Path) -> None:
     def losses(curriculum: OneMoreOutput, step: int) -> list[torch.Tensor]:
         lesson = curriculum.lesson(0, step)
         seeds = [task_seed(0, TRAINING, rank, step) for rank in (0, 1)]
-        return [learner.rollout(seed, lesson).loss for seed in seeds]
+        return [learner.objective.unroll(seed, lesson).loss for seed in seeds]
 
     small, large = sorted(loss[-1].mean().item() for loss in losses(OneMoreOutput(), 0))
     mean = (small + large) / 2
@@ -101,7 +102,7 @@ def test_processes_take_the_same_lessons(tmp_path: Path) -> None:
     for step in range(STEPS):
         both = torch.cat(losses(curriculum, step), dim=1)
         optimizer.zero_grad()
-        learner.meta_loss(both).backward()
+        learner.meta_loss(rollout_of(both)).backward()
         optimizer.step()
         curriculum.learn(both[-1].mean().item(), chance)
         stages.append(curriculum.stage)

@@ -22,7 +22,7 @@ from badger_graph import (
     load_agent,
     unroll,
 )
-from badger_graph.outer import META_LOSSES, NonFiniteLossError
+from badger_graph.outer import META_LOSSES, Backpropagation, NonFiniteLossError, Sizes
 from badger_graph.outer.finite import MAX_UNREAD, FiniteWatch
 from badger_graph.outer.stream import TaskStream, validation_seeds
 from topologies import CompleteTopology
@@ -39,9 +39,9 @@ def weights(learner: MetaLearner) -> torch.Tensor:
 
 
 def test_checkpoints_change_no_gradient(tiny_learner: Make) -> None:
-    whole, checkpointed = tiny_learner(), tiny_learner(checkpoint_every=3)
+    whole, checkpointed = tiny_learner(), tiny_learner(gradient=Backpropagation(checkpoint_every=3))
     for learner in (whole, checkpointed):
-        learner.rollout(1).loss.mean().backward()
+        learner.gradient(learner.objective, 1, learner.objective.lesson).meta_loss.backward()
     pairs = zip(whole.parameters(), checkpointed.parameters(), strict=True)
     assert all(torch.equal(a.grad, b.grad) for a, b in pairs)
 
@@ -49,7 +49,9 @@ def test_checkpoints_change_no_gradient(tiny_learner: Make) -> None:
 @pytest.mark.parametrize("detach_every", [None, 2])
 def test_outer_steps_by_hand(tiny_learner: Make, fit: Fit, detach_every: int | None) -> None:
     """Seeds of the stream, rollouts, meta-loss, Adam: the same without Lightning, bit for bit."""
-    trained, by_hand = (tiny_learner(seed=3, detach_every=detach_every) for _ in range(2))
+    trained, by_hand = (
+        tiny_learner(seed=3, gradient=Backpropagation(detach_every)) for _ in range(2)
+    )
     fit(trained, 3)
 
     optimizer = by_hand.configure_optimizers()
@@ -71,16 +73,16 @@ def test_changed_weights_are_noticed(tiny_learner: Make, fused: bool) -> None:
     learner = tiny_learner(optimizer=lambda parameters: torch.optim.Adam(parameters, fused=fused))
     twin = tiny_learner()
     optimizer = learner.configure_optimizers()
-    learner.rollout(0).loss.mean().backward()
+    learner.objective.unroll(0).loss.mean().backward()
     optimizer.step()
     twin.load_state_dict(learner.state_dict())
-    assert torch.equal(learner.rollout(1).loss, twin.rollout(1).loss)
+    assert torch.equal(learner.objective.unroll(1).loss, twin.objective.unroll(1).loss)
 
 
 @pytest.mark.parametrize("name", META_LOSSES)
 def test_gradients_reach_every_parameter(tiny_learner: Make, name: str) -> None:
     learner = tiny_learner(meta_loss=META_LOSSES[name]())
-    assert_gradients_reach_every_parameter(learner.meta_loss(learner.rollout(0).loss), learner)
+    assert_gradients_reach_every_parameter(learner.meta_loss(learner.objective.unroll(0)), learner)
 
 
 def test_validation_is_the_mean_error_of_the_last_step(tiny_learner: Make, tmp_path: Path) -> None:
@@ -95,7 +97,9 @@ def test_validation_is_the_mean_error_of_the_last_step(tiny_learner: Make, tmp_p
     )
     (measured,) = trainer.validate(learner, verbose=False)
     with torch.no_grad():
-        last = [learner.rollout(seed).loss[-1].mean().item() for seed in validation_seeds(7, 3)]
+        last = [
+            learner.objective.unroll(seed).loss[-1].mean().item() for seed in validation_seeds(7, 3)
+        ]
     assert measured["val/error"] == pytest.approx(sum(last) / 3, rel=1e-6)
     (again,) = trainer.validate(learner, verbose=False)
     assert again == measured
@@ -104,7 +108,7 @@ def test_validation_is_the_mean_error_of_the_last_step(tiny_learner: Make, tmp_p
 def test_what_is_logged_is_what_happened(tiny_learner: Make, fit: Fit) -> None:
     learner, twin = tiny_learner(), tiny_learner()
     logged = fit(learner, 1, log_every_n_steps=1).callback_metrics
-    loss = twin.rollout(next(iter(TaskStream(0)))).loss
+    loss = twin.objective.unroll(next(iter(TaskStream(0)))).loss
     assert logged["train/error"].item() == pytest.approx(loss[-1].mean().item())
     assert logged["train/meta_loss"].item() == pytest.approx(loss[2:].mean().item())
     gradients = torch.autograd.grad(loss[2:].mean(), tuple(twin.parameters()))
@@ -121,7 +125,7 @@ def test_gradients_are_clipped_and_logged_as_they_were(
         return tiny_learner(optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1.0))
 
     learner, twin = make(), make()
-    loss = twin.meta_loss(twin.rollout(next(iter(TaskStream(0)))).loss)
+    loss = twin.objective(next(iter(TaskStream(0)))).meta_loss
     gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, [*twin.parameters()])])
     clip = {"gradient_clip_val": limit, "gradient_clip_algorithm": algorithm}
     logged = fit(learner, 1, log_every_n_steps=1, **clip).callback_metrics["train/gradient_norm"]
@@ -136,16 +140,16 @@ def test_gradients_are_clipped_and_logged_as_they_were(
 
 def test_a_rollout_is_a_function_of_its_seed(tiny_learner: Make) -> None:
     learner = tiny_learner()
-    first, again, other = (learner.rollout(seed).loss for seed in (5, 5, 6))
+    first, again, other = (learner.objective.unroll(seed).loss for seed in (5, 5, 6))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 def test_a_rollout_on_every_device(tiny_learner: Make, device: torch.device) -> None:
     learner = tiny_learner().to(device)
-    assert learner.rollout(0).loss.device.type == device.type
+    assert learner.objective.unroll(0).loss.device.type == device.type
     agent = learner.agent  # on that device already
-    MetaLearner(agent, GuessingGame(), num_experts=5, num_outputs=2)
+    MetaLearner(agent, GuessingGame(), sizes=Sizes(5, 2))
 
 
 def test_the_default_meta_loss_counts_the_last_half(tiny_learner: Make) -> None:
@@ -175,7 +179,7 @@ def test_making_a_learner_changes_nothing_but_makes_it(tiny_learner: Make) -> No
     agent = tiny_learner().agent
     before = [parameter.clone() for parameter in agent.parameters()]
     state = torch.get_rng_state()
-    MetaLearner(agent, GuessingGame(), num_experts=5, num_outputs=2)
+    MetaLearner(agent, GuessingGame(), sizes=Sizes(5, 2))
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(a, b) for a, b in zip(agent.parameters(), before, strict=True))
     assert all(parameter.grad is None for parameter in agent.parameters())
@@ -351,8 +355,6 @@ def test_no_outer_step_waits_for_the_gpu(tiny_learner: Make) -> None:
         ({"num_steps": -1}, "num_steps must be at least 1, got -1"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"val_batches": 0}, "val_batches must be at least 1, got 0"),
-        ({"detach_every": 0}, "detach_every must be at least 1, or none, got 0"),
-        ({"checkpoint_every": 0}, "checkpoint_every must be at least 1, or none, got 0"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"num_outputs": 6}, "got num_outputs=6 and num_experts=5"),
         ({"num_experts": 2}, "k must be less than the number of experts, .* got k=2 and 2"),
@@ -374,13 +376,13 @@ def test_training_teaches_to_guess_a_number(fit: Fit) -> None:
     policy = GRUPolicy(identifier_size=4, hidden_size=16, message_size=8)
     agent = BadgerAgent(policy, CompleteTopology(), HardwiredMembrane())
     family = GuessingGame()
-    learner = MetaLearner(
-        agent, family, LastStep(), num_experts=2, num_outputs=1, num_steps=6, batch_size=32
-    )
+    learner = MetaLearner(agent, family, LastStep(), sizes=Sizes(2, 1, 6, 32))
 
     def error() -> float:
         with torch.no_grad():
-            losses = [learner.rollout(seed).loss[-1].mean() for seed in validation_seeds(1, 8)]
+            losses = [
+                learner.objective.unroll(seed).loss[-1].mean() for seed in validation_seeds(1, 8)
+            ]
         return torch.stack(losses).mean().item()
 
     assert error() > 0.8 * family.chance

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,15 +14,16 @@ from properties import assert_refused, uniform
 from torch import nn
 
 from badger_graph import MetaLearner, load_learner
-from badger_graph.analysis.gradients import jacobian
+from badger_graph.analysis.gradients import jacobian, output_losses
 from badger_graph.callbacks import Annealing
 from badger_graph.cli import fit_main
 from badger_graph.library.load import read_checkpoint
 from badger_graph.library.resume import require_same_agent
 from badger_graph.outer.config import CONFIG_KEY
-from badger_graph.outer.losses import LogError
-from badger_graph.outer.regularisers import Alikeness
-from badger_graph.outer.surgery import one_gradient
+from badger_graph.outer.finite import NonFiniteLossError
+from badger_graph.outer.gradients import Backpropagation, JacobianDescent
+from badger_graph.outer.gradients.jacobian import one_gradient
+from badger_graph.outer.losses import Alikeness, LogError, MeanOverEnd, Sum
 
 Make = Callable[..., MetaLearner]
 Fit = Callable[..., Trainer]
@@ -46,7 +48,7 @@ def weights(learner: MetaLearner) -> torch.Tensor:
 
 def test_alikeness_by_hand(tiny_learner: Make) -> None:
     """Two experts at a right angle and a third opposite to the first: cosines 0, 0 and -1."""
-    rollout = tiny_learner().rollout(0)
+    rollout = tiny_learner().objective.unroll(0)
     rollout.graph._num_graphs = 1
     rollout.graph.hidden = torch.tensor([[2.0, 0.0], [0.0, 1.0], [-3.0, 0.0]])
     assert Alikeness(1.0)(rollout).item() == pytest.approx(-1 / 3)
@@ -60,9 +62,9 @@ def test_alikeness_by_hand(tiny_learner: Make) -> None:
 def test_it_is_added_and_makes_experts_less_alike(tiny_learner: Make, fit: Fit) -> None:
     alike = {}
     for weight in (0.0, 10.0):
-        learner = tiny_learner(regulariser=Alikeness(weight))
+        learner = tiny_learner(meta_loss=Sum([MeanOverEnd(), Alikeness(weight)]))
         fit(learner, 30)
-        alike[weight] = Alikeness(1.0)(learner.rollout(5)).item()
+        alike[weight] = Alikeness(1.0)(learner.objective.unroll(5)).item()
     assert alike[10.0] < alike[0.0] - 0.2
 
 
@@ -80,9 +82,10 @@ def test_jacobian_by_hand() -> None:
 def test_the_mean_of_the_outputs_gradients_is_that_of_the_meta_loss(
     tiny_learner: Make, fit: Fit
 ) -> None:
-    plain, aggregated = tiny_learner(), tiny_learner(aggregator=Mean())
-    rollout = plain.rollout(3)
-    torch.testing.assert_close(plain.output_losses(rollout).mean(), plain.meta_loss(rollout.loss))
+    plain, aggregated = tiny_learner(), tiny_learner(gradient=JacobianDescent(Mean()))
+    rollout = plain.objective.unroll(3)
+    losses = output_losses(rollout, plain.task, plain.meta_loss)
+    torch.testing.assert_close(losses.mean(), plain.meta_loss(rollout))
     fit(plain, 4)
     fit(aggregated, 4)
     torch.testing.assert_close(weights(aggregated), weights(plain), rtol=1e-3, atol=1e-5)
@@ -93,10 +96,12 @@ def test_gradient_surgery_of_torchjd(tiny_learner: Make, fit: Fit) -> None:
     aggregation = pytest.importorskip("torchjd.aggregation")
     learner = tiny_learner(meta_loss=LogError())
     parameters = list(learner.parameters())
-    rows = jacobian(learner.output_losses(learner.rollout(1)), parameters)
+    rows = jacobian(
+        output_losses(learner.objective.unroll(1), learner.task, learner.meta_loss), parameters
+    )
     assert (rows @ aggregation.UPGrad()(rows) > -1e-6).all()
     before = weights(learner)
-    surgical = tiny_learner(aggregator=aggregation.UPGrad())
+    surgical = tiny_learner(gradient=JacobianDescent(aggregation.UPGrad()))
     fit(surgical, 2)
     assert not torch.equal(weights(surgical), before)
 
@@ -110,8 +115,11 @@ def test_every_aggregator_keeps_equal_gradients(
     gradient = uniform(0, 9)
     made = one_gradient(aggregator, gradient.expand(5, 9))
     torch.testing.assert_close(made, gradient, rtol=1e-4, atol=1e-6)
-    plain, surgical = tiny_learner(), tiny_learner(aggregator=aggregator)
-    monkeypatch.setattr(surgical, "output_losses", lambda r: surgical.meta_loss(r.loss).expand(3))
+    plain, surgical = tiny_learner(), tiny_learner(gradient=JacobianDescent(aggregator))
+    monkeypatch.setattr(
+        "badger_graph.outer.gradients.jacobian.output_losses",
+        lambda rollout, _, meta_loss: meta_loss(rollout).expand(3),
+    )
     fit(plain, 2)
     fit(surgical, 2)
     torch.testing.assert_close(weights(surgical), weights(plain), rtol=1e-3, atol=1e-5)
@@ -132,33 +140,50 @@ def test_gradients_in_conflict_by_hand() -> None:
 def test_a_checkpoint_says_its_aggregator(tiny_learner: Make, fit: Fit, tmp_path: Path) -> None:
     """And is loaded without it; but a run does not go on with another."""
     aggregation = pytest.importorskip("torchjd.aggregation")
-    learner = tiny_learner(aggregator=aggregation.MGDA(epsilon=0.5))
+    learner = tiny_learner(gradient=JacobianDescent(aggregation.MGDA(epsilon=0.5)))
     file = tmp_path / "trained.ckpt"
     fit(learner, 1).save_checkpoint(file)
-    said = read_checkpoint(file)[CONFIG_KEY]["aggregator"]
+    said = read_checkpoint(file)[CONFIG_KEY]["gradient"]["init_args"]["aggregator"]
     assert said == "torchjd.aggregation._mgda.MGDA(epsilon=0.5, max_iters=100)"
-    assert load_learner(file).aggregator is None
+    assert isinstance(load_learner(file).gradient, Backpropagation)
     require_same_agent(file, learner)
-    other = tiny_learner(aggregator=aggregation.MGDA())
-    assert_refused("aggregator was torchjd.*0.5", lambda: require_same_agent(file, other))
-    function = tiny_learner(aggregator=aggregation.GradDrop())  # has an address in its repr
-    assert "0x" not in function.config()["aggregator"]
+    other = tiny_learner(gradient=JacobianDescent(aggregation.MGDA()))
+    assert_refused("gradient was .*torchjd.*0.5", lambda: require_same_agent(file, other))
+    function = tiny_learner(
+        gradient=JacobianDescent(aggregation.GradDrop())
+    )  # has an address in its repr
+    assert "0x" not in str(function.config()["gradient"])
 
 
 def test_what_an_aggregator_cannot_do(tiny_learner: Make, fit: Fit) -> None:
     assert_refused(
-        "regulariser must be none, got Alikeness",
-        lambda: tiny_learner(aggregator=Mean(), regulariser=Alikeness()),
-    )
-    assert_refused(
         "direction of 2 equal gradients, but Nothing makes 0 of ones",
-        lambda: tiny_learner(aggregator=Nothing()),
+        lambda: tiny_learner(gradient=JacobianDescent(Nothing())),
     )
-    learner = tiny_learner(aggregator=Mean())
+    learner = tiny_learner(gradient=JacobianDescent(Mean()))
     assert_refused(
         "accumulate_grad_batches must be 1", lambda: fit(learner, 2, accumulate_grad_batches=2)
     )
-    assert_refused("an aggregator needs one process, got 2", lambda: learner.check_processes(2))
+    two = SimpleNamespace(world_size=2, accumulate_grad_batches=1)
+    assert_refused("an aggregator needs one process, got 2", lambda: learner.gradient.begin(two))
+
+
+def test_outputs_may_be_regularised_too(tiny_learner: Make, fit: Fit) -> None:
+    """Their gradients then each have that of the regulariser, and so has the mean of them."""
+    meta_loss = Sum([MeanOverEnd(), Alikeness(1.0)])
+    plain = tiny_learner(meta_loss=meta_loss)
+    aggregated = tiny_learner(meta_loss=meta_loss, gradient=JacobianDescent(Mean()))
+    fit(plain, 4)
+    fit(aggregated, 4)
+    torch.testing.assert_close(weights(aggregated), weights(plain), rtol=1e-3, atol=1e-5)
+
+
+def test_no_aggregator_sees_what_is_no_number(tiny_learner: Make, fit: Fit) -> None:
+    learner = tiny_learner(gradient=JacobianDescent(Mean()))
+    with torch.no_grad():
+        next(learner.parameters()).fill_(torch.nan)
+    with pytest.raises(NonFiniteLossError, match="the meta-loss must be finite, got nan"):
+        fit(learner, 1)
 
 
 # ------------------------------------------------------------------------------------ anneal

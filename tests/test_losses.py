@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import inspect
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import assert_refused, assert_round_trip, assert_weighted_mean_over_steps, uniform
+from properties import (
+    assert_refused,
+    assert_round_trip,
+    assert_weighted_mean_over_steps,
+    rollout_of,
+    uniform,
+)
 
 import badger_graph.outer.losses
 from badger_graph import ConvergeFast, LastStep, MeanOverEnd, MetaLoss
 from badger_graph.outer import META_LOSSES
-from badger_graph.outer.losses import LogError, WeightedMean
+from badger_graph.outer.losses import Alikeness, LogError, Sum, WeightedMean
+from badger_graph.rollout import Rollout
 
 EXAMPLES: dict[str, MetaLoss] = {
     **{name: meta_loss() for name, meta_loss in META_LOSSES.items()},
@@ -25,6 +33,13 @@ every_meta_loss = pytest.mark.parametrize("name", EXAMPLES)
 
 TABLE = torch.tensor([[8.0, 0.0], [4.0, 2.0], [1.0, 3.0], [0.5, 0.5]])
 """Four steps of two agents; means 4, 3, 2, 0.5."""
+
+
+def lived(seed: int, device: str = "cpu") -> Rollout:
+    """Eleven steps of three agents of four experts."""
+    loss, hidden = uniform(seed, 11, 3).abs().to(device), uniform(seed + 1, 12, 5).to(device)
+    graph = SimpleNamespace(hidden=hidden, num_graphs=3)
+    return rollout_of(loss)._replace(graph=graph)
 
 
 def test_every_meta_loss_is_in_the_table() -> None:
@@ -48,15 +63,14 @@ def test_weighted_mean_over_steps(name: str, num_steps: int) -> None:
 
 @every_meta_loss
 def test_round_trip(name: str) -> None:
-    assert_round_trip(EXAMPLES[name], lambda meta_loss: meta_loss(uniform(0, 11, 3).abs()))
+    assert_round_trip(EXAMPLES[name], lambda meta_loss: meta_loss(lived(0)))
 
 
 @every_meta_loss
 def test_on_every_device(name: str, device: torch.device) -> None:
-    table = uniform(0, 11, 3).abs().float()
-    on_device = EXAMPLES[name](table.to(device))
+    on_device = EXAMPLES[name](lived(0, device.type))
     assert on_device.device.type == device.type
-    torch.testing.assert_close(on_device.cpu(), EXAMPLES[name](table))
+    torch.testing.assert_close(on_device.cpu(), EXAMPLES[name](lived(0)))
 
 
 @pytest.mark.parametrize(
@@ -73,21 +87,21 @@ def test_on_every_device(name: str, device: torch.device) -> None:
     ],
 )
 def test_by_hand(meta_loss: MetaLoss, expected: float) -> None:
-    assert meta_loss(TABLE).item() == pytest.approx(expected)
+    assert meta_loss(rollout_of(TABLE)).item() == pytest.approx(expected)
 
 
 def test_an_argument_changed_later_counts() -> None:
     meta_loss = MeanOverEnd()
-    assert meta_loss(TABLE).item() == pytest.approx((2 + 0.5) / 2)
+    assert meta_loss(rollout_of(TABLE)).item() == pytest.approx((2 + 0.5) / 2)
     meta_loss.fraction = 0.25
-    assert meta_loss(TABLE).item() == pytest.approx(0.5)
+    assert meta_loss(rollout_of(TABLE)).item() == pytest.approx(0.5)
 
 
 def test_trains_though_first_used_in_inference_mode() -> None:
     meta_loss, table = ConvergeFast(), TABLE.clone().requires_grad_()
     with torch.inference_mode():
-        meta_loss(TABLE)
-    meta_loss(table).backward()
+        meta_loss(rollout_of(TABLE))
+    meta_loss(rollout_of(table)).backward()
     torch.testing.assert_close(table.grad, torch.full((4, 2), 1 / 8))
 
 
@@ -109,7 +123,7 @@ def test_the_logarithm_counts_relative_errors() -> None:
     """A batch ten times as good pulls as hard: the gradient is that of the mean, over the mean."""
     small, large = (TABLE.double() * size for size in (0.1, 1.0))
     for table in (small.requires_grad_(), large.requires_grad_()):
-        meta_loss = LogError(LastStep())(table)
+        meta_loss = LogError(LastStep())(rollout_of(table))
         assert meta_loss.item() == pytest.approx(table[-1].mean().log().item())
         (gradient,) = torch.autograd.grad(meta_loss, table)
         expected = torch.zeros_like(table)
@@ -119,6 +133,16 @@ def test_the_logarithm_counts_relative_errors() -> None:
 
 def test_a_logarithm_has_no_logarithm() -> None:
     """Its gradient would be zero wherever the error is below one, and nothing would be learned."""
-    assert_refused(
-        "must be of a meta-loss that is none itself, got a LogError", lambda: LogError(LogError())
-    )
+    sums = Sum([LastStep(), LogError()]), Sum([Sum()]), Alikeness(), LogError()
+    for of in sums:
+        message = f"must be of a meta-loss that is never negative, got a {type(of).__name__}"
+        assert_refused(message, lambda of=of: LogError(of))
+    LogError(Sum([LastStep(), MeanOverEnd()]))
+
+
+def test_a_sum_is_that_of_its_parts() -> None:
+    rollout, parts = lived(0), [LastStep(), Alikeness(0.7), ConvergeFast()]
+    expected = sum(part(rollout).item() for part in parts)
+    assert Sum(parts)(rollout).item() == pytest.approx(expected)
+    assert_refused(r"a sum must be of at least one meta-loss, got \[\]", lambda: Sum([]))
+    assert_refused("of must be a list, each a MetaLoss", lambda: Sum([LastStep]))

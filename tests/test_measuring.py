@@ -6,6 +6,7 @@ import json
 import math
 import runpy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_every_measure_is_plain_finite_data_and_changes_nothing(
 ) -> None:
     learner = tiny_learner()
     if name == "amplitudes":
-        learner.task, learner.num_outputs = SumOfWaves(), 3
+        learner.task, learner.sizes = SumOfWaves(), replace(learner.sizes, num_outputs=3)
     before = {key: value.clone() for key, value in learner.state_dict().items()}
     found = take([name], subject(learner))
     json.dumps(found, allow_nan=False)
@@ -157,7 +158,8 @@ def test_dynamic_modes_of_a_linear_system() -> None:
 def test_information_falls_apart_into_pairs(tiny_learner: Make) -> None:
     """With two experts all measures of shared information are the mutual information."""
     learner = tiny_learner()
-    learner.agent.topology, learner.num_experts = CompleteTopology(), 2
+    learner.agent.topology = CompleteTopology()
+    learner.sizes = replace(learner.sizes, num_experts=2)
     seen = subject(learner)
     names = ["mutual_information", "total_correlation", "binding_information", "o_information"]
     mutual, total, binding, difference = take(names, seen).values()

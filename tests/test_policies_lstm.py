@@ -38,6 +38,7 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.executors.prepare import prepare
+from badger_graph.outer import Sizes
 from badger_graph.typing import Edges
 from topologies import CompleteTopology, IsolatedTopology
 
@@ -125,7 +126,9 @@ def test_sizes_are_refused_before_training() -> None:
         ({"num_experts": 4, "num_outputs": D}, "num_experts must be 1, got num_experts=4"),
         ({"num_experts": 1, "num_outputs": 5}, "got num_outputs=5"),
     ):
-        assert_refused(message, lambda s=sizes: MetaLearner(make(), GuessingGame(), **s))
+        assert_refused(
+            message, lambda s=sizes: MetaLearner(make(), GuessingGame(), sizes=Sizes(**s))
+        )
 
 
 def test_a_life_is_pure_and_its_own() -> None:
@@ -175,7 +178,7 @@ def test_it_is_trained_and_a_checkpoint_knows_it(
     agent = make()
     before = unroll(agent, task, 1, 4).action
     sizes = {"num_experts": 1, "num_outputs": D, "num_steps": 4, "batch_size": 4}
-    learner = MetaLearner(agent, SumOfWaves(bins=12), **sizes)
+    learner = MetaLearner(agent, SumOfWaves(bins=12), sizes=Sizes(**sizes))
     fit(learner, 3).save_checkpoint(tmp_path / "it.ckpt")
     after, again = (unroll(a, task, 1, 4).action for a in (agent, load_agent(tmp_path / "it.ckpt")))
     assert torch.equal(after, again)

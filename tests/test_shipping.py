@@ -53,7 +53,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_policy_does_what_its_card_says(name: str) -> None:
     card, learner = read_card(name), load_learner(name)
     errors, agent = card["errors"], load_agent(name)
-    trained_for = min(learner.num_outputs, 6)  # more take longer
+    trained_for = min(learner.sizes.num_outputs, 6)  # more take longer
     for row in [row for row in errors["table"] if row["num_outputs"] in (1, trained_for)]:
         measured = relative_error(
             agent,
@@ -84,8 +84,8 @@ def test_a_shipped_agent_is_frozen_and_solves_its_task() -> None:
     agent, learner = load_agent("micro_badger"), load_learner("micro_badger")
     assert not agent.training
     assert not any(parameter.requires_grad for parameter in agent.parameters())
-    task = learner.task.sample(64, learner.num_outputs, torch.Generator().manual_seed(3))
-    loss = unroll(agent, task, learner.num_experts, learner.num_steps).loss
+    task = learner.task.sample(64, learner.sizes.num_outputs, torch.Generator().manual_seed(3))
+    loss = unroll(agent, task, learner.sizes.num_experts, learner.sizes.num_steps).loss
     assert loss[-1].mean() < 0.01 < loss[0].mean()
 
 

@@ -33,6 +33,7 @@ from badger_graph import (
     SumOfWaves,
     TaskFamily,
 )
+from badger_graph.outer import Sizes
 from badger_graph.tasks import TASKS, GuessingTask
 from badger_graph.tasks.waves import waves
 from topologies import RingTopology
@@ -270,9 +271,11 @@ def test_waves_need_an_odd_number_of_samples(num_outputs: int) -> None:
 
 def test_even_numbers_of_samples_are_refused_before_training() -> None:
     agent = BadgerAgent(GRUPolicy(), RingTopology(), HardwiredMembrane())
-    assert_refused("odd.*got 4", lambda: MetaLearner(agent, SumOfWaves(), num_outputs=4))
+    assert_refused(
+        "odd.*got 4", lambda: MetaLearner(agent, SumOfWaves(), sizes=Sizes(num_outputs=4))
+    )
     curriculum = OneMoreOutput(first=3, last=5)
     assert_refused(
         "num_outputs=1 .* in stage 0, but num_outputs must be odd",
-        lambda: MetaLearner(agent, SumOfWaves(), num_outputs=3, curriculum=curriculum),
+        lambda: MetaLearner(agent, SumOfWaves(), sizes=Sizes(num_outputs=3), curriculum=curriculum),
     )

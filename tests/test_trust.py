@@ -119,7 +119,10 @@ ATTACKS = {
     "a strategy": put("trainer", "strategy", value=BAR),
     "a profiler": put("trainer", "profiler", value={"class_path": BAR}),
     "a plugin": put("trainer", "plugins", value=[BAR]),
-    "an aggregator": put("model", "aggregator", value={"class_path": "stranger.f"}),
+    "an aggregator": put(
+        "model", "gradient", "init_args", value={"aggregator": {"class_path": "stranger.f"}}
+    ),
+    "a gradient": put("model", "gradient", value={"class_path": "stranger.f"}),
     "a curriculum": put("model", "curriculum", value="stranger.Ring"),
     "an unknown section": put("stranger", value={"class_path": BAR}),
 }
@@ -216,7 +219,11 @@ KNOWN = [
     {"trainer": {"strategy": {"class_path": "lightning.pytorch.strategies.DDPStrategy"}}},
     {"trainer": {"profiler": "simple", "strategy": "ddp", "precision": "32-true"}},
     {"model": {"optimizer": {"class_path": "pytorch_optimizer.SOAP"}}},
-    {"model": {"aggregator": {"class_path": "torchjd.aggregation.UPGrad"}}},
+    {
+        "model": {
+            "gradient": {"init_args": {"aggregator": {"class_path": "torchjd.aggregation.UPGrad"}}}
+        }
+    },
     {
         "model": {
             "agent": {
@@ -249,7 +256,9 @@ def test_a_package_that_is_not_installed_is_none(
     monkeypatch.syspath_prepend(tmp_path)
     for name in [name for name in sys.modules if name.split(".")[0] == "torchjd"]:
         monkeypatch.delitem(sys.modules, name)
-    settings = {"model": {"aggregator": {"class_path": "torchjd.UPGrad"}}}
+    settings = {
+        "model": {"gradient": {"init_args": {"aggregator": {"class_path": "torchjd.UPGrad"}}}}
+    }
     with pytest.raises(ValueError, match="torchjd is not installed; --import torchjd allows it"):
         require_trusted(settings, SHAPE, [], Path("config.yaml"))
     assert not mark.exists()

@@ -15,7 +15,7 @@ from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import DivergedError
 from badger_graph.analysis.gaussian_entropy import GaussianEntropy
 from badger_graph.analysis.samples import principal
-from badger_graph.rollout import Recorder, unroll
+from badger_graph.rollout import Recorder, Rollout, unroll
 from badger_graph.tasks import Task, TaskFamily, target_of
 from topologies.checks import SEED, check, size
 
@@ -56,7 +56,7 @@ class Subject:
         self,
         agent: BadgerAgent,
         family: TaskFamily,
-        meta_loss: Callable[[Float[Tensor, "T B"]], Float[Tensor, ""]],
+        meta_loss: Callable[[Rollout], Float[Tensor, ""]],
         num_experts: int,
         num_outputs: int,
         num_steps: int,

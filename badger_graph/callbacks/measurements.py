@@ -115,7 +115,7 @@ class Measurements(Callback):
 
 def subject_of(learner: MetaLearner, num_tasks: int, seed: int) -> Subject:
     """The agent that is trained, at the sizes of its validation."""
-    sizes = (learner.num_experts, learner.num_outputs, learner.num_steps)
+    sizes = (learner.sizes.num_experts, learner.sizes.num_outputs, learner.sizes.num_steps)
     return Subject(learner.agent, learner.task, learner.meta_loss, *sizes, num_tasks, seed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from badger_graph.library.load import (
 from badger_graph.outer.config import CONFIG_KEY, Config, completed, to_config
 from badger_graph.outer.gradients import Backpropagation
 from badger_graph.outer.learner import MetaLearner
-from badger_graph.outer.sizes import Sizes
+from badger_graph.outer.sizes import DEFAULT_SIZES, Sizes
 from topologies.checks import checked
 
 
@@ -72,6 +73,7 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
     require_numbers(path, read_trained(path)["state_dict"], learner.state_dict())
     # Arguments that are newer than the checkpoint had their defaults.
     newer = {name: p.default for name, p in inspect.signature(MetaLearner).parameters.items()}
+    newer |= {"gradient": to_config(Backpropagation()), "sizes": asdict(DEFAULT_SIZES)}
     saved = {
         name: completed(value)
         for name, value in {**newer, **read_checkpoint(path)[CONFIG_KEY]}.items()

@@ -55,12 +55,12 @@ def _with_gradient(model: Plain) -> Plain:
     told = {name: model[name] for name in OF_GRADIENT if name in model}
     if not told or "gradient" in model:
         return model
-    name, taken = "backpropagation.Backpropagation", ("detach_every", "checkpoint_every")
+    name, unused = "backpropagation.Backpropagation", {"aggregator", "cuda_graph"}
     if told.get("aggregator") is not None:
-        name, taken = "jacobian.JacobianDescent", ("aggregator", *taken)
+        name, unused = "jacobian.JacobianDescent", {"cuda_graph"}
     elif told.get("cuda_graph"):
-        name, taken = "captured.Captured", ("detach_every",)
-    arguments = {argument: told[argument] for argument in taken if argument in told}
+        name, unused = "captured.Captured", {"aggregator", "cuda_graph", "checkpoint_every"}
+    arguments = {argument: told[argument] for argument in told if argument not in unused}
     gradient = {"class_path": f"{OUTER}.gradients.{name}", "init_args": arguments}
     return {**_without(model, OF_GRADIENT), "gradient": gradient}
 

@@ -88,9 +88,10 @@ def from_config(config: Config) -> Any:
     cls = _named(config)
     if cls is None:
         raise ValueError(
-            "a config must name a policy, topology, membrane, task family, meta-loss, outer gradient "
-            f"or curriculum of a module that is imported, got {config.get('class_path')!r}; import "
-            "your own modules first (on the command line: --import MODULE)"
+            "a config must name a policy, topology, membrane, task family, meta-loss, curriculum "
+            "or outer gradient of a module that is imported, got "
+            f"{config.get('class_path')!r}; import your own modules first (on the command line: "
+            "--import MODULE)"
         )
     arguments = {name: _built(value) for name, value in config.get("init_args", {}).items()}
     if issubclass(cls, BUILT_BY_AGENTS) and SAID_BY_AGENTS & _required(cls):

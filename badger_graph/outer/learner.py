@@ -114,7 +114,8 @@ class MetaLearner(LightningModule):
         self.course.mark(error)
         if self._logs_now():
             meta_loss = outcome.meta_loss.detach()
-            numbers = {"error": error, "meta_loss": meta_loss, **self.course.numbers()}
+            numbers: dict[str, Tensor | float] = {"error": error, "meta_loss": meta_loss}
+            numbers |= self.course.numbers()
             for name, value in numbers.items():
                 self._log(f"train/{name}", value)
 

@@ -36,10 +36,10 @@ class Outcome(NamedTuple):
 
 @final
 class Objective:
-    """The meta-loss of a batch of lives: a function of a seed and of the weights as they are.
+    r"""The meta-loss of a batch of lives: a function of a seed and of the weights as they are.
 
     .. math::
-        \\mathcal{L}(\\theta; s), \\qquad s \\mapsto \\text{tasks, graphs, newborn agents}
+        \mathcal{L}(\theta; s), \qquad s \mapsto \text{tasks, graphs, newborn agents}
 
     Args:
         agent: whose weights it is a function of.

@@ -18,7 +18,15 @@ from badger_graph import analysis, attention, baselines, plots
 from badger_graph.callbacks.measurements import Measurements
 from badger_graph.evaluation import evaluate
 from badger_graph.membranes import OwnReadoutMembrane
-from badger_graph.outer.regularisers import Alikeness
+from badger_graph.outer import (
+    Alikeness,
+    Backpropagation,
+    Captured,
+    JacobianDescent,
+    LogError,
+    Sizes,
+    Sum,
+)
 from badger_graph.policies import ChaoticPolicy, ExponentialPolicy
 
 LIST = Path(__file__).with_name("python_api.yaml")
@@ -80,7 +88,18 @@ def names() -> dict[str, Any]:
         "evaluate": evaluate,
         "Annealing": Annealing,
         "Measurements": Measurements,
-        "Alikeness": Alikeness,
+        **{
+            made.__name__: made
+            for made in (
+                Alikeness,
+                Backpropagation,
+                Captured,
+                JacobianDescent,
+                LogError,
+                Sizes,
+                Sum,
+            )
+        },
         "OwnReadoutMembrane": OwnReadoutMembrane,
         "ChaoticPolicy": ChaoticPolicy,
         "ExponentialPolicy": ExponentialPolicy,

@@ -30,8 +30,8 @@ VARIANTS = {
     PLAIN: "",
     L1: "--task.error l1",
     "log of the MSE, Adam": "--meta_loss log_error",
-    "PCGrad": "--model.aggregator torchjd.aggregation.PCGrad",
-    "UPGrad": "--model.aggregator torchjd.aggregation.UPGrad",
+    "PCGrad": "--gradient jacobian --gradient.aggregator torchjd.aggregation.PCGrad",
+    "UPGrad": "--gradient jacobian --gradient.aggregator torchjd.aggregation.UPGrad",
     "SOAP": variants.SOAP,
     "transiently chaotic": "--policy chaotic "
     "--trainer.callbacks+ badger_graph.callbacks.annealing.Annealing "

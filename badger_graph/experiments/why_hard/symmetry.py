@@ -30,7 +30,7 @@ VARIANTS = {
     "random states at birth": "--model.agent.initial_state random",
     "exponential update": "--policy exponential",
     "own output weights": "--membrane own_readout",
-    "diversity rewarded": "--model.regulariser badger_graph.outer.regularisers.Alikeness",
+    "diversity rewarded": "--meta_loss sum",
     "larger first weights": "--policy.gain 1.65",
 }
 
