@@ -16,7 +16,7 @@ from badger_graph.library.authors import load_authors
 from badger_graph.library.load import load_agent
 from badger_graph.library.resume import load_learner
 from badger_graph.library.shipping import read_card, shipped_policies
-from badger_graph.life import Life
+from badger_graph.life import Addresses, Experts, Life
 from badger_graph.membranes import (
     AddressedMembrane,
     AttentionMembrane,
@@ -43,6 +43,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Action",
+    "Addresses",
     "AddressedMembrane",
     "AttentionMembrane",
     "AttentionPolicy",
@@ -57,6 +58,7 @@ __all__ = [
     "Curriculum",
     "Edges",
     "ExpertPolicy",
+    "Experts",
     "FixedRounds",
     "GRUPolicy",
     "GuessingGame",
