@@ -32,6 +32,7 @@ suppress_warnings = ["myst.header"]
 
 autodoc_inherit_docstrings = False  # what implements an abstract method is described there
 autodoc_member_order = "bysource"
+autodoc_default_options = {"no-value": True}
 autodoc_typehints_format = "short"
 autodoc_mock_imports = ["triton"]
 napoleon_numpy_docstring = False
@@ -42,7 +43,7 @@ API = Path(__file__).parent / "api"
 
 
 DESCRIBED: dict[int, str] = {}
-"""Every object by its id, and its name on the one page where it is: that of the innermost package."""
+"""Every object by its id, and its name on the one page where it is, of the innermost package."""
 
 
 def write_api(_: Sphinx) -> None:
@@ -103,6 +104,13 @@ def without_fields(_: Sphinx, what: str, name: str, thing: object, skip: bool, _
     return skip or type(thing).__name__ == "_tuplegetter"
 
 
+def without_type(_: Sphinx, what: str, *more: object) -> None:
+    """Napoleon takes what comes before a colon in the first line for the type: leave none."""
+    if what in ("attribute", "data", "property"):
+        lines: list[str] = more[-1]
+        lines.insert(0, "")
+
+
 def by_another_name(
     app: Sphinx, _: BuildEnvironment, node: pending_xref, content: TextElement
 ) -> nodes.reference | None:
@@ -124,3 +132,4 @@ def setup(app: Sphinx) -> None:
     app.connect("missing-reference", by_another_name)
     app.connect("builder-inited", write_api)
     app.connect("autodoc-skip-member", without_fields)
+    app.connect("autodoc-process-docstring", without_type, priority=400)  # before Napoleon's own
