@@ -6,10 +6,11 @@ import importlib
 import pkgutil
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from docutils import nodes
 from docutils.nodes import TextElement
-from sphinx.addnodes import pending_xref
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
@@ -32,7 +33,6 @@ suppress_warnings = ["myst.header"]
 
 autodoc_inherit_docstrings = False  # what implements an abstract method is described there
 autodoc_member_order = "bysource"
-autodoc_default_options = {"no-value": True}
 autodoc_typehints_format = "short"
 autodoc_mock_imports = ["triton"]
 napoleon_numpy_docstring = False
@@ -104,15 +104,25 @@ def without_fields(_: Sphinx, what: str, name: str, thing: object, skip: bool, _
     return skip or type(thing).__name__ == "_tuplegetter"
 
 
-def without_type(_: Sphinx, what: str, *more: object) -> None:
-    """Napoleon takes what comes before a colon in the first line for the type: leave none."""
-    if what in ("attribute", "data", "property"):
-        lines: list[str] = more[-1]
-        lines.insert(0, "")
+def without_type(_: Sphinx, what: str, *more: Any) -> None:
+    """Napoleon takes what comes before a colon in one line about a value for its type."""
+    lines: list[str] = more[-1]
+    types = [line for line in lines if line.startswith(":type: ")]
+    if what in ("attribute", "data", "property") and types:
+        lines.remove(types[0])
+        lines[0] = f"{types[0].removeprefix(':type: ')}: {lines[0]}"
+
+
+def without_value(_: Sphinx, __: str, what: str, content: addnodes.desc_content) -> None:
+    """A table of names is described by them, not by what Python prints of it."""
+    for value in content.parent.findall(addnodes.desc_annotation):
+        if what in ("data", "attribute") and value.astext().startswith(" = {"):
+            value.parent.remove(value)
+            break
 
 
 def by_another_name(
-    app: Sphinx, _: BuildEnvironment, node: pending_xref, content: TextElement
+    app: Sphinx, _: BuildEnvironment, node: addnodes.pending_xref, content: TextElement
 ) -> nodes.reference | None:
     """What a docstring calls by a longer or shorter path than its page does."""
     try:
@@ -132,4 +142,5 @@ def setup(app: Sphinx) -> None:
     app.connect("missing-reference", by_another_name)
     app.connect("builder-inited", write_api)
     app.connect("autodoc-skip-member", without_fields)
-    app.connect("autodoc-process-docstring", without_type, priority=400)  # before Napoleon's own
+    app.connect("autodoc-process-docstring", without_type, priority=600)  # after Napoleon's own
+    app.connect("object-description-transform", without_value)
