@@ -28,8 +28,6 @@ html_title = "badger-graph"
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
-# The pages are read on GitHub, too: its anchors, and pages that begin with a heading of any level.
-suppress_warnings = ["myst.header"]
 
 autodoc_inherit_docstrings = False  # what implements an abstract method is described there
 autodoc_member_order = "bysource"
