@@ -34,6 +34,7 @@ Plain = dict[str, Any]
 
 def upgrade_settings(settings: Plain) -> Plain:
     """The ``config.yaml`` of a run."""
+    settings = _moved(settings)
     model = settings.get("model")
     return {**settings, "model": upgrade_model(model)} if isinstance(model, dict) else settings
 

@@ -197,9 +197,11 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
         for name, value in {**newer, **read_checkpoint(path)[CONFIG_KEY]}.items()
     }
     pairs = [(key, saved, given, key) for key in given if key not in ("agent", "sizes")]
-    agents = saved["agent"]["init_args"], given["agent"]["init_args"]
-    for name, before, now in (("agent", *agents), ("sizes", saved["sizes"], given["sizes"])):
-        pairs += [(f"{name}.{key}", before, now, key) for key in now]
+    pairs += [(key, saved["sizes"], given["sizes"], key) for key in given["sizes"]]
+    pairs += [
+        ("agent." + key, saved["agent"]["init_args"], given["agent"]["init_args"], key)
+        for key in given["agent"]["init_args"]
+    ]
     for label, before, now, key in pairs:
         if _bare(before.get(key)) != _bare(now[key]):
             raise ValueError(
