@@ -43,8 +43,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Action",
-    "Addresses",
     "AddressedMembrane",
+    "Addresses",
     "AttentionMembrane",
     "AttentionPolicy",
     "BadgerAgent",

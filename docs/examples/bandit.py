@@ -23,9 +23,7 @@ class Bandits(TaskFamily):
     def chance(self) -> float:
         return 1.0
 
-    def sample(
-        self, batch_size: int, num_outputs: int, generator: Generator | None = None
-    ) -> Task:
+    def sample(self, batch_size: int, num_outputs: int, generator: Generator | None = None) -> Task:
         if num_outputs < 2:
             raise ValueError(f"a bandit needs at least two arms, got {num_outputs}")
         device = generator.device if generator is not None else None

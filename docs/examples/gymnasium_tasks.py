@@ -26,9 +26,7 @@ class GymnasiumTasks(TaskFamily):
     def chance(self) -> float:
         return 0.0  # no reward
 
-    def sample(
-        self, batch_size: int, num_outputs: int, generator: Generator | None = None
-    ) -> Task:
+    def sample(self, batch_size: int, num_outputs: int, generator: Generator | None = None) -> Task:
         environments = gymnasium.make_vec(self.name, num_envs=batch_size)
         actions = environments.single_action_space
         if not isinstance(actions, gymnasium.spaces.Discrete) or actions.n != num_outputs:
@@ -66,4 +64,6 @@ class GymnasiumTask(Task):
 
     def _shown(self, sensors: object, reward: Tensor) -> Observation:
         inputs = torch.as_tensor(sensors, dtype=torch.float32)[..., None]
-        return Observation(reward[:, None], inputs, torch.zeros(*inputs.shape[:1], self.num_outputs, 0))
+        return Observation(
+            reward[:, None], inputs, torch.zeros(*inputs.shape[:1], self.num_outputs, 0)
+        )

@@ -18,9 +18,7 @@ class HotAndCold(TaskFamily):
     def chance(self) -> float:
         return 1 / 3
 
-    def sample(
-        self, batch_size: int, num_outputs: int, generator: Generator | None = None
-    ) -> Task:
+    def sample(self, batch_size: int, num_outputs: int, generator: Generator | None = None) -> Task:
         device = generator.device if generator is not None else None
         uniform = torch.rand(batch_size, num_outputs, generator=generator, device=device)
         return HotAndColdTask(2 * uniform - 1)

@@ -31,9 +31,7 @@ class LinearTables(TaskFamily):
     def chance(self) -> float:
         return 1.0  # scores of zeros give all classes the same share
 
-    def sample(
-        self, batch_size: int, num_outputs: int, generator: Generator | None = None
-    ) -> Task:
+    def sample(self, batch_size: int, num_outputs: int, generator: Generator | None = None) -> Task:
         if num_outputs < 2:
             raise ValueError(f"a table needs at least two classes, got {num_outputs}")
         device = generator.device if generator is not None else None
