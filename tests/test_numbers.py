@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from pages import PAGES as WITH_TABLES
 from pages import read
 from sources import Block, Source, blocks, missing, results, sources
 
-from badger_graph.experiments import error_against_experts, error_against_outputs, growth
-from badger_graph.experiments.why_hard.run import markdown as why_hard
+from badger_graph.experiments.paper import EXPERIMENTS
+from badger_graph.experiments.why_hard.findings import markdown as why_hard
 from badger_graph.library.shipping import read_card
 from benchmarks import attention, fixed_costs, large_agent, long_life, measuring, micro_badger
 
@@ -25,24 +24,15 @@ PAGES = [page for page in WITH_TABLES if page != "docs/why_hard.md"]  # a comman
 TABLES = sorted((ROOT / "results").rglob("*.md"))
 
 
-def script(name: str) -> Callable[[Any], str]:
-    """The table of a script."""
-    return lambda result: runpy.run_path(str(ROOT / "scripts" / name))["markdown"](result)
-
-
 def by_workload(table: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda data: f"{data['heading']}\n\n{table(data)}"
 
 
 WRITERS: dict[str, Callable[[Any], str]] = {
-    "topologies": script("compare_topologies.py"),
-    "unseen_graphs": script("unseen_graphs.py"),
-    "long_lives": script("long_lives.py"),
-    "growth_addressed": growth.markdown,
-    "growth_recurrent": growth.markdown,
-    "error_against_outputs": error_against_outputs.markdown,
-    "authors_checkpoints": error_against_outputs.markdown,
-    "error_against_experts": error_against_experts.markdown,
+    **{experiment.name: experiment.markdown for experiment in EXPERIMENTS.values()},
+    "growth_addressed": EXPERIMENTS["growth"].markdown,
+    "growth_recurrent": EXPERIMENTS["growth"].markdown,
+    "authors_checkpoints": EXPERIMENTS["error_against_outputs"].markdown,
     "benchmark_w1": by_workload(
         lambda data: "\n\n".join(map(micro_badger.markdown, data["results"]))
     ),
