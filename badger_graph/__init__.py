@@ -27,6 +27,7 @@ from badger_graph.membranes import (
 from badger_graph.outer.curriculum import Curriculum, MoreCodebooks, OneMoreOutput, Stage, Stages
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
+from badger_graph.outer.sizes import Sizes
 from badger_graph.policies import (
     AttentionPolicy,
     ExpertPolicy,
@@ -80,6 +81,7 @@ __all__ = [
     "Real",
     "Recorder",
     "Rollout",
+    "Sizes",
     "Stage",
     "Stages",
     "SumOfWaves",

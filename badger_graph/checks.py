@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from badger_graph.attention import Ports
+from badger_graph.products import Ports
 from badger_graph.typing import Interface, Observation
 
 

@@ -37,7 +37,7 @@ HELP: tuple[tuple[str, str, Whose], ...] = (
 LSTM, LSTM_L1 = "LSTM of three numbers, MSE", "LSTM of three numbers, L1"
 
 LSTM_TOLD = (
-    "--config lstm --config losses --policy.gain 1.65 --num_outputs 3 --policy.num_outputs 3 "
+    "--config lstm --config losses --policy.gain 1.65 --num_outputs 3 "
     f"--membrane.num_outputs 3 {variants.SOAP}"
 )
 """With Adam it guesses zeros for more than 1,500 outer steps in most seeds, of either loss."""

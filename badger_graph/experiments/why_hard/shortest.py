@@ -35,7 +35,7 @@ VARIANTS = {
     "--curriculum.last_share 1.0",
     "SOAP": variants.SOAP,
     "exponential update": "--policy exponential",
-    "own output weights": "--membrane own_readout --membrane.hidden_size 48",
+    "own output weights": "--membrane own_readout",
     "--config fast": "--config fast",
     "--config fast, curriculum in d": "--config fast --curriculum one_more_output "
     "--curriculum.num_experts 24 --curriculum.last_share 1.0",

@@ -19,8 +19,8 @@ PLAIN = "plain"
 
 VARIANTS = {
     PLAIN: "",
-    "identifiers": "--model.agent.identifiers fixed",
-    "random states at birth": "--model.agent.initial_state random",
+    "identifiers": "--birth.identifiers fixed",
+    "random states at birth": "--birth.initial_state random",
     "exponential update": "--policy exponential",
     "own output weights": "--membrane own_readout",
     "diversity rewarded": "--meta_loss sum",
