@@ -81,7 +81,8 @@ def command(make: type[Experiment]) -> Callable[..., None]:
     """
 
     def main(arguments: Sequence[str] | None = None) -> None:
-        parser = ArgumentParser(description=inspect.getdoc(make), exit_on_error=False)
+        says = str(inspect.getdoc(make)).partition("\n\nArgs:")[0]
+        parser = ArgumentParser(description=says, exit_on_error=False)
         parser.add_argument("--config", action="config", help="path to a configuration file")
         parameters = inspect.signature(make).parameters.values()
         words = {p.name for p in parameters if p.default is p.empty}
