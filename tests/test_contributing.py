@@ -296,7 +296,7 @@ def test_two_kinds_of_experts_run_their_own_policies() -> None:
         _, observation = GuessingGame().sample(2, 2, seeded(0)).reset()
         hidden = agent.step(life, observation).hidden
         with torch.no_grad():
-            for weight in agent.policy.kinds[1].cell.parameters():
+            for weight in agent.policy.second.cell.parameters():
                 weight.add_(1)
         changed = (agent.step(life, observation).hidden != hidden).any(dim=1)
         assert changed.tolist() == [False, True, False, True, False] * 2

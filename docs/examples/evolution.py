@@ -11,9 +11,9 @@ class Evolution(OuterGradient):
     r"""The gradient of the meta-loss smoothed by noise on the weights, by antithetic pairs.
 
     .. math::
-        g = \frac{1}{2 \sigma n} \sum_{k=1}^n
-            \big(\mathcal{L}(\theta + \sigma \epsilon_k) - \mathcal{L}(\theta - \sigma \epsilon_k)\big)
-            \, \epsilon_k, \qquad \epsilon_k \sim \mathcal{N}(0, 1)
+        g = \frac{1}{n} \sum_{k=1}^n \frac{\mathcal{L}(\theta + \sigma \epsilon_k)
+            - \mathcal{L}(\theta - \sigma \epsilon_k)}{2 \sigma} \, \epsilon_k, \qquad
+            \epsilon_k \sim \mathcal{N}(0, 1)
 
     Source: Salimans et al. 2017, "Evolution strategies as a scalable alternative".
 

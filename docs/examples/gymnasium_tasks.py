@@ -10,8 +10,9 @@ from badger_graph import Choice, Interface, Observation, Task, TaskFamily
 class GymnasiumTasks(TaskFamily):
     """Episodes of an environment, one beside the other for the agents of a batch.
 
-    The error of a step is the reward with the other sign. An environment is no function of tensors:
-    no gradient flows through it, and a step cannot be taken twice; evolution strategies train on it.
+    The error of a step is the reward with the other sign. An environment is no function of
+    tensors: no gradient flows through it, and a step cannot be taken twice; evolution strategies
+    train on it.
 
     Args:
         name: of an environment with a box of sensors and discrete actions.
@@ -28,14 +29,14 @@ class GymnasiumTasks(TaskFamily):
 
     def sample(self, batch_size: int, num_outputs: int, generator: Generator | None = None) -> Task:
         environments = gymnasium.make_vec(self.name, num_envs=batch_size)
-        actions = environments.single_action_space
+        sensors, actions = environments.single_observation_space, environments.single_action_space
         if not isinstance(actions, gymnasium.spaces.Discrete) or actions.n != num_outputs:
             raise ValueError(
                 f"{self.name} must have one output for each of its actions, {actions}, got "
                 f"num_outputs={num_outputs}"
             )
         seed = int(torch.randint(2**31, (), generator=generator))
-        return GymnasiumTask(environments, seed)
+        return GymnasiumTask(environments, seed, gymnasium.spaces.flatdim(sensors), num_outputs)
 
 
 class GymnasiumTask(Task):
@@ -43,12 +44,14 @@ class GymnasiumTask(Task):
 
     replayable = False
 
-    def __init__(self, environments: gymnasium.vector.VectorEnv, seed: int) -> None:
+    def __init__(
+        self, environments: gymnasium.vector.VectorEnv, seed: int, num_inputs: int, num_outputs: int
+    ) -> None:
         self.environments = environments
         self.seed = seed
         self.batch_size = environments.num_envs
-        self.num_inputs = environments.single_observation_space.shape[0]
-        self.num_outputs = int(environments.single_action_space.n)
+        self.num_inputs = num_inputs
+        self.num_outputs = num_outputs
 
     def reset(self, generator: Generator | None = None) -> tuple[None, Observation]:
         sensors, _ = self.environments.reset(seed=self.seed)

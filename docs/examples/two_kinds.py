@@ -19,22 +19,24 @@ class TwoKinds(MessagePolicy):
     ) -> None:
         sizes = (percept_size, identifier_size, hidden_size, message_size)
         super().__init__(*sizes)
-        self.kinds = torch.nn.ModuleList(GRUPolicy(*sizes) for _ in range(self.num_kinds))
+        self.first, self.second = GRUPolicy(*sizes), GRUPolicy(*sizes)
 
     def traits(self, identifier: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
         return identifier, kind[:, None]
 
     def emit(self, hidden: Tensor, traits: tuple[Tensor, Tensor]) -> Tensor:
-        return self._own(traits, [one.emit(hidden, traits[0]) for one in self.kinds])
+        return self._own(traits, [one.emit(hidden, traits[0]) for one in (self.first, self.second)])
 
     def next_hidden(
         self, hidden: Tensor, received: Tensor, percept: Tensor, traits: tuple[Tensor, Tensor]
     ) -> Tensor:
         inputs = (hidden, received, percept, traits[0])
-        return self._own(traits, [one.next_hidden(*inputs) for one in self.kinds])
+        return self._own(traits, [one.next_hidden(*inputs) for one in (self.first, self.second)])
 
     def speak(self, hidden: Tensor, traits: tuple[Tensor, Tensor]) -> Tensor:
-        return self._own(traits, [one.speak(hidden, traits[0]) for one in self.kinds])
+        return self._own(
+            traits, [one.speak(hidden, traits[0]) for one in (self.first, self.second)]
+        )
 
     def _own(self, traits: tuple[Tensor, Tensor], by_kind: list[Tensor]) -> Tensor:
         """Of every expert what its own policy makes."""

@@ -42,5 +42,5 @@ class UntilAgreement(Communication):
         return change.square().mean(dim=1).sqrt() < self.tolerance
 
     def _choose(self, agreed: Tensor, before: Tensor, after: Tensor) -> Tensor:
-        of_agents = (value.reshape(len(agreed), -1) for value in (before, after))
-        return torch.where(agreed[:, None], *of_agents).view_as(after)
+        old, new = (value.reshape(len(agreed), -1) for value in (before, after))
+        return torch.where(agreed[:, None], old, new).view_as(after)
