@@ -22,23 +22,22 @@ class TwoKinds(MessagePolicy):
         self.first, self.second = GRUPolicy(*sizes), GRUPolicy(*sizes)
 
     def traits(self, identifier: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
-        return identifier, kind[:, None]
+        return identifier, kind[:, None] == 0
 
     def emit(self, hidden: Tensor, traits: tuple[Tensor, Tensor]) -> Tensor:
-        return self._own(traits, [one.emit(hidden, traits[0]) for one in (self.first, self.second)])
+        identifier, is_first = traits
+        first, second = (one.emit(hidden, identifier) for one in (self.first, self.second))
+        return torch.where(is_first, first, second)
 
     def next_hidden(
         self, hidden: Tensor, received: Tensor, percept: Tensor, traits: tuple[Tensor, Tensor]
     ) -> Tensor:
-        inputs = (hidden, received, percept, traits[0])
-        return self._own(traits, [one.next_hidden(*inputs) for one in (self.first, self.second)])
+        identifier, is_first = traits
+        inputs = (hidden, received, percept, identifier)
+        first, second = (one.next_hidden(*inputs) for one in (self.first, self.second))
+        return torch.where(is_first, first, second)
 
     def speak(self, hidden: Tensor, traits: tuple[Tensor, Tensor]) -> Tensor:
-        return self._own(
-            traits, [one.speak(hidden, traits[0]) for one in (self.first, self.second)]
-        )
-
-    def _own(self, traits: tuple[Tensor, Tensor], by_kind: list[Tensor]) -> Tensor:
-        """Of every expert what its own policy makes."""
-        first, second = by_kind
-        return torch.where(traits[1] == 0, first, second)
+        identifier, is_first = traits
+        first, second = (one.speak(hidden, identifier) for one in (self.first, self.second))
+        return torch.where(is_first, first, second)
