@@ -297,11 +297,10 @@ def _built(name: str, kind: type, build: Callable[..., Part], said: dict[str, ob
             f"{name} must be a class or a functools.partial of one, which the agent builds for its "
             f"own sizes, got a {type(build).__name__}"
         )
+    rule = f"{name} must build one of the kind {kind.__name__}"
     chosen = build if isinstance(build, partial) else partial(build)
     if isinstance(chosen.func, type) and not issubclass(chosen.func, kind):
-        raise ValueError(
-            f"{name} must build one of the kind {kind.__name__}, got the class {chosen.func.__name__}"
-        )
+        raise ValueError(f"{rule}, got the class {chosen.func.__name__}")
     twice = [*map(repr, chosen.args), *sorted(SAID_BY_AGENTS & set(chosen.keywords))]
     if twice:
         raise ValueError(
@@ -310,9 +309,7 @@ def _built(name: str, kind: type, build: Callable[..., Part], said: dict[str, ob
         )
     part = build(*said.values())
     if not isinstance(part, kind):
-        raise ValueError(
-            f"{name} must build one of the kind {kind.__name__}, got a {type(part).__name__}"
-        )
+        raise ValueError(f"{rule}, got a {type(part).__name__}")
     for what, value in said.items():
         if (own := getattr(part, what, value)) != value:
             raise ValueError(f"{name} must have the {what} that it is told, {value}, got {own}")
