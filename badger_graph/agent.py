@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar, final
 
@@ -286,7 +286,7 @@ def deliberate(
     return hidden, score
 
 
-def _built(name: str, kind: type, build: Callable[..., Part], said: dict[str, object]) -> Part:
+def _built(name: str, kind: type, build: Callable[..., Part], said: Mapping[str, object]) -> Part:
     """A part of an agent, for what its interface and sizes are.
 
     Raises:
