@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar, final
 
@@ -33,6 +33,8 @@ MembraneBuilder = Callable[[Interface, int, int], Membrane]
 TopologyBuilder = Callable[[int], Topology]
 """Makes a topology that looks at states of their size H."""
 
+SAID_BY_AGENTS = {"interface", "percept_size", "identifier_size", "hidden_size"}
+"""Arguments of parts that the agent says, so nobody else does."""
 
 Part = TypeVar("Part", bound=nn.Module)
 
@@ -82,15 +84,18 @@ class BadgerAgent(nn.Module):
     ) -> None:
         super().__init__()
         self.interface = interface
-        sizes = (identifier_size, hidden_size)
-        build = membrane or HardwiredMembrane
-        self.membrane: Membrane = _built("membrane", Membrane, build, interface, *sizes)
-        percept_size = self.membrane.percept_size
-        self.policy: ExpertPolicy = _built("policy", ExpertPolicy, policy, percept_size, *sizes)
+        sizes = {"identifier_size": identifier_size, "hidden_size": hidden_size}
+        contact = {"interface": interface, **sizes}
+        self.membrane: Membrane = _built(
+            "membrane", Membrane, membrane or HardwiredMembrane, contact
+        )
+        percept = {"percept_size": self.membrane.percept_size, **sizes}
+        self.policy: ExpertPolicy = _built("policy", ExpertPolicy, policy, percept)
+        states = {"hidden_size": hidden_size}
         self.topology: Topology = (
             topology
             if isinstance(topology, Topology)
-            else _built("topology", Topology, topology, hidden_size)
+            else _built("topology", Topology, topology, states)
         )
         self.communication = communication or FixedRounds()
         self.birth = birth
@@ -262,25 +267,31 @@ def deliberate(
     return hidden, score
 
 
-def _built(name: str, kind: type, build: Callable[..., Part], *said: object) -> Part:
+def _built(name: str, kind: type, build: Callable[..., Part], said: Mapping[str, object]) -> Part:
     """A part of an agent, for what its interface and sizes are.
 
     Raises:
-        ValueError: when it is built already, or told what the agent says.
+        ValueError: when it is built already, told what the agent says, or of another kind or size.
     """
     if isinstance(build, kind):
         raise ValueError(
             f"{name} must be a class or a functools.partial of one, which the agent builds for its "
             f"own sizes, got a {type(build).__name__}"
         )
-    sizes = {"percept_size", "identifier_size", "hidden_size", "interface"}
-    twice = sorted(sizes & set(getattr(build, "keywords", {})))
+    rule = f"{name} must build one of the kind {kind.__name__}"
+    chosen = build if isinstance(build, partial) else partial(build)
+    if isinstance(chosen.func, type) and not issubclass(chosen.func, kind):
+        raise ValueError(f"{rule}, got the class {chosen.func.__name__}")
+    twice = [*map(repr, chosen.args), *sorted(SAID_BY_AGENTS & set(chosen.keywords))]
     if twice:
         raise ValueError(
             f"{name} is told its sizes by the agent, BadgerAgent(identifier_size=, hidden_size=), "
-            f"got {', '.join(twice)} for it, too"
+            f"and all else by name, got {', '.join(twice)} for it, too"
         )
-    part = build(*said)
+    part = build(*said.values())
     if not isinstance(part, kind):
-        raise ValueError(f"{name} must build a {kind.__name__}, got a {type(part).__name__}")
+        raise ValueError(f"{rule}, got a {type(part).__name__}")
+    for what, value in said.items():
+        if (own := getattr(part, what, value)) != value:
+            raise ValueError(f"{name} must have the {what} that it is told, {value}, got {own}")
     return part

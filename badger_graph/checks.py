@@ -74,9 +74,8 @@ def check_graph(
             f"living agents must be a graph with {', '.join(_ATTRIBUTES)}, as to_pyg makes it of "
             f"a life, got a {type(graph).__name__} without {', '.join(missing)}"
         )
-    batch_size, outputs = _counts(graph.action)
-    inputs = _counts(graph.input_address)[1]
-    nodes = len(graph.kind)
+    batch_size, nodes = graph.num_graphs, len(graph.kind)
+    outputs, inputs = _number(graph.action), _number(graph.input_address)
     if batch_size < 1 or nodes % batch_size:
         raise ValueError(
             f"all of {batch_size} living agents must have as many experts, got {nodes} together"
@@ -165,8 +164,6 @@ def check_action(membrane: object, action: Any, hidden: Tensor, before: Tensor) 
         refuse(what, action, before.shape, hidden)
 
 
-def _counts(value: Any) -> tuple[int, int]:
-    """The first two sizes; any number will do, of a tensor that has one."""
-    return (
-        (value.size(0), value.size(1)) if isinstance(value, Tensor) and value.dim() > 1 else (1, 1)
-    )
+def _number(value: Any) -> int:
+    """How many ports there are; any number will do, of a tensor that has one."""
+    return value.size(1) if isinstance(value, Tensor) and value.dim() > 1 else 1

@@ -22,7 +22,7 @@ from badger_graph.executors.native import library
 
 ROOT = Path(__file__).parent.parent
 FLAGS = "-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
-TESTS = ["tests/test_fused.py", "tests/test_contracts.py", "tests/test_executors.py"]
+TESTS = ["tests/test_fused.py", "tests/test_checks.py", "tests/test_executors.py"]
 
 MEASURES_MEMORY = "tests/test_fused.py::test_outer_steps_leave_nothing_behind"
 """Freed memory is kept back by the sanitizer, to see who still reads it."""

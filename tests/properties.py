@@ -171,6 +171,14 @@ def tensors(life: Life) -> dict[str, Tensor]:
     return {**plain, "address": life.addresses.outputs, "input_address": life.addresses.inputs}
 
 
+def edited(agent: BadgerAgent, life: Life, **changes: object) -> Life:
+    """The agents with other attributes of their graph."""
+    graph = to_pyg(life)
+    for name, value in changes.items():
+        graph[name] = value
+    return from_pyg(agent, graph)
+
+
 # ------------------------------------------------------------------------------ any component
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import typing
+from functools import partial
 from typing import ClassVar
 
+import networkx as nx
 import pytest
 import torch
 from hypothesis import given
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from properties import (
     BUILDABLE,
     FOR_ANY_SIZE,
+    GAME,
     MESSAGE_POLICIES,
     assert_agents_independent,
     assert_any_number_of_experts,
@@ -25,32 +29,44 @@ from properties import (
     assert_split_lives_alone,
     build,
     double_precision,
+    edited,
     every_executor,
     every_policy_and_executor,
     seeded,
     some_edges,
     some_observation,
+    tensors,
     uniform,
 )
 from torch import Tensor, nn
 
 from badger_graph import (
+    AddressedMembrane,
     BadgerAgent,
+    Birth,
+    Choice,
     Edges,
+    FixedRounds,
     GRUPolicy,
     GuessingGame,
     HardwiredMembrane,
+    Interface,
+    Life,
     Observation,
+    from_pyg,
     split,
+    to_pyg,
     unroll,
 )
-from badger_graph.executors.prepare import Executor, prepare
+from badger_graph.executors.prepare import ExecutorName, prepare
 from topologies import (
+    AttentionTopology,
     CompleteTopology,
     GivenGraph,
     IsolatedTopology,
     RandomTopology,
     RingTopology,
+    TopKTopology,
     Topology,
 )
 
@@ -61,10 +77,16 @@ def make(
     topology: Topology | None = None, policy: str = "gru", **arguments: typing.Any
 ) -> BadgerAgent:
     torch.manual_seed(0)
-    sizes = {"hidden_size": 6, "message_size": 5, "identifier_size": 3}
-    membrane = HardwiredMembrane()
-    weights = MESSAGE_POLICIES[policy](percept_size=membrane.percept_size, **sizes)
-    return BadgerAgent(weights, topology or RingTopology(), membrane, **arguments)
+    build = partial(MESSAGE_POLICIES[policy], message_size=5)
+    sizes = {"identifier_size": 3, "hidden_size": 6}
+    return BadgerAgent(GAME, build, topology or RingTopology(), **sizes, **arguments)
+
+
+def lived(agent: BadgerAgent, life: Life, steps: int = 1) -> Life:
+    """After so many steps, with another observation each."""
+    for step in range(steps):
+        life = agent.step(life, some_observation(life.batch_size, life.num_outputs, step))
+    return life
 
 
 class Nearest(Topology):
@@ -99,7 +121,7 @@ class LearnedRing(Topology):
 @pytest.mark.parametrize("policy", MESSAGE_POLICIES)
 def test_agents_of_a_batch_are_independent(name: str, policy: str) -> None:
     with double_precision():
-        assert_agents_independent(make(build(name), policy, identifiers="random"), 12, 3)
+        assert_agents_independent(make(build(name), policy, birth=Birth("random")), 12, 3)
 
 
 def test_agents_with_a_dynamic_topology_are_independent() -> None:
@@ -110,7 +132,7 @@ def test_agents_with_a_dynamic_topology_are_independent() -> None:
 @pytest.mark.parametrize("name", FOR_ANY_SIZE)
 def test_any_number_of_experts_and_outputs(name: str) -> None:
     sizes = [(9, 1), (9, 9), (12, 4), (30, 2), (70, 5)]
-    assert_any_number_of_experts(make(build(name), identifiers="random"), sizes)
+    assert_any_number_of_experts(make(build(name), birth=Birth("random")), sizes)
 
 
 @every_topology
@@ -125,50 +147,45 @@ def test_a_step_with_a_dynamic_topology_is_pure() -> None:
 @every_topology
 def test_free_experts_are_exchangeable(name: str) -> None:
     with double_precision():
-        assert_free_experts_exchangeable(make(build(name), identifiers="random"), 12, 3)
+        assert_free_experts_exchangeable(make(build(name), birth=Birth("random")), 12, 3)
 
 
 @every_topology
 def test_split_gives_agents_that_live_on_alone(name: str) -> None:
     with double_precision():
-        agent = make(build(name), identifiers="random", initial_state="random")
+        agent = make(build(name), birth=Birth("random", initial_state="random"))
         assert_split_lives_alone(agent, agent.reset(3, 12, 3, seeded(0)))
 
 
 @every_topology
 def test_round_trip(name: str) -> None:
     def actions(agent: BadgerAgent) -> Tensor:
-        graph = agent.reset(2, 12, 3, seeded(0))
-        return agent(graph, some_observation(2, 3))[1]
+        return lived(agent, agent.reset(2, 12, 3, seeded(0))).action
 
-    settings = {"rounds": 2, "identifiers": "random", "initial_state": "random", "seed": 5}
-    assert_round_trip(make(build(name), **settings), actions)
+    birth = Birth("random", initial_state="random", seed=5)
+    assert_round_trip(make(build(name), communication=FixedRounds(2), birth=birth), actions)
 
 
 @every_policy_and_executor
-def test_gradients_reach_every_parameter(name: str, executor: Executor) -> None:
+def test_gradients_reach_every_parameter(name: str, executor: ExecutorName) -> None:
     agent = make(CompleteTopology(), name, executor=executor)
-    graph, observation = agent.reset(2, 4, 2, seeded(0)), some_observation(2, 2)
-    for _ in range(3):
-        graph, action = agent(graph, observation)
-    assert_gradients_reach_every_parameter(action.square().sum(), agent)
+    life = lived(agent, agent.reset(2, 4, 2, seeded(0)), 3)
+    assert_gradients_reach_every_parameter(life.action.square().sum(), agent)
 
 
 def test_gradients_do_not_reach_messages_that_nobody_hears() -> None:
     """The control of the test above: it can fail."""
     agent = make(IsolatedTopology())
-    graph, observation = agent.reset(2, 4, 2, seeded(0)), some_observation(2, 2)
-    for _ in range(3):
-        graph, action = agent(graph, observation)
+    life = lived(agent, agent.reset(2, 4, 2, seeded(0)), 3)
     with pytest.raises(AssertionError, match="message"):
-        assert_gradients_reach_every_parameter(action.square().sum(), agent)
+        assert_gradients_reach_every_parameter(life.action.square().sum(), agent)
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"identifiers": "random"},
-        {"initial_state": "random"},
+        {"birth": Birth("random")},
+        {"birth": Birth(initial_state="random")},
         {"topology": RandomTopology(2, "agent")},
     ],
     ids=str,
@@ -176,10 +193,7 @@ def test_gradients_do_not_reach_messages_that_nobody_hears() -> None:
 def test_the_generator_decides(settings: typing.Any) -> None:
     def actions(seed: int) -> Tensor:
         agent = make(**settings)
-        graph = agent.reset(3, 6, 2, seeded(seed))
-        for step in range(2):
-            graph, action = agent(graph, some_observation(3, 2, step))
-        return action
+        return lived(agent, agent.reset(3, 6, 2, seeded(seed)), 2).action
 
     assert_deterministic_by_seed(actions)
 
@@ -187,25 +201,25 @@ def test_the_generator_decides(settings: typing.Any) -> None:
 def test_nothing_is_drawn_from_the_global_generator() -> None:
     """Or else a resumed run could not draw the same again."""
     topology = RandomTopology(2, "agent")
-    agent = make(topology, identifiers="random", initial_state="random")
+    agent = make(topology, birth=Birth("random", initial_state="random"))
     before = torch.get_rng_state()
-    graph = agent.reset(3, 6, 2, seeded(0))
-    agent(graph, some_observation(3, 2), seeded(0))
+    agent.step(agent.reset(3, 6, 2, seeded(0)), some_observation(3, 2), seeded(0))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @every_executor
-def test_lives_on_every_device(executor: Executor, device: torch.device) -> None:
+def test_lives_on_every_device(executor: ExecutorName, device: torch.device) -> None:
     def actions(device: torch.device) -> Tensor:
         agent = make(RandomTopology(2), executor=executor).to(device)
-        graph = agent.reset(3, 6, 2, seeded(0, device))
-        assert graph.hidden.device.type == agent.device.type == device.type
+        life = agent.reset(3, 6, 2, seeded(0, device))
+        assert life.hidden.device.type == agent.device.type == device.type
         told = Observation(*(field.to(device) for field in some_observation(3, 2)))
         for _ in range(3):
-            graph, action = agent(graph, told)
-        for value in (action, graph.hidden, graph.edge_index, graph.batch, graph.ptr):
+            life = agent.step(life, told)
+        graph = to_pyg(life)
+        for value in (*tensors(life).values(), graph.batch, graph.ptr):
             assert value.device.type == device.type
-        return action.cpu()
+        return life.action.cpu()
 
     torch.testing.assert_close(actions(device), actions(torch.device("cpu")), rtol=1e-4, atol=1e-5)
 
@@ -215,39 +229,41 @@ def test_lives_on_every_device(executor: Executor, device: torch.device) -> None
 
 @every_executor
 @pytest.mark.parametrize("rounds", [1, 2, 3])
-def test_a_step_by_hand(executor: Executor, rounds: int) -> None:
+def test_a_step_by_hand(executor: ExecutorName, rounds: int) -> None:
     """Perceive, so many times the policy, speak."""
     with double_precision():
-        agent = make(CompleteTopology(), rounds=rounds, executor=executor)
-        graph, observation = agent.reset(2, 3, 2), some_observation(2, 2)
-        graph.hidden = uniform(0, 6, 6)
-        graph.action = uniform(1, 2, 2)
-        after, action = agent(graph, observation)
+        agent = make(CompleteTopology(), communication=FixedRounds(rounds), executor=executor)
+        life, observation = agent.reset(2, 3, 2), some_observation(2, 2)
+        life = life.with_hidden(uniform(0, 6, 6))._replace(action=uniform(1, 2, 2))
+        after = agent.step(life, observation)
 
         percept = torch.zeros(2, 3, 4)
-        percept[:, :, 0] = observation.feedback[:, None]
-        percept[:, :2, 1] = observation.output_feedback
-        percept[:, :2, 2] = graph.action
+        percept[:, :, 0] = observation.feedback
+        percept[:, :2, 1] = observation.outputs[..., 0]
+        percept[:, :2, 2] = life.action
         percept[:, :2, 3] = 1
         hear = torch.tensor([[1, 2, 0, 2, 0, 1], [0, 0, 1, 1, 2, 2]])
         edges = Edges.unweighted(torch.cat([hear, hear + 3], dim=1))
-        hidden, wiring = graph.hidden, prepare(edges, 2, 3, "reference")
+        hidden, prepared = life.hidden, prepare(edges, 2, 3, "reference", agent.policy)
         for _ in range(rounds):
-            hidden, _ = agent.policy(hidden, percept.view(6, 4), graph.identifier, wiring)
+            hidden, _ = prepared.round(agent.policy, hidden, percept.view(6, 4), life.identifier)
         torch.testing.assert_close(after.hidden, hidden, rtol=1e-12, atol=1e-12)
-        said = agent.policy.speak(hidden).view(2, 3)[:, :2]
-        torch.testing.assert_close(action, said, rtol=1e-12, atol=1e-12)
-        assert after.action is action
+        said = agent.policy.speak(hidden, life.identifier).view(2, 3)[:, :2]
+        torch.testing.assert_close(after.action, said, rtol=1e-12, atol=1e-12)
+        assert after.score is after.action
 
 
 def test_a_newborn_batch() -> None:
-    graph = make(RandomTopology(2)).reset(3, 5, 2)
+    life = make(RandomTopology(2)).reset(3, 5, 2)
+    assert (life.batch_size, life.num_experts, life.num_outputs, life.num_inputs) == (3, 5, 2, 0)
+    graph = to_pyg(life)
     assert graph.num_graphs == 3
     assert graph.num_nodes == 15
     assert graph.batch.tolist() == [0] * 5 + [1] * 5 + [2] * 5
     assert graph.ptr.tolist() == [0, 5, 10, 15]
     assert not graph.hidden.any()
-    assert graph.action.tolist() == [[0.0, 0.0]] * 3
+    assert graph.action.tolist() == graph.score.tolist() == [[0.0, 0.0]] * 3
+    assert graph.kind.tolist() == [0] * 15
     assert graph.edge_index.shape == (2, 30)
     assert graph.edge_weight.shape == (30,)
 
@@ -255,41 +271,34 @@ def test_a_newborn_batch() -> None:
 def test_one_agent_lives_many_lives_at_once() -> None:
     """Two lives of different sizes, step by step in turn, are as one after the other."""
 
-    def life(num_experts: int) -> typing.Iterator[Tensor]:
-        graph = agent.reset(2, num_experts, 2, seeded(num_experts))
+    def live(num_experts: int) -> typing.Iterator[Tensor]:
+        life = agent.reset(2, num_experts, 2, seeded(num_experts))
         for step in range(3):
-            graph, action = agent(graph, some_observation(2, 2, step))
-            yield action
+            life = agent.step(life, some_observation(2, 2, step))
+            yield life.action
 
-    agent = make(RandomTopology(2, "agent"), identifiers="random")
-    alone = [list(life(5)), list(life(8))]
-    in_turn = zip(*zip(life(5), life(8), strict=True), strict=True)
+    agent = make(RandomTopology(2, "agent"), birth=Birth("random"))
+    alone = [list(live(5)), list(live(8))]
+    in_turn = zip(*zip(live(5), live(8), strict=True), strict=True)
     for actions, expected in zip(in_turn, alone, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(actions, expected, strict=True))
 
 
-@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda graph: graph.clone()])
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy])
 @torch.no_grad()
-def test_a_copied_graph_lives_on_alike(how: typing.Any) -> None:
+def test_a_copied_life_goes_on_alike(how: typing.Any) -> None:
     agent = make(RandomTopology(2))
-    graph, observation = agent.reset(2, 5, 2), some_observation(2, 2)
-    graph, _ = agent(graph, observation)
-    copied = how(graph)
-    graph, action = agent(graph, observation)
-    _, again = agent(copied, observation)
-    assert torch.equal(action, again)
+    life = lived(agent, agent.reset(2, 5, 2))
+    assert torch.equal(lived(agent, how(life)).action, lived(agent, life).action)
 
 
 def test_without_edges_an_expert_does_not_notice_how_many_there_are() -> None:
     """Expert n of N lives as expert n of any other N: no weight and no input depends on N."""
     with double_precision():
-        agent, observation = make(IsolatedTopology()), some_observation(2, 2)
-        states = []
+        agent, states = make(IsolatedTopology()), []
         for num_experts in (3, 4, 70):
-            graph = agent.reset(2, num_experts, 2)
-            for _ in range(2):
-                graph, _ = agent(graph, observation)
-            states.append(graph.hidden.view(2, num_experts, -1)[:, :3])
+            life = lived(agent, agent.reset(2, num_experts, 2), 2)
+            states.append(life.hidden.view(2, num_experts, -1)[:, :3])
         for state in states[1:]:
             torch.testing.assert_close(state, states[0], rtol=0, atol=1e-12)
 
@@ -306,7 +315,7 @@ def identifiers(agent: BadgerAgent, num_experts: int, seed: int = 0) -> Tensor:
 def test_fixed_identifiers_stay_when_the_number_of_experts_changes(
     few: int, more: int, seed: int
 ) -> None:
-    agent = make(IsolatedTopology(), seed=seed)
+    agent = make(IsolatedTopology(), birth=Birth(seed=seed))
     small, large = identifiers(agent, few), identifiers(agent, few + more, seed=1)
     assert torch.equal(large[:, :few], small)
     assert torch.equal(small[0], small[1])
@@ -315,11 +324,11 @@ def test_fixed_identifiers_stay_when_the_number_of_experts_changes(
 
 
 def test_fixed_identifiers_follow_the_seed_of_the_agent() -> None:
-    assert_deterministic_by_seed(lambda seed: identifiers(make(seed=seed), 5))
+    assert_deterministic_by_seed(lambda seed: identifiers(make(birth=Birth(seed=seed)), 5))
 
 
 def test_random_identifiers_differ_between_agents_and_follow_the_generator() -> None:
-    agent = make(identifiers="random")
+    agent = make(birth=Birth("random"))
     first = identifiers(agent, 5)
     assert len(first.flatten(0, 1).unique(dim=0)) == 10
     assert_deterministic_by_seed(lambda seed: identifiers(agent, 5, seed))
@@ -327,29 +336,27 @@ def test_random_identifiers_differ_between_agents_and_follow_the_generator() -> 
 
 @pytest.mark.parametrize("kind", ["fixed", "random"])
 def test_identifiers_are_standard_normal(kind: typing.Any) -> None:
-    drawn = identifiers(make(IsolatedTopology(), identifiers=kind), 20_000)[0]
+    drawn = identifiers(make(IsolatedTopology(), birth=Birth(kind)), 20_000)[0]
     assert drawn.mean().abs() < 4 / drawn.numel() ** 0.5
     assert (drawn.var() - 1).abs() < 4 * (2 / drawn.numel()) ** 0.5
 
 
 def test_no_identifiers_are_zeros_and_experts_in_the_same_place_are_the_same() -> None:
-    agent = make(CompleteTopology(), identifiers="none")
-    graph = agent.reset(2, 5, 2)
-    assert graph.identifier.shape == (10, 3)
-    assert not graph.identifier.any()
-    graph, _ = agent(graph, some_observation(2, 2))
-    free = graph.hidden.view(2, 5, -1)[:, 2:]
+    agent = make(CompleteTopology(), birth=Birth("none"))
+    life = agent.reset(2, 5, 2)
+    assert life.identifier.shape == (10, 3)
+    assert not life.identifier.any()
+    free = lived(agent, life).hidden.view(2, 5, -1)[:, 2:]
     torch.testing.assert_close(free, free[:, :1].expand_as(free))
 
 
 def test_identifiers_make_experts_differ() -> None:
-    agent = make(CompleteTopology(), identifiers="fixed")
-    graph, _ = agent(agent.reset(1, 5, 2), some_observation(1, 2))
-    assert len(graph.hidden.unique(dim=0)) == 5
+    agent = make(CompleteTopology())
+    assert len(lived(agent, agent.reset(1, 5, 2)).hidden.unique(dim=0)) == 5
 
 
 def test_random_initial_states_are_uniform() -> None:
-    agent = make(IsolatedTopology(), initial_state="random")
+    agent = make(IsolatedTopology(), birth=Birth(initial_state="random"))
     hidden = agent.reset(50, 40, 1, seeded(0)).hidden
     assert hidden.abs().max() <= 1
     assert hidden.abs().max() > 0.99
@@ -363,94 +370,97 @@ def test_random_initial_states_are_uniform() -> None:
 
 
 @every_executor
-def test_a_rewired_graph_is_used(executor: Executor) -> None:
+def test_a_rewired_graph_is_used(executor: ExecutorName) -> None:
     """Assigning edges in mid-life is as having lived with that topology from then on."""
     with double_precision():
         agent = make(RingTopology(), executor=executor)
-        observation = some_observation(2, 2)
-        graph, _ = agent(agent.reset(2, 5, 2), observation)
+        life = lived(agent, agent.reset(2, 5, 2))
         sources, targets, weights = [0, 1, 4], [2, 0, 3], [1.0, -2.0, 0.5]
         index = torch.tensor([sources, targets])
-        graph.edge_index = torch.cat([index, index + 5], dim=1)
-        graph.edge_weight = torch.tensor(weights).repeat(2)
-        hidden, action = graph.hidden, graph.action
+        both = torch.cat([index, index + 5], dim=1)
+        rewired = edited(agent, life, edge_index=both, edge_weight=torch.tensor(weights).repeat(2))
 
         other = make(GivenGraph(5, [sources, targets], weights), executor=executor)
-        expected = other.reset(2, 5, 2)
-        expected.hidden, expected.action = hidden, action
-        for _ in range(3):
-            graph, rewired = agent(graph, observation)
-            expected, action = other(expected, observation)
-            torch.testing.assert_close(rewired, action, rtol=0, atol=1e-12)
-            assert graph.edge_index.shape == (2, 6)
+        expected = other.reset(2, 5, 2).with_hidden(life.hidden)._replace(action=life.action)
+        for step in range(3):
+            observation = some_observation(2, 2, step)
+            rewired, expected = agent.step(rewired, observation), other.step(expected, observation)
+            torch.testing.assert_close(rewired.action, expected.action, rtol=0, atol=1e-12)
+            assert rewired.edges.index.shape == (2, 6)
 
 
 @every_executor
 @pytest.mark.parametrize("attribute", ["edge_index", "edge_weight"])
-def test_a_graph_with_one_thing_rewired_is_noticed(executor: Executor, attribute: str) -> None:
-    agent, observation = make(RingTopology(), executor=executor), some_observation(1, 2)
-    graph, _ = agent(agent.reset(1, 5, 2), observation)
-    _, before = agent(graph, observation)
-    if attribute == "edge_index":  # everybody hears those one further on
-        sources, targets = graph.edge_index
-        graph.edge_index = torch.stack([(sources + 1) % 5, targets])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_graph_with_one_thing_rewired_is_noticed(
+    executor: ExecutorName, attribute: str, in_place: bool
+) -> None:
+    agent = make(RingTopology(), executor=executor)
+    graph = to_pyg(lived(agent, agent.reset(1, 5, 2)))
+    before = lived(agent, from_pyg(agent, graph)).action
+    changed = {  # everybody hears those one further on; hears twice as much
+        "edge_index": torch.stack([(graph.edge_index[0] + 1) % 5, graph.edge_index[1]]),
+        "edge_weight": 2 * graph.edge_weight,
+    }
+    if in_place:
+        graph[attribute].copy_(changed[attribute])
     else:
-        graph.edge_weight = 2 * graph.edge_weight
-    _, after = agent(graph, observation)
-    assert not torch.allclose(before, after)
-
-
-def test_rewiring_one_life_leaves_the_next_alone() -> None:
-    agent, observation = make(RandomTopology(2)), some_observation(1, 2)
-    newborn = agent.reset(1, 5, 2)
-    _, expected = agent(agent(newborn, observation)[0], observation)
-    rewired = agent.reset(1, 5, 2)
-    rewired.edge_weight = torch.zeros_like(rewired.edge_weight)
-    agent(agent(rewired, observation)[0], observation)
-    again = agent.reset(1, 5, 2)
-    assert torch.equal(agent(agent(again, observation)[0], observation)[1], expected)
-
-
-def test_another_topology_is_used_from_the_next_reset_on() -> None:
-    agent, observation = make(RingTopology()), some_observation(1, 2)
-    agent(agent.reset(1, 5, 2), observation)
-    agent.topology = CompleteTopology()
-    graph, _ = agent(agent.reset(1, 5, 2), observation)
-    assert graph.edge_index.size(1) == 20
-    assert not graph.edge_index[0].eq(graph.edge_index[1]).any()
+        graph[attribute] = changed[attribute]
+    assert not torch.allclose(lived(agent, from_pyg(agent, graph)).action, before)
 
 
 @every_executor
-def test_a_dynamic_topology_is_asked_at_every_step(executor: Executor) -> None:
+def test_rewiring_one_life_leaves_the_topology_and_other_lives_alone(
+    executor: ExecutorName,
+) -> None:
+    agent = make(RandomTopology(2), executor=executor)
+    untouched = agent.reset(2, 5, 1)
+    expected = lived(agent, untouched, 2)
+    graph = to_pyg(untouched)
+    graph.edge_weight.zero_()
+    cut, alone = from_pyg(agent, graph), make(IsolatedTopology(), executor=executor)
+    isolated = lived(alone, alone.reset(2, 5, 1), 2)
+    torch.testing.assert_close(lived(agent, cut, 2).hidden, isolated.hidden, rtol=0, atol=1e-6)
+    assert not torch.allclose(expected.hidden, isolated.hidden, atol=1e-6)
+    for life in (untouched, agent.reset(2, 5, 1)):
+        assert life.edges.weight.all()
+        assert torch.equal(lived(agent, life, 2).action, expected.action)
+
+
+def test_another_topology_is_used_from_the_next_reset_on() -> None:
+    agent = make(RingTopology())
+    lived(agent, agent.reset(1, 5, 2))
+    agent.topology = CompleteTopology()
+    index = lived(agent, agent.reset(1, 5, 2)).edges.index
+    assert index.size(1) == 20
+    assert not index[0].eq(index[1]).any()
+
+
+@every_executor
+def test_a_dynamic_topology_is_asked_at_every_step(executor: ExecutorName) -> None:
     with double_precision():
-        agent = make(Nearest(), executor=executor)
-        graph = agent.reset(2, 6, 2)
-        seen = []
+        agent, static = (make(topology, executor=executor) for topology in (Nearest(), None))
+        life, seen = agent.reset(2, 6, 2), []
         for step in range(4):
             observation = some_observation(2, 2, step)
-            expected = Nearest()(graph.hidden.view(2, 6, -1))
-            static = make(RingTopology(), executor=executor)
-            rewired = copy.copy(graph)
-            rewired.edge_index, rewired.edge_weight = expected
-            _, action = static(rewired, observation)
-            graph, dynamic_action = agent(graph, observation)
-            torch.testing.assert_close(dynamic_action, action, rtol=0, atol=1e-12)
-            assert torch.equal(graph.edge_index, expected.index)
-            seen.append(graph.edge_index)
+            index, weight = Nearest()(life.hidden.view(2, 6, -1))
+            rewired = edited(static, life, edge_index=index, edge_weight=weight)
+            life = agent.step(life, observation)
+            action = static.step(rewired, observation).action
+            torch.testing.assert_close(life.action, action, rtol=0, atol=1e-12)
+            assert torch.equal(life.edges.index, index)
+            seen.append(index)
         assert any(not torch.equal(seen[0], later) for later in seen[1:])
 
 
 @every_executor
-def test_learned_weights_learn_in_every_life(executor: Executor) -> None:
+def test_learned_weights_learn_in_every_life(executor: ExecutorName) -> None:
     """The gradient is right (finite differences), again after an update, and in float64."""
     with double_precision():
-        agent, observation = make(LearnedRing(), executor=executor), some_observation(2, 2)
+        agent = make(LearnedRing(), executor=executor)
 
         def loss() -> Tensor:
-            graph = agent.reset(2, 5, 2)
-            for _ in range(3):
-                graph, action = agent(graph, observation)
-            return action.square().sum()
+            return lived(agent, agent.reset(2, 5, 2), 3).action.square().sum()
 
         strength = agent.topology.strength
         for value in (0.5, 0.8):
@@ -467,13 +477,57 @@ def test_learned_weights_learn_in_every_life(executor: Executor) -> None:
             torch.testing.assert_close(gradient, difference, rtol=1e-6, atol=1e-10)
 
 
-# --------------------------------------------------------------------------------------- split
+# ------------------------------------------------------------------------------- graphs of PyG
+
+
+@every_topology
+@pytest.mark.parametrize("num_inputs", [0, 2])
+def test_a_life_that_was_a_graph_goes_on_to_the_same_bits(name: str, num_inputs: int) -> None:
+    torch.manual_seed(0)
+    interface = Interface(feedback=2, input=3, output=1)
+    build_membrane = partial(AddressedMembrane, address_size=4)
+    topology, birth = build(name, hidden_size=32), Birth("random")
+    agent = BadgerAgent(interface, GRUPolicy, topology, build_membrane, birth=birth)
+    life = agent.reset(2, 12, 3, seeded(0), num_inputs)
+    for step in range(3):
+        told = some_observation(2, 3, step, interface, num_inputs)
+        graph = to_pyg(life)
+        again = from_pyg(agent, graph)
+        for key, tensor in tensors(life).items():
+            assert torch.equal(graph[key], tensor), key
+            assert torch.equal(tensors(again)[key], tensor), key
+        life, again = agent.step(life, told, seeded(1)), agent.step(again, told, seeded(1))
+        assert torch.equal(again.hidden, life.hidden)
+        assert torch.equal(again.action, life.action)
+
+
+def test_a_graph_knows_the_score_of_a_choice() -> None:
+    agent = make()
+    agent.interface = dataclasses.replace(GAME, action=Choice())
+    life = agent.step(agent.reset(2, 5, 3), some_observation(2, 3), seeded(0))
+    again = from_pyg(agent, to_pyg(life))
+    assert torch.equal(again.score, life.score)
+    assert torch.equal(again.action, life.action)
+    assert not torch.equal(life.score, life.action)
+
+
+def test_an_edited_graph_goes_on_edited() -> None:
+    """With the states, identifiers or actions that it was given."""
+    agent = make(CompleteTopology())
+    life = lived(agent, agent.reset(1, 5, 2))
+    changed = {"hidden": (5, 6), "identifier": (5, 3), "action": (1, 2)}
+    usual = lived(agent, life)
+    for name, shape in changed.items():
+        value = uniform(0, *shape).float()
+        other = edited(agent, life, **{name: value})
+        assert torch.equal(tensors(other)[name], value)
+        assert not torch.allclose(lived(agent, other).action, usual.action), name
 
 
 def test_split_by_hand() -> None:
     """Agent 0: 0 -> 1 twice as strong. Agent 1: nothing. Agent 2: 1 -> 0 and 2 -> 0."""
     agent = make(IsolatedTopology())
-    graph = agent.reset(3, 3, 2)
+    graph = to_pyg(agent.reset(3, 3, 2))
     graph.edge_index = torch.tensor([[7, 0, 8], [6, 1, 6]])  # in no order
     graph.edge_weight = torch.tensor([3.0, 2.0, 4.0])
     parts = split(graph)
@@ -496,13 +550,14 @@ def test_split_of_any_rewired_graph(
     batch_size: int, num_experts: int, num_edges: int, seed: int
 ) -> None:
     with double_precision():
-        agent = make(IsolatedTopology(), identifiers="random")
-        graph = agent.reset(batch_size, num_experts, 2, seeded(seed))
-        graph.hidden = uniform(seed, *graph.hidden.shape)
+        agent = make(IsolatedTopology(), birth=Birth("random"))
+        life = agent.reset(batch_size, num_experts, 2, seeded(seed))
+        life = life.with_hidden(uniform(seed, *life.hidden.shape))
         index, weight = some_edges(batch_size, num_experts, num_edges, seed)
-        graph.edge_index = index.unique(dim=1)[:, torch.randperm(index.unique(dim=1).size(1))]
-        graph.edge_weight = weight[: graph.edge_index.size(1)]
-        assert_split_lives_alone(agent, graph)
+        index = index.unique(dim=1)
+        index = index[:, torch.randperm(index.size(1))]
+        life = edited(agent, life, edge_index=index, edge_weight=weight[: index.size(1)])
+        assert_split_lives_alone(agent, life)
 
 
 # --------------------------------------------------------------------------------- wrong input
@@ -528,45 +583,68 @@ def test_too_few_experts_for_the_topology() -> None:
         make(RandomTopology(4)).reset(2, 4, 1)
 
 
-def test_a_policy_for_another_membrane() -> None:
-    policy = GRUPolicy(percept_size=7)
-    with pytest.raises(
-        ValueError, match=r"got policy\.percept_size=7 for a HardwiredMembrane, .* 4"
-    ):
-        BadgerAgent(policy, RingTopology(), HardwiredMembrane())
+def test_parts_are_built_by_the_agent_for_its_sizes() -> None:
+    """Sizes flow from the interface to the membrane, and from there to the policy."""
+    for interface in (GAME, Interface(feedback=3, input=2, output=4)):
+        sizes = {"identifier_size": 5, "hidden_size": 7}
+        membrane = partial(HardwiredMembrane, readers="one")
+        topology = partial(TopKTopology, k=2)
+        agent = BadgerAgent(interface, GRUPolicy, topology, membrane, **sizes)
+        channels = interface.feedback + interface.output + interface.input + 2
+        assert agent.membrane.readers == "one"
+        assert agent.policy.percept_size == agent.membrane.percept_size == channels
+        for part in (agent.policy, agent.membrane):
+            assert (part.identifier_size, part.hidden_size) == (5, 7)
+        assert (agent.topology.hidden_size, agent.topology.k) == (7, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "message"),
+    [
+        ("policy", GRUPolicy(4, 12, 32), "policy must be a class .*, got a GRUPolicy"),
+        ("membrane", HardwiredMembrane(GAME, 12, 32), "membrane must be a class .*Hardwired"),
+        ("policy", partial(GRUPolicy, hidden_size=8), "policy is told its sizes .*got hidden_size"),
+        ("policy", partial(GRUPolicy, percept_size=7), "is told its sizes .*got percept_size"),
+        ("policy", partial(GRUPolicy, 7), "policy is told its sizes .*got 7"),
+        ("membrane", partial(HardwiredMembrane, interface=GAME), "is told .*got interface"),
+        (
+            "topology",
+            nx.path_graph(4),
+            r"got a Graph, of which from_networkx\(graph\) makes a topo",
+        ),
+        ("topology", "ring", "topology must be a Topology or a Callable, got 'ring'"),
+        ("topology", partial(AttentionTopology, hidden_size=8), "is told .*got hidden_size"),
+        ("policy", lambda p, i, h: GRUPolicy(p, i, 9), "the hidden_size .* told, 32, got 9"),
+        ("policy", lambda p, i, h: GRUPolicy(7, i, h), "the percept_size .* told, 4, got 7"),
+        ("policy", lambda p, i, h: torch.nn.Linear(p, h), "kind ExpertPolicy, got a Linear"),
+        (
+            "policy",
+            HardwiredMembrane,
+            "must build one of the kind ExpertPolicy, got the class Hardwired",
+        ),
+        ("membrane", GRUPolicy, "kind Membrane, got the class GRUPolicy"),
+    ],
+)
+def test_parts_that_the_agent_cannot_build(name: str, part: typing.Any, message: str) -> None:
+    parts = {"policy": GRUPolicy, "topology": RingTopology(), name: part}
+    assert_refused(message, lambda: BadgerAgent(GAME, **parts))
 
 
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"rounds": 0}, "rounds must be at least 1, got 0"),
-        ({"identifiers": "names"}, "identifiers must be one of fixed, random, none, got 'names'"),
-        ({"initial_state": "one"}, "initial_state must be one of zero, random, learned, got 'one'"),
+        ({"identifier_size": -1}, "identifier_size must be at least 0, got -1"),
+        ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
+        ({"birth": Birth(initial_state="learned")}, "'learned' needs .*initial_hidden, got a GRU"),
         ({"executor": "fast"}, "executor must be one of auto, .* got 'fast'"),
     ],
 )
 def test_settings_that_do_not_exist(setting: typing.Any, message: str) -> None:
-    assert_refused(message, lambda: make(**setting))
-
-
-def test_editing_a_graph_in_place_is_noticed_and_leaves_the_topology_alone() -> None:
-    agent = BadgerAgent(GRUPolicy(), RandomTopology(k=2), HardwiredMembrane())
-    untouched = agent.reset(2, 5, 1)
-    cut = agent.reset(2, 5, 1)
-    cut.edge_weight.zero_()
-    alone = BadgerAgent(agent.policy, IsolatedTopology(), agent.membrane).reset(2, 5, 1)
-    observation = Observation(torch.rand(2), torch.rand(2, 1))
-    for _ in range(2):
-        cut, _ = agent(cut, observation)
-        alone, _ = agent(alone, observation)
-        untouched, _ = agent(untouched, observation)
-    assert torch.allclose(cut.hidden, alone.hidden, atol=1e-6)
-    assert not torch.allclose(untouched.hidden, alone.hidden, atol=1e-6)
-    assert agent.reset(2, 5, 1).edge_weight.all()
+    assert_refused(message, lambda: BadgerAgent(GAME, GRUPolicy, RingTopology(), **setting))
 
 
 def test_training_goes_on_after_inference_mode() -> None:
-    agent = BadgerAgent(GRUPolicy(), RandomTopology(k=2), HardwiredMembrane())
+    agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(k=2))
     task = GuessingGame().sample(2, 1)
     with torch.inference_mode():
         unroll(agent, task, 5, 2)
@@ -587,22 +665,22 @@ class Keeper(Topology):
 
 @pytest.mark.parametrize("topology", [Keeper(), RandomTopology(k=1)], ids=["own", "shipped"])
 def test_edges_first_made_in_inference_mode_serve_training(topology: Topology) -> None:
-    agent = BadgerAgent(GRUPolicy(), topology, HardwiredMembrane(), executor="sparse")
+    agent = BadgerAgent(GAME, GRUPolicy, topology, executor="sparse")
     with torch.inference_mode():
         edges = topology(torch.zeros(1, 2, 3))
-        wiring = agent._prepare(edges, 1, 2)
-    assert not any(part.is_inference() for part in (*wiring.edges, *wiring.adjacency))
+        prepared = agent.reset(1, 2, 1).executor
+    assert not any(part.is_inference() for part in (*prepared.edges, *prepared.adjacency))
     assert edges.index.is_inference() == isinstance(topology, Keeper)
 
 
 def test_another_executor_is_heeded_at_the_next_reset() -> None:
-    agent = BadgerAgent(GRUPolicy(), RandomTopology(k=2), HardwiredMembrane())
+    agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(k=2))
     for executor in ("dense", "reference", "sparse"):
         agent.executor = executor
-        assert agent.reset(2, 5, 1).wiring.executor == executor
+        assert agent.reset(2, 5, 1).executor.name == executor
 
 
 def test_an_agent_can_be_turned_to_double_precision() -> None:
-    agent = BadgerAgent(GRUPolicy(), RandomTopology(k=2), HardwiredMembrane()).double()
+    agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(k=2)).double()
     rollout = unroll(agent, GuessingGame().sample(2, 1), 5, 2)
-    assert rollout.action.dtype == rollout.graph.hidden.dtype == torch.float64
+    assert rollout.action.dtype == rollout.life.hidden.dtype == torch.float64

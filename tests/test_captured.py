@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from lightning import Trainer
-from properties import assert_refused, some_edges, uniform
+from properties import GAME, assert_refused, some_edges, uniform
 from torch import Tensor
 
 from badger_graph import (
     AttentionMembrane,
     AttentionPolicy,
     BadgerAgent,
+    Birth,
     GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
     MetaLearner,
 )
 from badger_graph.outer import Backpropagation, Captured, OuterGradient, Sizes
@@ -36,11 +37,12 @@ def make(
     """A small learner; all of its draws differ from rollout to rollout, but for the graph."""
     torch.manual_seed(0)
     agent = BadgerAgent(
-        GRUPolicy(identifier_size=3, hidden_size=8, message_size=4),
+        GAME,
+        partial(GRUPolicy, message_size=4),
         topology or RandomTopology(k=2),
-        HardwiredMembrane(),
-        identifiers="random",
-        initial_state="random",
+        birth=Birth("random", initial_state="random"),
+        identifier_size=3,
+        hidden_size=8,
     )
     arguments = {"sizes": Sizes(5, 2, 4, 4), "val_batches": 2, **arguments}
     return MetaLearner(agent, GuessingGame(), gradient=gradient or Captured(), **arguments)
@@ -95,13 +97,13 @@ def test_replays_are_rollouts() -> None:
 def test_an_initial_state_that_is_learned_is_read_as_a_weight() -> None:
     """And no draw is recorded for gradients: each would keep those before it alive."""
     torch.manual_seed(0)
-    sizes = {"hidden_size": 6, "key_size": 4}
     agent = BadgerAgent(
-        AttentionPolicy(**sizes),
+        GAME,
+        AttentionPolicy,
         CompleteTopology(),
-        AttentionMembrane(**sizes),
-        identifiers="random",
-        initial_state="learned",
+        partial(AttentionMembrane, key_size=4),
+        birth=Birth("random", initial_state="learned"),
+        hidden_size=6,
     )
     learner = MetaLearner(agent, GuessingGame(), None, Captured(), sizes=Sizes(4, 2, 3, 2))
     step = step_of(learner)
@@ -117,7 +119,7 @@ def test_an_initial_state_that_is_learned_is_read_as_a_weight() -> None:
             strict=True,
         ):
             assert torch.equal(actual, right)
-        assert learner.gradient._step.graph.hidden.grad_fn is None
+        assert learner.gradient._step.life.hidden.grad_fn is None
 
 
 @pytest.mark.usefixtures("replayed_on_cpu")

@@ -1,43 +1,165 @@
-"""The communication stage: how far and how often messages travel."""
+"""The communication stage: how far and how often messages travel, and what happens under way."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from properties import every_policy_and_executor, some_edges, some_inputs
+from properties import (
+    GAME,
+    Stage,
+    assert_refused,
+    assert_round_trip,
+    assert_table_is_the_folder,
+    build_policy,
+    double_precision,
+    every_policy_and_executor,
+    every_torch_executor,
+    seeded,
+    some_edges,
+    some_inputs,
+    some_observation,
+)
+from torch import Tensor
 
-from badger_graph import Edges
-from badger_graph.communication import communicate
-from badger_graph.executors.prepare import Executor, prepare
+import badger_graph.channels
+import badger_graph.communication
+from badger_graph import (
+    AttentionMembrane,
+    AttentionPolicy,
+    BadgerAgent,
+    Channel,
+    ClearChannel,
+    Communication,
+    Edges,
+    FixedRounds,
+    GRUPolicy,
+)
+from badger_graph.channels import CHANNELS
+from badger_graph.communication import COMMUNICATIONS
+from badger_graph.executors.prepare import ExecutorName, prepare
 from badger_graph.policies import POLICIES
+from topologies import CompleteTopology, RandomTopology
+
+
+def test_every_stage_and_channel_is_in_its_table() -> None:
+    assert_table_is_the_folder(COMMUNICATIONS, badger_graph.communication, Communication)
+    assert_table_is_the_folder(CHANNELS, badger_graph.channels, Channel)
+
+
+# ------------------------------------------------------------------------------------- rounds
 
 
 @every_policy_and_executor
 @pytest.mark.parametrize("rounds", [1, 2, 5])
-def test_rounds_are_repetitions_of_the_policy(name: str, executor: Executor, rounds: int) -> None:
-    policy, edges = POLICIES[name]().double(), some_edges(2, 4, 20)
-    hidden, *told, _ = some_inputs(policy, edges, 8)
-    wiring = prepare(edges, 2, 4, executor)
-    after, said = communicate(policy, hidden, *told, wiring, rounds)
+def test_rounds_are_repetitions_of_the_policy(
+    name: str, executor: ExecutorName, rounds: int
+) -> None:
+    policy, edges = build_policy(POLICIES[name]).double(), some_edges(2, 4, 20)
+    inputs = some_inputs(policy, edges, 8)
+    hidden, *told, _ = inputs
+    prepared = prepare(edges, 2, 4, executor, policy)
+    after, said = Stage(policy, rounds)(inputs, prepared)
     for _ in range(rounds):
-        hidden, last_said = policy(hidden, *told, wiring)
+        hidden, last_said = prepared.round(policy, hidden, *told)
     torch.testing.assert_close(after, hidden, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(said, last_said, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(said, policy.speak(hidden)[:, 0], rtol=1e-12, atol=1e-12)
+    spoken = policy.speak(hidden, inputs.identifier)[:, 0]
+    torch.testing.assert_close(said, spoken, rtol=1e-12, atol=1e-12)
 
 
 @every_policy_and_executor
-def test_news_travels_one_edge_a_round(name: str, executor: Executor) -> None:
+def test_news_travels_one_edge_a_round(name: str, executor: ExecutorName) -> None:
     """On the path 0 -> 1 -> 2 -> 3 -> 4, r rounds take a change of expert 0 to expert r."""
-    policy = POLICIES[name]().double()
+    policy = build_policy(POLICIES[name]).double()
     path = Edges(torch.tensor([[0, 1, 2, 3], [1, 2, 3, 4]]), torch.ones(4).double())
-    hidden, *told, _ = some_inputs(policy, path, 5)
-    wiring = prepare(path, 1, 5, executor)
-    news = hidden.clone()
+    inputs = some_inputs(policy, path, 5)
+    prepared = prepare(path, 1, 5, executor, policy)
+    news = inputs.hidden.clone()
     news[0] += 1
     for rounds in range(1, 5):
-        before, said = communicate(policy, hidden, *told, wiring, rounds)
-        after, said_then = communicate(policy, news, *told, wiring, rounds)
+        before, said = Stage(policy, rounds)(inputs, prepared)
+        after, said_then = Stage(policy, rounds)(inputs._replace(hidden=news), prepared)
         reached = [n <= rounds for n in range(5)]
         assert (before != after).any(dim=1).tolist() == reached
         assert (said != said_then).tolist() == reached
+
+
+@pytest.mark.parametrize("channel", [None, ClearChannel()])
+def test_round_trip(channel: Channel | None) -> None:
+    assert_round_trip(FixedRounds(3, channel), lambda stage: torch.tensor(stage.rounds))
+
+
+def test_no_rounds_are_refused() -> None:
+    assert_refused("rounds must be at least 1, got 0", lambda: FixedRounds(0))
+
+
+# ----------------------------------------------------------------------------------- channels
+
+
+class Louder(Channel):
+    """Messages arrive so many times as loud, with noise."""
+
+    def __init__(self, factor: float = 2.0, noise: float = 0.0) -> None:
+        super().__init__()
+        self.factor = factor
+        self.noise = noise
+
+    def forward(self, sent: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        drawn = torch.randn(sent.shape, generator=generator, dtype=sent.dtype)
+        return self.factor * sent + self.noise * drawn
+
+
+def make(executor: ExecutorName, channel: Channel | None = None) -> BadgerAgent:
+    torch.manual_seed(0)
+    stage = FixedRounds(2, channel)
+    return BadgerAgent(GAME, GRUPolicy, RandomTopology(2), None, stage, executor=executor)
+
+
+@every_torch_executor
+def test_a_channel_of_ones_own_is_applied_in_every_round(executor: ExecutorName) -> None:
+    """As if the policy had sent its messages so."""
+    with double_precision():
+        told, agent = some_observation(2, 2), make(executor, Louder())
+        loud, usual = make(executor), make(executor)
+        with torch.no_grad():
+            for parameter in loud.policy.message_mlp[-1].parameters():
+                parameter *= 2
+        actual, expected, other = (
+            one.step(one.step(one.reset(2, 5, 2), told), told) for one in (agent, loud, usual)
+        )
+        torch.testing.assert_close(actual.hidden, expected.hidden, rtol=1e-12, atol=1e-12)
+        assert not torch.allclose(actual.hidden, other.hidden)
+
+
+@every_torch_executor
+def test_noise_is_drawn_anew_in_every_round_by_the_generator(executor: ExecutorName) -> None:
+    """The same for all who hear a sender, and the same in every executor."""
+    with double_precision():
+        told, agent = some_observation(2, 2), make(executor, Louder(1.0, 0.5))
+        life = agent.reset(2, 5, 2)
+        noisy = agent.step(life, told, seeded(0))
+        generator, policy = seeded(0), agent.policy
+        percept = agent.membrane.perceive(life, told)
+        hidden, reference = life.hidden, prepare(life.edges, 2, 5, "reference", policy)
+        for _ in range(2):
+            sent = policy.emit(hidden, life.traits)
+            sent = sent + 0.5 * torch.randn(sent.shape, generator=generator)
+            heard = reference.exchange(policy, sent)
+            hidden = policy.next_hidden(hidden, heard, percept, life.traits)
+        torch.testing.assert_close(noisy.hidden, hidden, rtol=1e-12, atol=1e-12)
+        assert not torch.equal(agent.step(life, told, seeded(1)).hidden, noisy.hidden)
+
+
+@pytest.mark.native
+def test_executors_that_cannot_apply_it_refuse_it() -> None:
+    agent = make("fused", Louder())
+    message = "executor 'fused' needs a ClearChannel, got Louder"
+    assert_refused(message, lambda: agent.reset(2, 5, 2))
+    assert make("auto", Louder()).reset(2, 5, 2).executor.name == "dense"
+    assert make("auto").reset(2, 5, 2).executor.name == "fused"
+    parts = (AttentionPolicy, CompleteTopology(), AttentionMembrane, FixedRounds(1, Louder()))
+    attentional = BadgerAgent(GAME, *parts)
+    message = "executor 'attention' needs a ClearChannel, got Louder"
+    assert_refused(message, lambda: attentional.reset(2, 5, 2))
+    message = "compiled takes a clear channel, .* got a Louder"
+    assert_refused(message, lambda: BadgerAgent(GAME, *parts, compiled=True))

@@ -8,21 +8,22 @@ from typing import Any
 
 import pytest
 import torch
-from properties import assert_near, assert_refused, seeded
+from properties import GAME, assert_near, assert_refused, seeded
 from torch import Tensor, nn
 
 from badger_graph import (
     BadgerAgent,
+    FixedRounds,
     GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
     MessagePolicy,
     MetaLearner,
-    compiled,
     unroll,
 )
-from badger_graph.executors.prepare import Executor
+from badger_graph.agent import deliberate
+from badger_graph.executors.prepare import ExecutorName
 from badger_graph.outer import Sizes
+from badger_graph.tasks import GuessingTask
 from topologies import RandomTopology
 
 FIRST = (6, 9, 2)
@@ -33,32 +34,35 @@ SIZES = [(5, 16, 3), (4, 24, 5), (9, 48, 2), (7, 17, 4)]
 class ElmanPolicy(MessagePolicy):
     """As a user would write it."""
 
-    def __init__(self) -> None:
-        super().__init__(percept_size=4, identifier_size=3, hidden_size=6, message_size=5)
-        self.message_linear = nn.Linear(6, 5)
-        self.cell = nn.Linear(6 + 5 + 4 + 3, 6)
-        self.readout = nn.Linear(6, 1)
+    def __init__(self, percept_size: int, identifier_size: int, hidden_size: int) -> None:
+        super().__init__(percept_size, identifier_size, hidden_size, message_size=5)
+        inputs = hidden_size + 5 + percept_size + identifier_size
+        self.message_linear = nn.Linear(hidden_size, 5)
+        self.cell = nn.Linear(inputs, hidden_size)
+        self.readout = nn.Linear(hidden_size, 1)
 
-    def emit(self, hidden: Tensor) -> Tensor:
+    def emit(self, hidden: Tensor, traits: Tensor) -> Tensor:
         return self.message_linear(hidden)
 
-    def next_hidden(self, hidden: Tensor, received: Tensor, percept: Tensor) -> Tensor:
-        return self.cell(torch.cat([hidden, received, percept], dim=-1)).tanh()
+    def next_hidden(
+        self, hidden: Tensor, received: Tensor, percept: Tensor, traits: Tensor
+    ) -> Tensor:
+        return self.cell(torch.cat([hidden, received, percept, traits], dim=-1)).tanh()
 
-    def speak(self, hidden: Tensor) -> Tensor:
+    def speak(self, hidden: Tensor, traits: Tensor) -> Tensor:
         return self.readout(hidden)
 
 
-def twins(executor: Executor, dtype: torch.dtype, **arguments: Any) -> list[BadgerAgent]:
+def twins(executor: ExecutorName, dtype: torch.dtype, **arguments: Any) -> list[BadgerAgent]:
     """The same agent as it is and compiled; every agent of a batch has a graph of its own."""
-    torch.manual_seed(0)
-    parts = (ElmanPolicy(), RandomTopology(2, redraw="agent"), HardwiredMembrane())
-    return [
-        BadgerAgent(*copy.deepcopy(parts), executor=executor, compiled=is_compiled, **arguments).to(
-            dtype
-        )
-        for is_compiled in (False, True)
-    ]
+    parts = (GAME, ElmanPolicy, RandomTopology(2, redraw="agent"))
+    sizes = {"identifier_size": 3, "hidden_size": 6}
+    agents = []
+    for is_compiled in (False, True):
+        torch.manual_seed(0)
+        agent = BadgerAgent(*parts, executor=executor, compiled=is_compiled, **sizes, **arguments)
+        agents.append(agent.to(dtype))
+    return agents
 
 
 def live(
@@ -67,7 +71,7 @@ def live(
     """Errors and actions of a life and, where it is trained, the gradients."""
     generator = seeded(num_experts)
     task = GuessingGame().sample(batch_size, num_outputs, generator)
-    task.target = task.target.to(agent.dtype)
+    task = GuessingTask(task.target.to(agent.dtype), task.family)
     rollout = unroll(agent, task, num_experts, 4, generator, **arguments)
     result = {"loss": rollout.loss, "action": rollout.action}
     if torch.is_grad_enabled():
@@ -95,8 +99,8 @@ def _forget() -> Iterator[None]:
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Traced and differentiated as ever, but no code is generated: seconds instead of a minute."""
-    step = torch.compile(compiled.inner_step, dynamic=True, backend="aot_eager")
-    monkeypatch.setattr(compiled, "_compiled", lambda: step)
+    step = torch.compile(deliberate, dynamic=True, backend="aot_eager")
+    monkeypatch.setattr("badger_graph.agent.compiled", lambda function: step)
 
 
 @pytest.mark.native
@@ -110,8 +114,8 @@ def test_compiled_for_all_sizes_and_graphs() -> None:
 
 @pytest.mark.parametrize(("executor", "rounds"), [("dense", 1), ("sparse", 2)])
 @pytest.mark.usefixtures("quickly")
-def test_traced_once_and_once_more_without_gradients(executor: Executor, rounds: int) -> None:
-    eager, agent = twins(executor, torch.float64, rounds=rounds)
+def test_traced_once_and_once_more_without_gradients(executor: ExecutorName, rounds: int) -> None:
+    eager, agent = twins(executor, torch.float64, communication=FixedRounds(rounds))
     live(agent, *FIRST)
     with torch.no_grad():
         live(agent, *FIRST)
@@ -136,20 +140,20 @@ def test_long_lives_and_copies() -> None:
 
 @pytest.fixture
 def never(monkeypatch: pytest.MonkeyPatch) -> None:
-    def step(*_: object) -> None:
+    def compiled(_: object) -> None:
         raise AssertionError("compiled")
 
-    monkeypatch.setattr("badger_graph.agent.compiled_step", step)
+    monkeypatch.setattr("badger_graph.agent.compiled", compiled)
 
 
 @pytest.mark.native
 @pytest.mark.usefixtures("never")
 def test_the_fused_executor_serves_as_it_is() -> None:
-    torch.manual_seed(0)
-    parts = (GRUPolicy(), RandomTopology(2), HardwiredMembrane())
+    parts = (GAME, GRUPolicy, RandomTopology(2))
     one, other = (BadgerAgent(*parts, compiled=c) for c in (False, True))
+    other.load_state_dict(one.state_dict())
     assert_near(live(one, 3, 7, 2), live(other, 3, 7, 2))
-    assert other.reset(3, 7, 2).wiring.executor == "fused"
+    assert other.reset(3, 7, 2).executor.name == "fused"
 
 
 @pytest.mark.usefixtures("quickly")
@@ -160,7 +164,7 @@ def test_a_learner_compiles_nothing_before_it_trains() -> None:
 
 
 @pytest.mark.parametrize("executor", ["reference", "fused"])
-def test_other_executors_are_refused(executor: Executor) -> None:
-    parts = (ElmanPolicy(), RandomTopology(2), HardwiredMembrane())
+def test_other_executors_are_refused(executor: ExecutorName) -> None:
+    parts = (GAME, ElmanPolicy, RandomTopology(2))
     message = f"compiled takes the executor auto, dense or sparse .*got executor='{executor}'"
     assert_refused(message, lambda: BadgerAgent(*parts, executor=executor, compiled=True))

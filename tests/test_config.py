@@ -5,14 +5,26 @@ from __future__ import annotations
 import json
 import sys
 import typing
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from properties import assert_round_trip, seeded
+from properties import GAME, assert_round_trip, seeded
 
-from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, HardwiredMembrane, unroll
-from badger_graph.membranes import MEMBRANES
+from badger_graph import (
+    BadgerAgent,
+    Birth,
+    Choice,
+    ClearChannel,
+    FixedRounds,
+    GRUPolicy,
+    GuessingGame,
+    HardwiredMembrane,
+    Interface,
+    unroll,
+)
+from badger_graph.membranes import MEMBRANES, AttentionMembrane, Membrane, WholeMembrane
 from badger_graph.outer import META_LOSSES
 from badger_graph.outer.config import from_config, to_config
 from badger_graph.policies import POLICIES
@@ -21,38 +33,81 @@ from topologies import GivenGraph, NetworkXTopology, RandomTopology
 
 
 def small_agent() -> BadgerAgent:
-    policy = GRUPolicy(identifier_size=3, hidden_size=6, message_size=4)
-    return BadgerAgent(policy, RandomTopology(k=2, seed=7), HardwiredMembrane(readers=[0, 2]))
+    policy, topology = partial(GRUPolicy, message_size=4), RandomTopology(k=2, seed=7)
+    membrane, sizes = partial(HardwiredMembrane, readers=[0, 2]), (3, 6)
+    return BadgerAgent(GAME, policy, topology, membrane, FixedRounds(2), Birth(seed=5), *sizes)
 
 
-@pytest.mark.parametrize(
-    "cls",
-    [*POLICIES.values(), *MEMBRANES.values(), *TASKS.values(), *META_LOSSES.values()],
-)
+PARTS = [*POLICIES.values(), *MEMBRANES.values()]
+"""What agents build."""
+
+
+@pytest.mark.parametrize("cls", [*TASKS.values(), *META_LOSSES.values()])
 def test_every_component_has_a_config(cls: type) -> None:
     config = json.loads(json.dumps(to_config(cls())))
     assert config["class_path"] == f"{cls.__module__}.{cls.__qualname__}"
     assert type(from_config(config)) is cls
 
 
+@pytest.mark.parametrize("cls", PARTS)
+def test_every_part_of_an_agent_has_a_config_without_its_sizes(cls: type) -> None:
+    membranes = {"AttentionPolicy": AttentionMembrane, "LSTMPolicy": WholeMembrane}
+    membrane = membranes.get(cls.__name__, HardwiredMembrane)
+    if issubclass(cls, Membrane):
+        part = cls(GAME, 12, 32)
+    else:
+        part = cls(membrane(GAME, 12, 32).percept_size, 12, 32)
+    config = json.loads(json.dumps(to_config(part)))
+    assert config["class_path"] == f"{cls.__module__}.{cls.__qualname__}"
+    assert not {"interface", "percept_size", "identifier_size", "hidden_size"} & set(
+        config["init_args"]
+    )
+    build = from_config(config)
+    assert isinstance(build, partial)
+    assert (build.func, build.keywords) == (cls, config["init_args"])
+
+
 def test_config_of_an_agent_by_hand() -> None:
+    game = {"feedback": 1, "input": 0, "output": 1}
+    real = {"class_path": "badger_graph.actions.real.Real", "init_args": {}}
+    clear = {"class_path": "badger_graph.channels.clear.ClearChannel", "init_args": {}}
+    of = {
+        "interface": ("typing.Interface", {**game, "action": real}),
+        "policy": (
+            "policies.gru.GRUPolicy",
+            {"message_size": 4, "gain": 1.0, "aggregation": "mean"},
+        ),
+        "membrane": (
+            "membranes.hardwired.HardwiredMembrane",
+            {"readers": [0, 2], "see_action": True, "see_role": True},
+        ),
+        "communication": (
+            "communication.fixed_rounds.FixedRounds",
+            {"rounds": 2, "channel": clear},
+        ),
+        "birth": (
+            "birth.Birth",
+            {
+                "identifiers": "fixed",
+                "addresses": "random",
+                "initial_state": "zero",
+                "codebooks": None,
+                "seed": 5,
+                "address_seed": 0,
+                "graph_seed": None,
+            },
+        ),
+    }
     config = to_config(small_agent())
     assert config["class_path"] == "badger_graph.agent.BadgerAgent"
-    assert config["init_args"]["policy"] == {
-        "class_path": "badger_graph.policies.gru.GRUPolicy",
-        "init_args": {
-            "percept_size": 4,
-            "identifier_size": 3,
-            "hidden_size": 6,
-            "message_size": 4,
-            "gain": 1.0,
-            "aggregation": "mean",
-        },
-    }
-    assert config["init_args"]["topology"]["class_path"] == "topologies.random.RandomTopology"
-    assert config["init_args"]["topology"]["init_args"]["seed"] == 7
-    assert config["init_args"]["membrane"]["init_args"]["readers"] == [0, 2]
-    assert config["init_args"]["rounds"] == 1
+    told = config["init_args"]
+    for name, (path, arguments) in of.items():
+        assert told[name] == {"class_path": f"badger_graph.{path}", "init_args": arguments}, name
+    assert told["topology"]["class_path"] == "topologies.random.RandomTopology"
+    assert told["topology"]["init_args"]["seed"] == 7
+    rest = {name: value for name, value in told.items() if name not in {*of, "topology"}}
+    sizes = {"identifier_size": 3, "hidden_size": 6}
+    assert rest == {**sizes, "executor": "auto", "compiled": False}
 
 
 def test_an_agent_is_built_again() -> None:
@@ -60,6 +115,22 @@ def test_an_agent_is_built_again() -> None:
         return unroll(agent, GuessingGame().sample(3, 2, seeded(0)), 5, 3, seeded(0)).action
 
     assert_round_trip(small_agent(), actions)
+
+
+@pytest.mark.parametrize(
+    "component",
+    [
+        Interface(2, 3, 4, Choice()),
+        Birth("none", "fixed", "random", 3, 1, 2, 4),
+        FixedRounds(3, ClearChannel()),
+    ],
+    ids=repr,
+)
+def test_what_is_no_module_is_the_same_again(component: object) -> None:
+    config = json.loads(json.dumps(to_config(component)))
+    again = from_config(config)
+    assert to_config(again) == config
+    assert isinstance(component, FixedRounds) or again == component
 
 
 @pytest.mark.parametrize(
@@ -93,7 +164,7 @@ def test_only_components_have_a_config() -> None:
         "builtins.eval",
         "pathlib.Path",
         "torch.nn.modules.linear.Linear",
-        "badger_graph.agent.split",  # a function
+        "badger_graph.agent.deliberate",  # a function
         "topologies.file.graph_file",  # a function that returns a component
         "badger_graph.agent.torch",  # a module
         "badger_graph.agent.BadgerAgent.reset",
@@ -140,21 +211,44 @@ def test_modules_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_abstract_classes_cannot_be_built() -> None:
-    config = {"class_path": "badger_graph.policies.base.ExpertPolicy", "init_args": {}}
-    with pytest.raises(ValueError, match="ExpertPolicy cannot be built with these arguments"):
+    config = {"class_path": "badger_graph.tasks.base.TaskFamily", "init_args": {}}
+    with pytest.raises(ValueError, match="TaskFamily cannot be built with these arguments"):
         from_config(config)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"colour": "red"}, "GRUPolicy cannot be built with these arguments: .*'colour'"),
-        ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
-        ({"hidden_size": "many"}, "hidden_size must be a whole number, got 'many'"),
-        ({"hidden_size": None}, "hidden_size must be a whole number, got None"),
+        ({"colour": "red"}, "FixedRounds cannot be built with these arguments: .*'colour'"),
+        ({"rounds": 0}, "rounds must be at least 1, got 0"),
+        ({"rounds": "many"}, "rounds must be a whole number, got 'many'"),
+        ({"rounds": None}, "rounds must be a whole number, got None"),
     ],
 )
 def test_arguments_that_are_refused(arguments: typing.Any, message: str) -> None:
-    config = {"class_path": "badger_graph.policies.gru.GRUPolicy", "init_args": arguments}
+    path = "badger_graph.communication.fixed_rounds.FixedRounds"
     with pytest.raises(ValueError, match=message):
+        from_config({"class_path": path, "init_args": arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"colour": "red"}, "BadgerAgent cannot be built with these arguments: .*'colour'"),
+        ({"message_size": 0}, "message_size must be at least 1, got 0"),
+        ({"hidden_size": 8}, "policy is told its sizes by the agent, .* got hidden_size"),
+    ],
+)
+def test_arguments_of_parts_that_are_refused(arguments: typing.Any, message: str) -> None:
+    config = to_config(small_agent())
+    config["init_args"]["policy"]["init_args"] |= arguments
+    with pytest.raises(ValueError, match=message):
+        from_config(config)
+
+
+def test_abstract_parts_cannot_be_built() -> None:
+    config = to_config(small_agent())
+    path = "badger_graph.policies.base.ExpertPolicy"
+    config["init_args"]["policy"] = {"class_path": path, "init_args": {}}
+    with pytest.raises(ValueError, match="cannot be built with these arguments"):
         from_config(config)

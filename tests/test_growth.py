@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from properties import (
+    GAME,
     assert_agents_independent,
     assert_gradients_reach_every_parameter,
     assert_refused,
     assert_split_lives_alone,
     double_precision,
+    edited,
     every_executor,
     seeded,
     some_observation,
@@ -23,15 +25,19 @@ from properties import (
     uniform,
 )
 from torch import Tensor
-from torch_geometric.data import Batch
 
 from badger_graph import (
     AddressedMembrane,
     BadgerAgent,
+    Birth,
     Edges,
     GRUPolicy,
     GuessingGame,
     HardwiredMembrane,
+    Interface,
+    Life,
+    Membrane,
+    Task,
     add_experts,
     change_outputs,
     clone_experts,
@@ -40,7 +46,7 @@ from badger_graph import (
     rewire,
     unroll,
 )
-from badger_graph.executors.prepare import Executor
+from badger_graph.executors.prepare import ExecutorName
 from badger_graph.experiments.paper.growth import (
     Growth,
     PartlyReached,
@@ -60,64 +66,62 @@ from topologies import (
 )
 
 B, N, D = 3, 6, 2
-PARTS = ("hidden", "identifier", "address", "edge_index", "edge_weight", "action", "batch", "ptr")
-ALIKE = HardwiredMembrane(see_action=False, see_role=False)
+RANDOM = Birth("random")
+ALIKE = partial(HardwiredMembrane, see_action=False, see_role=False)
 """All experts perceive the same."""
 
 
 def make(
-    topology: Topology | None = None, membrane: HardwiredMembrane | None = None, **arguments: Any
+    topology: Topology | None = None,
+    membrane: Callable[..., Membrane] = HardwiredMembrane,
+    birth: Birth = RANDOM,
+    **arguments: Any,
 ) -> BadgerAgent:
     torch.manual_seed(0)
-    policy = GRUPolicy(identifier_size=3, hidden_size=5, message_size=4)
-    return BadgerAgent(
-        policy,
-        CompleteTopology() if topology is None else topology,
-        HardwiredMembrane() if membrane is None else membrane,
-        **{"identifiers": "random", **arguments},
-    )
+    sizes = {"identifier_size": 3, "hidden_size": 5}
+    parts = (partial(GRUPolicy, message_size=4), topology or CompleteTopology(), membrane)
+    return BadgerAgent(GAME, *parts, birth=birth, **{**sizes, **arguments})
 
 
-def some_task(num_outputs: int = D, seed: int = 0) -> Any:
+def some_task(num_outputs: int = D, seed: int = 0) -> Task:
     return GuessingGame().sample(B, num_outputs, seeded(seed))
 
 
-def grown_up(agent: BadgerAgent, num_experts: int = N) -> Batch:
+def grown_up(agent: BadgerAgent, num_experts: int = N) -> Life:
     """Agents in mid-life."""
     with torch.no_grad():
-        return unroll(agent, some_task(), num_experts, 3, seeded(1)).graph
+        return unroll(agent, some_task(), num_experts, 3, seeded(1)).life
 
 
-def step(agent: BadgerAgent, graph: Batch, seed: int = 5) -> tuple[Batch, Tensor]:
+def step(agent: BadgerAgent, life: Life, seed: int = 5) -> Life:
     """One step, in which the agent is told one number."""
-    observation = some_observation(B, graph.action.size(1), seed)
-    observation.output_feedback.zero_()
-    return agent(graph, observation, seeded(seed))
+    observation = some_observation(B, life.num_outputs, seed)
+    observation.outputs.zero_()
+    return agent.step(life, observation, seeded(seed))
 
 
 def of_agents(value: Tensor) -> Tensor:
     return value.unflatten(0, (B, -1))
 
 
-def assert_same(one: Batch, other: Batch) -> None:
-    for name in PARTS:
-        assert torch.equal(getattr(one, name), getattr(other, name)), name
+def assert_same(one: Life, other: Life) -> None:
+    expected = tensors(other)
+    for name, tensor in tensors(one).items():
+        assert torch.equal(tensor, expected[name]), name
 
 
 def assert_near(actual: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-12)
 
 
-CHANGES: dict[str, Callable[[BadgerAgent, Batch], Batch]] = {
-    "add": lambda agent, graph: add_experts(agent, graph, 3, seeded(2)),
-    "clone": lambda agent, graph: clone_experts(agent, graph, [1, 4, 4]),
-    "clone fresh": lambda agent, graph: clone_experts(agent, graph, [1, 4], "fresh", seeded(2)),
-    "clone perturbed": lambda agent, graph: clone_experts(
-        agent, graph, [5], "perturbed", seeded(2)
-    ),
-    "remove": lambda agent, graph: remove_experts(agent, graph, [0, 3]),
-    "rewire": lambda agent, graph: rewire(agent, graph, RandomTopology(2, "agent"), seeded(2)),
-    "outputs": lambda agent, graph: change_outputs(agent, graph, 4, seeded(2)),
+CHANGES: dict[str, Callable[[BadgerAgent, Life], Life]] = {
+    "add": lambda agent, life: add_experts(agent, life, 3, seeded(2)),
+    "clone": lambda agent, life: clone_experts(agent, life, [1, 4, 4]),
+    "clone fresh": lambda agent, life: clone_experts(agent, life, [1, 4], "fresh", seeded(2)),
+    "clone perturbed": lambda agent, life: clone_experts(agent, life, [5], "perturbed", seeded(2)),
+    "remove": lambda agent, life: remove_experts(agent, life, [0, 3]),
+    "rewire": lambda agent, life: rewire(agent, life, RandomTopology(2, "agent"), seeded(2)),
+    "outputs": lambda agent, life: change_outputs(agent, life, 4, seeded(2)),
 }
 
 every_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
@@ -130,54 +134,52 @@ every_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @every_executor
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_changed_agents_live_on_and_those_before_are_unchanged(
-    change: Callable[[BadgerAgent, Batch], Batch], executor: Executor, dtype: torch.dtype
+    change: Callable[[BadgerAgent, Life], Life], executor: ExecutorName, dtype: torch.dtype
 ) -> None:
     agent = make(RandomTopology(3, "agent"), executor=executor).to(dtype)
-    graph = grown_up(agent)
-    held = tensors(graph)
+    life = grown_up(agent)
+    held = tensors(life)
     copies = {name: tensor.clone() for name, tensor in held.items()}
-    changed = change(agent, graph)
-    assert torch.equal(changed.hidden, change(agent, graph).hidden)
-    num_experts = len(changed.hidden) // B
-    task = some_task(changed.action.size(1))
-    after = unroll(agent, task, num_experts, 2, seeded(3), graph=changed)
+    changed = change(agent, life)
+    assert torch.equal(changed.hidden, change(agent, life).hidden)
+    num_experts = changed.num_experts
+    task = some_task(changed.num_outputs)
+    after = unroll(agent, task, num_experts, 2, seeded(3), life=changed)
     assert after.loss.dtype == dtype
     assert after.loss.isfinite().all()
     reference = make(executor="reference").to(dtype)
-    expected = unroll(reference, task, num_experts, 2, seeded(3), graph=copy.copy(changed))
+    expected = unroll(reference, task, num_experts, 2, seeded(3), life=edited(reference, changed))
     torch.testing.assert_close(after.loss, expected.loss, rtol=0, atol=1e-5)
-    for name, tensor in tensors(graph).items():
+    for name, tensor in tensors(life).items():
         assert tensor is held[name], f"{name} was replaced"
         assert torch.equal(tensor, copies[name]), f"{name} was overwritten"
 
 
 @every_change
-def test_nothing_leaks_between_agents(change: Callable[[BadgerAgent, Batch], Batch]) -> None:
+def test_nothing_leaks_between_agents(change: Callable[[BadgerAgent, Life], Life]) -> None:
     with double_precision():
         agent = make(RandomTopology(3, "agent"))
-        graph = change(agent, grown_up(agent))
-        assert (graph.edge_index // (len(graph.hidden) // B)).diff(dim=0).eq(0).all()
-        assert torch.equal(graph.batch.bincount(), graph.ptr.diff())
-        assert_split_lives_alone(agent, graph)
+        life = change(agent, grown_up(agent))
+        assert (life.edges.index // life.num_experts).diff(dim=0).eq(0).all()
+        assert_split_lives_alone(agent, life)
         for b in range(B):  # who is changed alone is changed alike
-            changed = copy.copy(grown_up(agent))
-            nodes = slice(b * N, (b + 1) * N)
-            changed.hidden = changed.hidden.clone()
-            changed.hidden[nodes] += 1.0
+            changed = grown_up(agent)
+            hidden = changed.hidden.clone()
+            hidden[b * N : (b + 1) * N] += 1.0
             others = [k for k in range(B) if k != b]
-            hidden = of_agents(change(agent, changed).hidden)
-            assert torch.equal(hidden[others], of_agents(graph.hidden)[others])
-            assert not torch.equal(hidden[b], of_agents(graph.hidden)[b])
+            hidden = of_agents(change(agent, changed.with_hidden(hidden)).hidden)
+            assert torch.equal(hidden[others], of_agents(life.hidden)[others])
+            assert not torch.equal(hidden[b], of_agents(life.hidden)[b])
 
 
 @every_change
-def test_gradients_flow_through(change: Callable[[BadgerAgent, Batch], Batch]) -> None:
+def test_gradients_flow_through(change: Callable[[BadgerAgent, Life], Life]) -> None:
     """Back into the life before, and into every weight."""
     agent = make()
-    before = unroll(agent, some_task(), N, 3, seeded(1)).graph
-    graph = change(agent, before)
-    task = some_task(graph.action.size(1))
-    loss = unroll(agent, task, len(graph.hidden) // B, 2, graph=graph).loss[-1].sum()
+    before = unroll(agent, some_task(), N, 3, seeded(1)).life
+    life = change(agent, before)
+    task = some_task(life.num_outputs)
+    loss = unroll(agent, task, life.num_experts, 2, life=life).loss[-1].sum()
     (gradient,) = torch.autograd.grad(loss, before.hidden, retain_graph=True)
     assert of_agents(gradient)[:, 1].abs().sum(dim=1).all()
     assert_gradients_reach_every_parameter(loss, agent.policy)
@@ -185,12 +187,12 @@ def test_gradients_flow_through(change: Callable[[BadgerAgent, Batch], Batch]) -
 
 @every_change
 def test_what_is_kept_for_training_is_fit_for_it(
-    change: Callable[[BadgerAgent, Batch], Batch],
+    change: Callable[[BadgerAgent, Life], Life],
 ) -> None:
     agent = make()
     with torch.inference_mode():
-        graph = change(agent, agent.reset(B, N, D, seeded(0)))
-        unroll(agent, some_task(graph.action.size(1)), len(graph.hidden) // B, 2, graph=graph)
+        life = change(agent, agent.reset(B, N, D, seeded(0)))
+        unroll(agent, some_task(life.num_outputs), life.num_experts, 2, life=life)
     unroll(agent, some_task(), N, 2, seeded(0)).loss.sum().backward()
 
 
@@ -205,57 +207,56 @@ def test_grown_agents_are_still_independent() -> None:
 def test_add_then_remove_is_as_before() -> None:
     """To the bit, and so is the life after it."""
     agent = make(RandomTopology(3, "agent"))
-    graph = grown_up(agent)
-    back = remove_experts(agent, add_experts(agent, graph, 4, seeded(2)), range(N, N + 4))
-    assert_same(back, graph)
-    assert torch.equal(step(agent, back)[1], step(agent, graph)[1])
-    clones = clone_experts(agent, graph, [1, 1, 3])
-    assert_same(remove_experts(agent, clones, range(N, N + 3)), graph)
+    life = grown_up(agent)
+    back = remove_experts(agent, add_experts(agent, life, 4, seeded(2)), range(N, N + 4))
+    assert_same(back, life)
+    assert torch.equal(step(agent, back).action, step(agent, life).action)
+    clones = clone_experts(agent, life, [1, 1, 3])
+    assert_same(remove_experts(agent, clones, range(N, N + 3)), life)
 
 
 def test_a_grown_newborn_is_born_large() -> None:
     """Where nothing is drawn: the complete graph, fixed identifiers, states of zero."""
-    agent = make(identifiers="fixed")
+    agent = make(birth=Birth())
     grown = add_experts(agent, agent.reset(B, N, D), 3)
     large = agent.reset(B, N + 3, D)
-    for name in ("hidden", "identifier", "action", "batch", "ptr"):
-        assert torch.equal(getattr(grown, name), getattr(large, name)), name
-    pairs = (set(zip(*graph.edge_index.tolist(), strict=True)) for graph in (grown, large))
+    for name in ("hidden", "identifier", "kind", "action"):
+        assert torch.equal(tensors(grown)[name], tensors(large)[name]), name
+    pairs = (set(zip(*life.edges.index.tolist(), strict=True)) for life in (grown, large))
     assert next(pairs) == next(pairs)
-    assert torch.equal(step(agent, grown)[1], step(agent, large)[1])
+    assert torch.equal(step(agent, grown).action, step(agent, large).action)
 
 
 def test_newborn_links_are_those_of_the_topology() -> None:
     agent = make(RandomTopology(3, "agent"))
-    graph = grown_up(agent)
-    grown = add_experts(agent, graph, 2, seeded(2))
+    life = grown_up(agent)
+    grown = add_experts(agent, life, 2, seeded(2))
     large = N + 2
-    degree = of_agents(grown.edge_index[1].bincount(minlength=B * large))
+    degree = of_agents(grown.edges.index[1].bincount(minlength=B * large))
     assert degree[:, N:].eq(3).all()
     assert degree[:, :N].ge(3).all()
-    old = (grown.edge_index % large < N).all(dim=0)
-    moved = graph.edge_index + graph.edge_index // N * 2
-    assert torch.equal(grown.edge_index[:, old], moved)
-    assert torch.equal(of_agents(grown.hidden)[:, :N], of_agents(graph.hidden))
+    old = (grown.edges.index % large < N).all(dim=0)
+    moved = life.edges.index + life.edges.index // N * 2
+    assert torch.equal(grown.edges.index[:, old], moved)
+    assert torch.equal(of_agents(grown.hidden)[:, :N], of_agents(life.hidden))
     assert not of_agents(grown.hidden)[:, N:].any()
-    other = add_experts(agent, graph, 2, seeded(2), IsolatedTopology())
-    assert torch.equal(other.edge_index, moved)
+    other = add_experts(agent, life, 2, seeded(2), IsolatedTopology())
+    assert torch.equal(other.edges.index, moved)
 
 
 def test_newborn_fixed_identifiers_are_those_that_nobody_has() -> None:
-    agent = make(identifiers="fixed")
-    graph = remove_experts(agent, agent.reset(B, N, D), [1])
-    grown = of_agents(add_experts(agent, graph, 2).identifier)
+    agent = make(birth=Birth())
+    life = remove_experts(agent, agent.reset(B, N, D), [1])
+    grown = of_agents(add_experts(agent, life, 2).identifier)
     seven = of_agents(agent.reset(B, N + 1, D).identifier)
     assert torch.equal(grown, seven[:, [0, 2, 3, 4, 5, 1, 6]])
-    fresh = of_agents(clone_experts(agent, graph, [0], "fresh").identifier)
+    fresh = of_agents(clone_experts(agent, life, [0], "fresh").identifier)
     assert torch.equal(fresh[:, -1], seven[:, 1])
 
 
 @pytest.mark.parametrize("size", [0, 3])
 def test_identifiers_may_be_none_or_nothing(size: int) -> None:
-    policy = GRUPolicy(identifier_size=size, hidden_size=5, message_size=4)
-    agent = BadgerAgent(policy, CompleteTopology(), HardwiredMembrane(), identifiers="none")
+    agent = make(birth=Birth("none"), identifier_size=size)
     grown = add_experts(agent, agent.reset(B, N, D), 2)
     assert torch.equal(grown.identifier, torch.zeros(B * (N + 2), size))
 
@@ -264,38 +265,36 @@ def test_identifiers_may_be_none_or_nothing(size: int) -> None:
 
 
 @every_executor
-def test_cloning_every_expert_changes_nothing(executor: Executor) -> None:
+def test_cloning_every_expert_changes_nothing(executor: ExecutorName) -> None:
     """On any graph, weighted or not; where all perceive alike."""
     with double_precision():
         agent = make(ErdosRenyiTopology(0.4, "agent"), ALIKE, executor=executor)
-        graph = grown_up(agent)
-        graph.edge_weight = uniform(3, len(graph.edge_weight))
-        double = clone_experts(agent, graph, range(N))
-        assert len(double.edge_weight) == 4 * len(graph.edge_weight)
+        life = grown_up(agent)
+        life = edited(agent, life, edge_weight=uniform(3, len(life.edges.weight)))
+        double = clone_experts(agent, life, range(N))
+        assert len(double.edges.weight) == 4 * len(life.edges.weight)
         for seed in range(3):
-            graph, action = step(agent, graph, seed)
-            double, same = step(agent, double, seed)
-            assert_near(same, action)
-            assert_near(of_agents(double.hidden), of_agents(graph.hidden).repeat(1, 2, 1))
+            life, double = step(agent, life, seed), step(agent, double, seed)
+            assert_near(double.action, life.action)
+            assert_near(of_agents(double.hidden), of_agents(life.hidden).repeat(1, 2, 1))
 
 
 def test_a_clone_stays_what_its_original_is_and_is_heard_beside_it() -> None:
     """Others hear its message twice among one more: as on the old graph with other weights."""
     with double_precision():
         agent = make(RandomTopology(3, "agent"))
-        graph, cloned = grown_up(agent), N - 1  # speaks for no output, as its clone
-        twin = clone_experts(agent, graph, [cloned])
-        weighted = copy.copy(graph)
-        source, target = graph.edge_index
+        life, cloned = grown_up(agent), N - 1  # speaks for no output, as its clone
+        twin = clone_experts(agent, life, [cloned])
+        source, target = life.edges.index
         is_clone = source % N == cloned
         degree = target.bincount(minlength=B * N)
-        hears = torch.zeros(B * N).index_add(0, target, is_clone.to(graph.edge_weight))
+        hears = torch.zeros(B * N).index_add(0, target, is_clone.to(life.edges.weight))
         share = degree / (degree + hears)
-        weighted.edge_weight = share[target] * torch.where(is_clone, 2.0, 1.0)
+        weight = share[target] * torch.where(is_clone, 2.0, 1.0)
+        weighted = edited(agent, life, edge_weight=weight)
         for seed in range(3):
-            weighted, action = step(agent, weighted, seed)
-            twin, same = step(agent, twin, seed)
-            assert_near(same, action)
+            weighted, twin = step(agent, weighted, seed), step(agent, twin, seed)
+            assert_near(twin.action, weighted.action)
             hidden = of_agents(twin.hidden)
             assert_near(hidden[:, :N], of_agents(weighted.hidden))
             assert_near(hidden[:, N], hidden[:, cloned])
@@ -304,10 +303,9 @@ def test_a_clone_stays_what_its_original_is_and_is_heard_beside_it() -> None:
 def test_an_unheard_clone_changes_nothing_for_others() -> None:
     with double_precision():
         agent = make(GivenGraph(4, [[0, 1, 2], [1, 0, 3]]))
-        graph = grown_up(agent, 4)
-        after, action = step(agent, graph)
-        twin, same = step(agent, clone_experts(agent, graph, [3]))
-        assert torch.equal(same, action)
+        life = grown_up(agent, 4)
+        after, twin = step(agent, life), step(agent, clone_experts(agent, life, [3]))
+        assert torch.equal(twin.action, after.action)
         assert torch.equal(of_agents(twin.hidden)[:, :4], of_agents(after.hidden))
         assert torch.equal(of_agents(twin.hidden)[:, 4], of_agents(after.hidden)[:, 3])
 
@@ -315,9 +313,9 @@ def test_an_unheard_clone_changes_nothing_for_others() -> None:
 def test_clones_have_the_links_of_their_originals() -> None:
     """0 hears itself and 1; with two clones of 0 all three hear all three, and 1."""
     agent = make(GivenGraph(2, [[0, 1], [0, 0]], [0.5, 2.0]))
-    graph = clone_experts(agent, agent.reset(1, 2, 1), [0, 0])
+    life = clone_experts(agent, agent.reset(1, 2, 1), [0, 0])
     got = dict(
-        zip(zip(*graph.edge_index.tolist(), strict=True), graph.edge_weight.tolist(), strict=True)
+        zip(zip(*life.edges.index.tolist(), strict=True), life.edges.weight.tolist(), strict=True)
     )
     selves = [0, 2, 3]
     assert got == {
@@ -328,10 +326,10 @@ def test_clones_have_the_links_of_their_originals() -> None:
 
 def test_identifiers_of_clones() -> None:
     agent = make()
-    graph = grown_up(agent)
-    own = of_agents(graph.identifier)[:, 4]
+    life = grown_up(agent)
+    own = of_agents(life.identifier)[:, 4]
     of = {
-        kind: of_agents(clone_experts(agent, graph, [4], kind, seeded(2)).identifier)[:, -1]
+        kind: of_agents(clone_experts(agent, life, [4], kind, seeded(2)).identifier)[:, -1]
         for kind in ("same", "fresh", "perturbed")
     }
     assert torch.equal(of["same"], own)
@@ -345,26 +343,26 @@ def test_identifiers_of_clones() -> None:
 
 
 @every_executor
-def test_removing_the_unheard_changes_nothing_for_others(executor: Executor) -> None:
+def test_removing_the_unheard_changes_nothing_for_others(executor: ExecutorName) -> None:
     agent = make(executor=executor)
-    graph = grown_up(agent)
-    heard = graph.edge_index[0] % N != 4
-    graph.edge_index, graph.edge_weight = graph.edge_index[:, heard], graph.edge_weight[heard]
-    rest, left = remove_experts(agent, graph, [4]), [0, 1, 2, 3, 5]
+    life = grown_up(agent)
+    heard = life.edges.index[0] % N != 4
+    index, weight = life.edges.index[:, heard], life.edges.weight[heard]
+    life = edited(agent, life, edge_index=index, edge_weight=weight)
+    rest, left = remove_experts(agent, life, [4]), [0, 1, 2, 3, 5]
     for seed in range(3):
-        graph, action = step(agent, graph, seed)
-        rest, same = step(agent, rest, seed)
-        torch.testing.assert_close(same, action, rtol=0, atol=1e-6)
+        life, rest = step(agent, life, seed), step(agent, rest, seed)
+        torch.testing.assert_close(rest.action, life.action, rtol=0, atol=1e-6)
         for name in ("hidden", "identifier"):
-            expected = of_agents(getattr(graph, name))[:, left]
+            expected = of_agents(getattr(life, name))[:, left]
             torch.testing.assert_close(of_agents(getattr(rest, name)), expected, rtol=0, atol=1e-6)
 
 
 def test_later_experts_move_up_with_their_links() -> None:
     agent = make(GivenGraph(4, [[0, 1, 2, 3], [1, 2, 3, 0]], [1.0, 2.0, 3.0, 4.0]))
-    graph = remove_experts(agent, agent.reset(2, 4, 1), [1])
-    assert graph.edge_index.tolist() == [[2, 1, 5, 4], [0, 2, 3, 5]]
-    assert graph.edge_weight.tolist() == [4.0, 3.0, 4.0, 3.0]
+    life = remove_experts(agent, agent.reset(2, 4, 1), [1])
+    assert life.edges.index.tolist() == [[2, 1, 5, 4], [0, 2, 3, 5]]
+    assert life.edges.weight.tolist() == [4.0, 3.0, 4.0, 3.0]
 
 
 # -------------------------------------------------------------------------- rewire and outputs
@@ -372,37 +370,52 @@ def test_later_experts_move_up_with_their_links() -> None:
 
 def test_rewire_by_topology_and_by_edges() -> None:
     agent, topology = make(), RandomTopology(2)
-    graph = grown_up(agent)
-    drawn = rewire(agent, graph, topology)
-    given = rewire(agent, graph, topology(of_agents(graph.hidden)))
+    life = grown_up(agent)
+    drawn = rewire(agent, life, topology)
+    given = rewire(agent, life, topology(of_agents(life.hidden)))
     assert_same(drawn, given)
-    assert drawn.edge_index is not topology(of_agents(graph.hidden)).index
-    assert torch.equal(step(agent, drawn)[1], step(agent, given)[1])
-    assert not torch.equal(step(agent, drawn)[1], step(agent, graph)[1])
-    assert_same(rewire(agent, drawn, Edges(graph.edge_index, graph.edge_weight)), graph)
+    assert torch.equal(step(agent, drawn).action, step(agent, given).action)
+    assert not torch.equal(step(agent, drawn).action, step(agent, life).action)
+    assert_same(rewire(agent, drawn, life.edges), life)
 
 
 def test_new_outputs_start_at_zero_and_the_last_go() -> None:
     agent = make()
-    graph = grown_up(agent)
-    more = change_outputs(agent, graph, D + 2, seeded(2))
-    assert torch.equal(more.action[:, :D], graph.action)
+    life = grown_up(agent)
+    more = change_outputs(agent, life, D + 2, seeded(2))
+    assert torch.equal(more.action[:, :D], life.action)
     assert not more.action[:, D:].any()
-    assert more.address.shape == (B, D + 2, 0)
-    assert_same(change_outputs(agent, more, D), graph)
-    after, action = step(agent, more)
-    said = agent.policy.speak(of_agents(after.hidden)[:, : D + 2]).squeeze(-1)
-    torch.testing.assert_close(action, said, rtol=0, atol=1e-6)
+    assert more.addresses.outputs.shape == (B, D + 2, 0)
+    assert_same(change_outputs(agent, more, D), life)
+    after = step(agent, more)
+    said = of_agents(agent.policy.speak(after.hidden, after.traits))[:, : D + 2, 0]
+    torch.testing.assert_close(after.action, said, rtol=0, atol=1e-6)
 
 
 def test_no_two_outputs_get_one_fixed_address() -> None:
     """New outputs have those that newborn agents of as many outputs have."""
-    membrane = AddressedMembrane(hidden_size=6, identifier_size=3, addresses="fixed")
-    policy = GRUPolicy(membrane.percept_size, 3, 6, 4)
-    agent = BadgerAgent(policy, CompleteTopology(), membrane)
-    graph = change_outputs(agent, agent.reset(B, N, 2), 5)
-    assert torch.equal(graph.address, agent.reset(B, N, 5).address)
-    assert len(graph.address[0].unique(dim=0)) == 5
+    agent = make(membrane=AddressedMembrane, birth=Birth(addresses="fixed"))
+    life = change_outputs(agent, agent.reset(B, N, 2), 5)
+    assert torch.equal(life.addresses.outputs, agent.reset(B, N, 5).addresses.outputs)
+    assert len(life.addresses.outputs[0].unique(dim=0)) == 5
+
+
+def test_inputs_stay_whatever_changes() -> None:
+    """Their number and addresses; what is shown reaches the experts after a change, too."""
+    interface = Interface(input=2, output=1)
+    for membrane in (HardwiredMembrane, AddressedMembrane):
+        agent = BadgerAgent(interface, GRUPolicy, RandomTopology(2), membrane, birth=RANDOM)
+        life = agent.reset(B, N, D, seeded(0), num_inputs=2)
+        for name, change in CHANGES.items():
+            changed = change(agent, life)
+            assert torch.equal(changed.addresses.inputs, life.addresses.inputs), name
+            told = some_observation(B, changed.num_outputs, 0, interface, changed.num_inputs)
+            after = agent.step(changed, told)
+            other = agent.step(changed, told._replace(inputs=-told.inputs))
+            assert not torch.allclose(after.hidden, other.hidden), name
+        if membrane is HardwiredMembrane:
+            message = "an expert for every output.* num_experts=3 and num_inputs=2"
+            assert_refused(message, lambda: remove_experts(agent, life, [1, 2, 3]))  # noqa: B023
 
 
 @pytest.mark.parametrize(
@@ -436,18 +449,19 @@ def test_no_two_outputs_get_one_fixed_address() -> None:
     ],
 )
 def test_what_cannot_be_is_refused(
-    message: str, change: Callable[[BadgerAgent, Batch], Batch]
+    message: str, change: Callable[[BadgerAgent, Life], Life]
 ) -> None:
     agent = make()
-    graph = agent.reset(B, N, D, seeded(0))
-    assert_refused(message, lambda: change(agent, graph))
+    life = agent.reset(B, N, D, seeded(0))
+    assert_refused(message, lambda: change(agent, life))
 
 
 def test_a_graph_for_one_size_does_not_grow_by_itself() -> None:
     agent = make(GivenGraph(3, [[0, 1], [1, 2]]))
-    graph = agent.reset(B, 3, D)
-    assert_refused("3", lambda: add_experts(agent, graph, 1))
-    assert len(add_experts(agent, graph, 1, topology=CompleteTopology()).edge_weight) == B * 8
+    life = agent.reset(B, 3, D)
+    assert_refused("3", lambda: add_experts(agent, life, 1))
+    grown = add_experts(agent, life, 1, topology=CompleteTopology())
+    assert len(grown.edges.weight) == B * 8
 
 
 def test_a_dynamic_topology_draws_the_links_of_the_changed() -> None:
@@ -463,16 +477,16 @@ def test_a_dynamic_topology_draws_the_links_of_the_changed() -> None:
             source = (loudest + torch.arange(batch_size) * num_experts)[target // num_experts]
             return Edges.unweighted(torch.stack([source, target]))
 
-    agent = make(Pair(), initial_state="random")
-    graph = grown_up(agent)
+    agent = make(Pair(), birth=Birth("random", initial_state="random"))
+    life = grown_up(agent)
     for name, change in CHANGES.items():
         if name == "rewire":
-            assert_refused("must not be dynamic", lambda: CHANGES["rewire"](agent, graph))
+            assert_refused("must not be dynamic", lambda: CHANGES["rewire"](agent, life))
         else:
-            changed = change(agent, graph)
-            after, _ = step(agent, changed)
+            changed = change(agent, life)
+            after = step(agent, changed)
             edges = agent.topology(of_agents(changed.hidden))
-            assert torch.equal(after.edge_index, edges.index)
+            assert torch.equal(after.edges.index, edges.index)
 
 
 # ---------------------------------------------------------------------------------- experiment
@@ -485,9 +499,9 @@ def test_the_part_of_a_task_that_an_agent_reaches() -> None:
     padded = torch.cat([action, torch.zeros(B, 3)], dim=1)
     _, observation, error = part.step(None, action)
     assert torch.equal(error, whole.step(None, padded)[2])
-    assert torch.equal(observation.feedback, error)
+    assert torch.equal(observation.feedback[:, 0], error)
     assert torch.equal(part.reset()[1].feedback, whole.reset()[1].feedback)
-    assert observation.output_feedback.shape == (B, 2)
+    assert observation.outputs.shape == (B, 2, 1)
 
 
 def test_steps_until_back() -> None:

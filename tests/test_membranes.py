@@ -13,18 +13,31 @@ from properties import (
     assert_refused,
     assert_round_trip,
     assert_table_is_the_folder,
+    build_membrane,
+    double_precision,
+    seeded,
     some_life,
     some_observation,
+    uniform,
 )
 
 import badger_graph.membranes
-from badger_graph import HardwiredMembrane, Membrane, Observation, WholeMembrane
+from badger_graph import (
+    BadgerAgent,
+    GRUPolicy,
+    HardwiredMembrane,
+    Interface,
+    Membrane,
+    Observation,
+    WholeMembrane,
+)
 from badger_graph.membranes import MEMBRANES
+from topologies import IsolatedTopology
 
 every_membrane = pytest.mark.parametrize("name", MEMBRANES)
 
-FEEDBACK = torch.tensor([0.5, 0.25])
-ON_OUTPUTS = torch.tensor([[0.1, 0.2], [0.3, 0.4]])
+FEEDBACK = torch.tensor([[0.5], [0.25]])
+ON_OUTPUTS = torch.tensor([[[0.1], [0.2]], [[0.3], [0.4]]])
 ACTION = torch.tensor([[-1.0, 1.0], [-2.0, 2.0]])
 """Two agents with two outputs."""
 
@@ -32,7 +45,7 @@ ACTION = torch.tensor([[-1.0, 1.0], [-2.0, 2.0]])
 def percepts(membrane: HardwiredMembrane, num_experts: int = 4) -> list[list[list[float]]]:
     """Expert by expert: [feedback, feedback on its output, its last action, its role]."""
     life = some_life(membrane, 2, num_experts, 2)._replace(action=ACTION)
-    percept = membrane.perceive(life, Observation(FEEDBACK, ON_OUTPUTS))
+    percept = membrane.perceive(life, Observation(FEEDBACK, torch.zeros(2, 0, 0), ON_OUTPUTS))
     agents = percept.unflatten(0, (2, num_experts)).tolist()
     return [[[round(x, 6) for x in expert] for expert in agent] for agent in agents]
 
@@ -54,7 +67,7 @@ def test_every_membrane_is_in_the_table() -> None:
 @every_membrane
 @given(num_outputs=st.integers(1, 6), free=st.integers(0, 6))
 def test_percepts_of_agents_are_independent(name: str, num_outputs: int, free: int) -> None:
-    membrane = MEMBRANES[name]()
+    membrane = build_membrane(MEMBRANES[name])
     num_experts, num_outputs = possible(membrane, num_outputs + free, num_outputs)
     membrane.check(num_experts, num_outputs)
     assert_percepts_of_agents_independent(membrane, num_experts, num_outputs)
@@ -62,7 +75,7 @@ def test_percepts_of_agents_are_independent(name: str, num_outputs: int, free: i
 
 @every_membrane
 def test_round_trip(name: str) -> None:
-    membrane = MEMBRANES[name]()
+    membrane = build_membrane(MEMBRANES[name])
     sizes = possible(membrane, 5, 3)
     told = some_observation(2, sizes[1])
     assert_round_trip(membrane, lambda other: other.perceive(some_life(other, 2, *sizes), told))
@@ -70,7 +83,7 @@ def test_round_trip(name: str) -> None:
 
 @every_membrane
 def test_perceives_on_every_device(name: str, device: torch.device) -> None:
-    membrane = MEMBRANES[name]().to(device)
+    membrane = build_membrane(MEMBRANES[name]).to(device)
     sizes = possible(membrane, 5, 3)
     told = Observation(*(field.to(device) for field in some_observation(2, sizes[1])))
     with device:
@@ -82,35 +95,35 @@ def test_perceives_on_every_device(name: str, device: torch.device) -> None:
 
 
 def test_all_read_the_feedback() -> None:
-    assert percepts(HardwiredMembrane()) == [
+    assert percepts(build_membrane(HardwiredMembrane)) == [
         [[0.5, 0.1, -1.0, 1.0], [0.5, 0.2, 1.0, 1.0], [0.5, 0, 0, 0], [0.5, 0, 0, 0]],
         [[0.25, 0.3, -2.0, 1.0], [0.25, 0.4, 2.0, 1.0], [0.25, 0, 0, 0], [0.25, 0, 0, 0]],
     ]
 
 
 def test_one_reads_the_feedback() -> None:
-    assert percepts(HardwiredMembrane(readers="one")) == [
+    assert percepts(build_membrane(HardwiredMembrane, readers="one")) == [
         [[0.5, 0.1, -1.0, 1.0], [0, 0.2, 1.0, 1.0], [0, 0, 0, 0], [0, 0, 0, 0]],
         [[0.25, 0.3, -2.0, 1.0], [0, 0.4, 2.0, 1.0], [0, 0, 0, 0], [0, 0, 0, 0]],
     ]
 
 
 def test_chosen_experts_read_the_feedback() -> None:
-    assert percepts(HardwiredMembrane(readers=[3, 1])) == [
+    assert percepts(build_membrane(HardwiredMembrane, readers=[3, 1])) == [
         [[0, 0.1, -1.0, 1.0], [0.5, 0.2, 1.0, 1.0], [0, 0, 0, 0], [0.5, 0, 0, 0]],
         [[0, 0.3, -2.0, 1.0], [0.25, 0.4, 2.0, 1.0], [0, 0, 0, 0], [0.25, 0, 0, 0]],
     ]
 
 
 def test_experts_that_do_not_see_their_action() -> None:
-    assert percepts(HardwiredMembrane(see_action=False), num_experts=2) == [
+    assert percepts(build_membrane(HardwiredMembrane, see_action=False), num_experts=2) == [
         [[0.5, 0.1, 0, 1.0], [0.5, 0.2, 0, 1.0]],
         [[0.25, 0.3, 0, 1.0], [0.25, 0.4, 0, 1.0]],
     ]
 
 
 def test_experts_that_do_not_see_their_role() -> None:
-    assert percepts(HardwiredMembrane(see_role=False), num_experts=3)[0] == [
+    assert percepts(build_membrane(HardwiredMembrane, see_role=False), num_experts=3)[0] == [
         [0.5, 0.1, -1.0, 0],
         [0.5, 0.2, 1.0, 0],
         [0.5, 0, 0, 0],
@@ -119,8 +132,8 @@ def test_experts_that_do_not_see_their_role() -> None:
 
 @pytest.mark.parametrize("readers", ["one", [1]])
 def test_the_feedback_of_an_agent_of_one_or_two(readers: typing.Any) -> None:
-    membrane = HardwiredMembrane(readers=readers)
-    told = Observation(torch.tensor([0.5]), torch.zeros(1, 1))
+    membrane = build_membrane(HardwiredMembrane, readers=readers)
+    told = Observation(torch.tensor([[0.5]]), torch.zeros(1, 0, 0), torch.zeros(1, 1, 1))
     percept = membrane.perceive(some_life(membrane, 1, 2, 1), told)
     assert percept[:, 0].tolist() == ([0.5, 0.0] if readers == "one" else [0.0, 0.5])
 
@@ -128,13 +141,13 @@ def test_the_feedback_of_an_agent_of_one_or_two(readers: typing.Any) -> None:
 def test_expert_j_speaks_for_output_j() -> None:
     """Only the first d experts are listened to, each for its own output."""
     said = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-    membrane = HardwiredMembrane()
+    membrane = build_membrane(HardwiredMembrane)
     life = some_life(membrane, 2, 3, 2)
     assert membrane.act(life, said.flatten()).tolist() == [[1.0, 2.0], [4.0, 5.0]]
 
 
 def test_one_expert_for_every_output() -> None:
-    membrane = HardwiredMembrane()
+    membrane = build_membrane(HardwiredMembrane)
     membrane.check(4, 4)
     with pytest.raises(ValueError, match="got num_outputs=5 and num_experts=4"):
         membrane.check(4, 5)
@@ -143,7 +156,7 @@ def test_one_expert_for_every_output() -> None:
 
 
 def test_readers_must_be_there() -> None:
-    membrane = HardwiredMembrane(readers=[0, 4])
+    membrane = build_membrane(HardwiredMembrane, readers=[0, 4])
     membrane.check(5, 1)
     with pytest.raises(ValueError, match=r"one of the 4 experts 0 to 3, got readers=\[0, 4\]"):
         membrane.check(4, 1)
@@ -152,4 +165,89 @@ def test_readers_must_be_there() -> None:
 @pytest.mark.parametrize("readers", ["some", [], [1, 1], [-1, 2]])
 def test_readers_that_make_no_sense(readers: typing.Any) -> None:
     message = r"readers must be .*, got ('some'|\[)"
-    assert_refused(message, lambda: HardwiredMembrane(readers=readers))
+    assert_refused(message, lambda: build_membrane(HardwiredMembrane, readers=readers))
+
+
+# -------------------------------------------------------------------------------------- inputs
+
+WIDE = Interface(feedback=2, input=3, output=1)
+WITH_INPUTS = ["hardwired", "addressed", "own_readout"]
+
+every_membrane_with_inputs = pytest.mark.parametrize("name", WITH_INPUTS)
+
+
+def test_input_i_reaches_expert_d_plus_i_by_hand() -> None:
+    """[2 of feedback, 1 of its output, its action, its role, 3 of its input]."""
+    membrane = build_membrane(HardwiredMembrane, WIDE)
+    life = some_life(membrane, 1, 4, 1, num_inputs=2)._replace(action=torch.tensor([[-1.0]]))
+    inputs = torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
+    told = Observation(torch.tensor([[0.5, 0.25]]), inputs, torch.tensor([[[2.0]]]))
+    assert membrane.perceive(life, told).tolist() == [
+        [0.5, 0.25, 2.0, -1.0, 1.0, 0, 0, 0],
+        [0.5, 0.25, 0, 0, 0, 1.0, 2.0, 3.0],
+        [0.5, 0.25, 0, 0, 0, 4.0, 5.0, 6.0],
+        [0.5, 0.25, 0, 0, 0, 0, 0, 0],
+    ]
+
+
+@given(num_outputs=st.integers(1, 3), num_inputs=st.integers(1, 4), free=st.integers(0, 3))
+def test_an_input_reaches_its_expert_and_nobody_else(
+    num_outputs: int, num_inputs: int, free: int
+) -> None:
+    """In a whole step among experts that hear nobody."""
+    agent = BadgerAgent(WIDE, GRUPolicy, IsolatedTopology())
+    num_experts = num_outputs + num_inputs + free
+    life = agent.reset(2, num_experts, num_outputs, num_inputs=num_inputs)
+    told = some_observation(2, num_outputs, 0, WIDE, num_inputs)
+    before = agent.step(life, told).hidden.view(2, num_experts, -1)
+    for i in range(num_inputs):
+        inputs = told.inputs.clone()
+        inputs[0, i] += 1
+        after = agent.step(life, told._replace(inputs=inputs)).hidden.view(2, num_experts, -1)
+        changed = (after - before).abs().sum(dim=2).gt(1e-6).nonzero().tolist()
+        assert changed == [[0, num_outputs + i]]
+
+
+@every_membrane_with_inputs
+@given(num_outputs=st.integers(1, 4), num_inputs=st.integers(0, 4), free=st.integers(0, 3))
+def test_any_number_of_inputs(name: str, num_outputs: int, num_inputs: int, free: int) -> None:
+    membrane = build_membrane(MEMBRANES[name], WIDE)
+    num_experts = num_outputs + num_inputs + free
+    membrane.check(num_experts, num_outputs, num_inputs)
+    life = some_life(membrane, 2, num_experts, num_outputs, num_inputs=num_inputs)
+    told = some_observation(2, num_outputs, 0, WIDE, num_inputs)
+    assert membrane.perceive(life, told).shape == (2 * num_experts, membrane.percept_size)
+    said = uniform(0, 2 * num_experts).float()
+    assert membrane.act(life, said).shape == (2, num_outputs)
+
+
+def test_inputs_permuted_with_their_addresses_are_the_same() -> None:
+    """No expert belongs to an input: where addresses tell them apart, their order says nothing."""
+    with double_precision():
+        agent = BadgerAgent(WIDE, GRUPolicy, IsolatedTopology(), MEMBRANES["addressed"])
+        life = agent.reset(2, 5, 3, seeded(0), num_inputs=4)
+        order = torch.tensor([2, 0, 3, 1])
+        addresses = life.addresses._replace(inputs=life.addresses.inputs[:, order])
+        moved = agent.life(life.experts, addresses, life.action, life.edges)
+        for step in range(3):
+            told = some_observation(2, 3, step, WIDE, 4)
+            other = told._replace(inputs=told.inputs[:, order])
+            shuffled = agent.step(life, other)  # shown at the addresses of others
+            life, moved = agent.step(life, told), agent.step(moved, other)
+            torch.testing.assert_close(moved.action, life.action, rtol=0, atol=1e-12)
+            torch.testing.assert_close(moved.hidden, life.hidden, rtol=0, atol=1e-12)
+            assert not torch.allclose(shuffled.hidden, life.hidden)
+
+
+@pytest.mark.parametrize("name", sorted(set(MEMBRANES) - set(WITH_INPUTS)))
+def test_membranes_without_inputs_refuse_them(name: str) -> None:
+    shows = f"a {MEMBRANES[name].__name__} shows no inputs, .* got input=3"
+    assert_refused(shows, lambda: build_membrane(MEMBRANES[name], WIDE))
+
+
+def test_an_expert_for_every_input() -> None:
+    membrane = build_membrane(HardwiredMembrane, WIDE)
+    membrane.check(5, 2, 3)
+    message = "num_outputs=2 and num_experts=5 and num_inputs=4"
+    assert_refused(message, lambda: membrane.check(5, 2, 4))
+    assert_refused("num_inputs must be at least 0, got -1", lambda: membrane.check(5, 2, -1))

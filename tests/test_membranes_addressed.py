@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+from functools import partial
+
 import pytest
 import torch
 from properties import (
+    GAME,
     assert_agents_independent,
     assert_any_number_of_experts,
     assert_gradients_reach_every_parameter,
     assert_refused,
+    build_membrane,
     double_precision,
+    edited,
     seeded,
     some_life,
     some_observation,
@@ -19,27 +24,33 @@ from properties import (
 from torch import Tensor
 
 from badger_graph import (
+    Action,
     AddressedMembrane,
     BadgerAgent,
+    Birth,
+    Bits,
+    Choice,
     GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
+    Interface,
     unroll,
 )
+from badger_graph.life import Addresses
 from topologies import CompleteTopology
 
 HIDDEN, IDENTIFIER, HEADS, KEY, VALUE = 6, 3, 2, 4, 5
 
 
-def make_membrane() -> AddressedMembrane:
-    torch.manual_seed(0)
-    return AddressedMembrane(HIDDEN, IDENTIFIER, 7, HEADS, KEY, VALUE, width=8)
+SIZES = {"address_size": 7, "heads": HEADS, "key_size": KEY, "value_size": VALUE, "width": 8}
 
 
 def make_agent() -> BadgerAgent:
-    membrane = make_membrane()
-    policy = GRUPolicy(membrane.percept_size, IDENTIFIER, HIDDEN, 4)
-    return BadgerAgent(policy, CompleteTopology(), membrane, identifiers="random")
+    torch.manual_seed(0)
+    parts = (partial(GRUPolicy, message_size=4), CompleteTopology())
+    sizes = {"identifier_size": IDENTIFIER, "hidden_size": HIDDEN}
+    return BadgerAgent(
+        GAME, *parts, partial(AddressedMembrane, **SIZES), birth=Birth("random"), **sizes
+    )
 
 
 def part(linear: torch.nn.Linear, rows: slice, x: Tensor) -> Tensor:
@@ -47,17 +58,22 @@ def part(linear: torch.nn.Linear, rows: slice, x: Tensor) -> Tensor:
     return linear.weight[rows] @ x + bias
 
 
-def test_the_equations_one_expert_and_output_at_a_time() -> None:
+@pytest.mark.parametrize("num_inputs", [0, 2])
+def test_the_equations_one_expert_and_port_at_a_time(num_inputs: int) -> None:
+    """Of inputs the same, but that nobody moves them."""
+    interface, ports = Interface(input=2 if num_inputs else 0, output=1), 3 + num_inputs
     with double_precision():
-        membrane = make_membrane()
-        observation, said = some_observation(1, 3), uniform(7, 4)
-        address, identifier = uniform(8, 1, 3, 7), uniform(9, 1, 4, IDENTIFIER)
-        life = some_life(membrane, 1, 4, 3, HIDDEN, IDENTIFIER)
-        life = life._replace(ports=membrane.open(address, identifier))
+        torch.manual_seed(0)
+        membrane = build_membrane(AddressedMembrane, interface, IDENTIFIER, HIDDEN, **SIZES)
+        observation, said = some_observation(1, 3, 0, interface, num_inputs), uniform(7, 4)
+        addresses = Addresses(uniform(8, 1, 3, 7), uniform(6, 1, num_inputs, 7))
+        address, identifier = torch.cat(addresses, dim=1), uniform(9, 1, 4, IDENTIFIER)
+        life = some_life(membrane, 1, 4, 3, num_inputs=num_inputs)
+        life = life._replace(contacts=membrane.open(addresses, identifier))
         percept, action = membrane.perceive(life, observation), membrane.act(life, said)
 
     keys = HEADS * KEY
-    affinity, seen, told = torch.zeros(HEADS, 4, 3), torch.zeros(3, HEADS, VALUE), []
+    affinity, seen, told = torch.zeros(HEADS, 4, ports), torch.zeros(ports, HEADS, VALUE), []
     affinity, seen = affinity.double(), seen.double()
     for i in range(4):
         of_state, of_name = life.hidden[i], identifier[0, i]
@@ -66,17 +82,21 @@ def test_the_equations_one_expert_and_output_at_a_time() -> None:
         rest = slice(keys, None)
         tells = part(membrane.of_hidden, rest, of_state)
         told.append((tells + part(membrane.of_identifier, rest, of_name)).view(HEADS, VALUE))
-        for j in range(3):
+        for j in range(ports):
             key = part(membrane.of_address, slice(keys), address[0, j]).view(HEADS, KEY)
             affinity[:, i, j] = (wanted * key).sum(dim=1) / KEY**0.5
-    for j in range(3):
+    for j in range(ports):
         of_address = part(membrane.of_address, slice(keys, keys + HEADS * VALUE), address[0, j])
-        shown = torch.stack([life.action[0, j], observation.output_feedback[0, j]])
-        seen[j] = (of_address + membrane.of_output.weight @ shown).view(HEADS, VALUE)
+        if j < 3:
+            shown = torch.cat([life.action[0, j, None], observation.outputs[0, j]])
+            value = membrane.of_output.weight @ shown
+        else:
+            value = part(membrane.of_input, slice(None), observation.inputs[0, j - 3])
+        seen[j] = (of_address + value).view(HEADS, VALUE)
     for i in range(4):
-        share = affinity[:, i].softmax(dim=-1)  # of the outputs, in each head
-        heard = [sum(share[head, j] * seen[j, head] for j in range(3)) for head in range(HEADS)]
-        expected = torch.cat([observation.feedback, *heard])
+        share = affinity[:, i].softmax(dim=-1)  # of the ports, in each head
+        heard = [sum(share[head, j] * seen[j, head] for j in range(ports)) for head in range(HEADS)]
+        expected = torch.cat([observation.feedback[0], *heard])
         torch.testing.assert_close(percept[i], expected, rtol=1e-10, atol=1e-12)
     for j in range(3):
         share = affinity[:, :, j].softmax(dim=-1)  # of the experts
@@ -91,20 +111,20 @@ def test_outputs_and_experts_are_told_apart_by_address_and_identifier_alone() ->
     """Renumbered outputs act as they did, and experts perceive what they did."""
     with double_precision():
         agent, observation = make_agent(), some_observation(2, 3)
-        graph = agent.reset(2, 5, 3, seeded(0))
-        graph.hidden, graph.action = uniform(1, 10, HIDDEN), uniform(2, 2, 3)
-        after, action = agent(graph, observation)
-        order = torch.tensor([2, 0, 1])
-        graph.address, graph.action = graph.address[:, order], graph.action[:, order]
-        told = observation._replace(output_feedback=observation.output_feedback[:, order])
-        renumbered, moved = agent(graph, told)
-        torch.testing.assert_close(moved, action[:, order])
+        life = agent.reset(2, 5, 3, seeded(0)).with_hidden(uniform(1, 10, HIDDEN))
+        life = edited(agent, life, action=uniform(2, 2, 3), score=uniform(2, 2, 3))
+        after, order = agent.step(life, observation), torch.tensor([2, 0, 1])
+        action, address = life.action[:, order], life.addresses.outputs[:, order]
+        other = edited(agent, life, action=action, score=action, address=address)
+        told = observation._replace(outputs=observation.outputs[:, order])
+        renumbered = agent.step(other, told)
+        torch.testing.assert_close(renumbered.action, after.action[:, order])
         torch.testing.assert_close(renumbered.hidden, after.hidden)
         experts = torch.tensor([3, 1, 4, 0, 2])
         nodes = torch.cat([experts, experts + 5])
-        graph.hidden, graph.identifier = graph.hidden[nodes], graph.identifier[nodes]
-        again, same = agent(graph, told)
-        torch.testing.assert_close(same, moved)
+        other = edited(agent, other, hidden=life.hidden[nodes], identifier=life.identifier[nodes])
+        again = agent.step(other, told)
+        torch.testing.assert_close(again.action, renumbered.action)
         torch.testing.assert_close(again.hidden, renumbered.hidden[nodes])
 
 
@@ -132,76 +152,35 @@ def test_outputs_keep_their_action() -> None:
         agent.membrane.move.bias.zero_()
         agent.policy.readout.weight.zero_()
         agent.policy.readout.bias.zero_()
-    graph = agent.reset(2, 5, 3, seeded(0))
-    graph.action = uniform(2, 2, 3).float()
-    _, action = agent(graph, some_observation(2, 3))
-    assert torch.equal(action, graph.action)
+    action = uniform(2, 2, 3).float()
+    life = edited(agent, agent.reset(2, 5, 3, seeded(0)), action=action, score=action)
+    assert torch.equal(agent.step(life, some_observation(2, 3)).action, action)
 
 
-def test_addresses_random_fixed_and_of_worlds() -> None:
+@pytest.mark.parametrize("action", [Choice(), Bits()])
+def test_outputs_keep_their_score(action: Action) -> None:
+    """Where the action is drawn of it; so a choice may be put off until much speaks for it."""
     agent = make_agent()
-    one, other = (agent.reset(4, 5, 3, seeded(seed)).address for seed in (0, 1))
-    assert not torch.allclose(one, other)
-    agent.membrane.addresses = "fixed"
-    one, more = agent.reset(4, 5, 3).address, agent.reset(2, 5, 6).address
-    assert (one == one[0]).all()
-    assert torch.equal(one[0], more[0, :3])
-    agent.membrane.seed = 1
-    assert not torch.allclose(agent.reset(4, 5, 3).address, one)
-
-
-def test_names_are_those_that_trained_agents_know() -> None:
-    """Fixed draws are functions of the seed, which no version may change."""
-    agent = make_agent()
-    agent.identifiers = "fixed"
-    agent.seed, agent.membrane.seed, agent.membrane.addresses = 5, 7, "fixed"
-    size, address_size = agent.policy.identifier_size, agent.membrane.address_size
-
-    def drawn(*seed: int, shape: tuple[int, ...]) -> Tensor:
-        return torch.from_numpy(np.random.default_rng(seed).standard_normal(shape)).float()
-
-    graph = agent.reset(1, 4, 3)
-    assert torch.equal(graph.identifier, drawn(5, shape=(4, size)))
-    assert torch.equal(graph.address[0], drawn(7, 1, shape=(3, address_size)))
-    agent.worlds = 1
-    graph = agent.reset(1, 4, 3)
-    assert torch.equal(graph.identifier, drawn(5, 2, shape=(4, size)))
-    assert torch.equal(graph.address[0], drawn(5, 3, shape=(3, address_size)))
-
-
-def test_agents_are_born_into_so_many_worlds() -> None:
-    """In one world experts and outputs have the same names; more worlds add to those before."""
-    agent = make_agent()
-    seen: dict[int, dict[bytes, bytes]] = {}
-    for worlds in (1, 2, 4):
-        agent.worlds = worlds
-        graph = agent.reset(64, 5, 3, seeded(0))
-        identifiers = graph.identifier.view(64, -1)
-        seen[worlds] = {
-            identifiers[b].numpy().tobytes(): graph.address[b].numpy().tobytes() for b in range(64)
-        }
-        assert len(seen[worlds]) == worlds
-        assert len(set(seen[worlds].values())) == worlds
-    assert seen[1].items() < seen[2].items() < seen[4].items()
+    agent.interface = replace(GAME, action=action)
+    with torch.no_grad():
+        for layer in (agent.membrane.move, agent.policy.readout):
+            layer.weight.zero_()
+            layer.bias.fill_(0.1)
+    life = agent.reset(2, 5, 3, seeded(0))
+    for step in range(1, 4):
+        life = agent.step(life, some_observation(2, 3), seeded(step))
+        torch.testing.assert_close(life.score, torch.full((2, 3), 0.2 * step))
+        assert not torch.allclose(life.action, life.score)
 
 
 def test_refused() -> None:
-    assert_refused("heads must be at least 1, got 0", lambda: AddressedMembrane(heads=0))
-    assert_refused("gain must be positive, got 0", lambda: AddressedMembrane(gain=0.0))
-    assert_refused("seed must be at least 0, got -1", lambda: AddressedMembrane(seed=-1))
-    message = "addresses must be one of random, fixed, got 'some'"
-    assert_refused(message, lambda: AddressedMembrane(addresses="some"))  # type: ignore[arg-type]
-    membrane = make_membrane()
-    message = "hidden_size, got 6 for a policy with 9"
-    policy = GRUPolicy(membrane.percept_size, IDENTIFIER, 9)
-    with pytest.raises(ValueError, match=message):
-        BadgerAgent(policy, CompleteTopology(), membrane)
+    build = partial(build_membrane, AddressedMembrane)
+    assert_refused("heads must be at least 1, got 0", lambda: build(heads=0))
+    assert_refused("gain must be positive, got 0", lambda: build(gain=0.0))
+    assert_refused("identifier_size must be at least 1, got 0", lambda: build(identifier_size=0))
     agent = make_agent()
-    graph = agent.reset(2, 5, 3)
-    graph.address = graph.address[..., :4]
-    with pytest.raises(ValueError, match=r"\[2, 3, 7\] .* got \[2, 3, 4\]"):
-        agent(graph, some_observation(2, 3))
-    with pytest.raises(ValueError, match="num_outputs must be at least 1, got 0"):
-        agent.reset(2, 5, 0)
-    with pytest.raises(ValueError, match="worlds must be at least 1, or none, got 0"):
-        BadgerAgent(GRUPolicy(), CompleteTopology(), HardwiredMembrane(), worlds=0)
+    life = agent.reset(2, 5, 3)
+    short = life.addresses.outputs[..., :4]
+    message = r"\[2, 3, 7\] .* got \[2, 3, 4\]"
+    assert_refused(message, lambda: edited(agent, life, address=short))
+    assert_refused("num_outputs must be at least 1, got 0", lambda: agent.reset(2, 5, 0))

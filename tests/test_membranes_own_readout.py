@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
-from properties import assert_refused, some_life, uniform
+from properties import GAME, assert_refused, build_membrane, some_life, uniform
 
 from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, unroll
 from badger_graph.membranes import HardwiredMembrane, OwnReadoutMembrane
@@ -11,8 +13,8 @@ from topologies import CompleteTopology
 
 
 def test_every_output_by_hand() -> None:
-    membrane = OwnReadoutMembrane(hidden_size=6, max_outputs=3)
-    life = some_life(membrane, 2, 4, 2, hidden_size=6)
+    membrane = build_membrane(OwnReadoutMembrane, hidden_size=6, max_outputs=3)
+    life = some_life(membrane, 2, 4, 2)
     said = uniform(5, 8).to(life.hidden)
     acted = membrane.act(life, said)
     for agent in range(2):
@@ -23,26 +25,23 @@ def test_every_output_by_hand() -> None:
 
 
 def test_without_weights_it_is_the_hardwired_membrane() -> None:
-    membrane = OwnReadoutMembrane(hidden_size=32)
-    torch.nn.init.zeros_(membrane.weight)
-    policy = GRUPolicy()
-    actions = [
-        unroll(
-            BadgerAgent(policy, CompleteTopology(), own),
-            GuessingGame().sample(2, 3, torch.Generator().manual_seed(0)),
-            5,
-            4,
-        ).action
-        for own in (membrane, HardwiredMembrane())
-    ]
+    parts = (GAME, GRUPolicy, CompleteTopology())
+    own, hardwired = (
+        BadgerAgent(*parts, membrane) for membrane in (OwnReadoutMembrane, HardwiredMembrane)
+    )
+    torch.nn.init.zeros_(own.membrane.weight)
+    hardwired.policy.load_state_dict(own.policy.state_dict())
+    task = GuessingGame().sample(2, 3, torch.Generator().manual_seed(0))
+    actions = [unroll(agent, task, 5, 4).action for agent in (own, hardwired)]
     torch.testing.assert_close(*actions)
 
 
 def test_more_outputs_than_weights_are_refused() -> None:
-    membrane = OwnReadoutMembrane(max_outputs=3)
+    build = partial(build_membrane, OwnReadoutMembrane)
+    membrane = build(max_outputs=3)
     membrane.check(8, 3)
     assert_refused(
         "every output must have weights of its own, got num_outputs=4 and max_outputs=3",
         lambda: membrane.check(8, 4),
     )
-    assert_refused("max_outputs must be at least 1, got 0", lambda: OwnReadoutMembrane(32, 0))
+    assert_refused("max_outputs must be at least 1, got 0", lambda: build(max_outputs=0))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 import itertools
 import typing
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -14,10 +14,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
+    GAME,
     assert_deterministic_by_seed,
     double_precision,
+    edited,
     every_executor,
     seeded,
+    tensors,
     uniform,
 )
 from torch import Tensor
@@ -25,15 +28,19 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from badger_graph import (
     BadgerAgent,
+    Birth,
     Edges,
+    FixedRounds,
     GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
+    Life,
     Recorder,
     Task,
+    from_pyg,
+    to_pyg,
     unroll,
 )
-from badger_graph.executors.prepare import Executor
+from badger_graph.executors.prepare import ExecutorName
 from badger_graph.rollout import live
 from topologies import IsolatedTopology, RandomTopology, Topology
 
@@ -42,12 +49,18 @@ N, D, B = 5, 2, 3
 
 def make(topology: Topology | None = None, **arguments: typing.Any) -> BadgerAgent:
     torch.manual_seed(0)
-    policy = GRUPolicy(identifier_size=3, hidden_size=6, message_size=4)
-    return BadgerAgent(policy, topology or RandomTopology(k=2), HardwiredMembrane(), **arguments)
+    sizes = {"identifier_size": 3, "hidden_size": 6}
+    policy, topology = partial(GRUPolicy, message_size=4), topology or RandomTopology(k=2)
+    return BadgerAgent(GAME, policy, topology, **sizes, **arguments)
 
 
 def some_task(batch_size: int = B, num_outputs: int = D, seed: int = 0) -> Task:
     return GuessingGame().sample(batch_size, num_outputs, seeded(seed))
+
+
+def detached(life: Life) -> Life:
+    life = life.with_hidden(life.hidden.detach())
+    return life._replace(action=life.action.detach(), score=life.score.detach())
 
 
 def gradients(loss: Tensor, agent: BadgerAgent) -> tuple[Tensor, ...]:
@@ -82,18 +95,20 @@ in_double = pytest.mark.usefixtures("double")
 
 def test_three_steps_are_three_manual_steps() -> None:
     """The agent acts on the feedback on its last action, at first on that on zeros."""
-    agent, task = make(identifiers="random", initial_state="random"), some_task()
+    agent, task = make(birth=Birth("random", initial_state="random")), some_task()
     rollout = unroll(agent, task, N, 3, seeded(4))
 
     generator = seeded(4)
-    graph = agent.reset(B, N, D, generator)
+    life = agent.reset(B, N, D, generator)
     state, observation = task.reset()
     for step in range(3):
-        graph, action = agent(graph, observation, generator)
-        state, observation, loss = task.step(state, action)
-        assert torch.equal(rollout.action[step], action)
+        life = agent.step(life, observation, generator)
+        state, observation, loss = task.step(state, life.action)
+        assert torch.equal(rollout.action[step], life.action)
         assert torch.equal(rollout.loss[step], loss)
-    assert torch.equal(rollout.graph.hidden, graph.hidden)
+    assert torch.equal(rollout.life.hidden, life.hidden)
+    assert torch.equal(rollout.graph.hidden, life.hidden)
+    assert rollout.task is task
 
 
 def test_the_error_is_that_of_the_action() -> None:
@@ -137,11 +152,11 @@ def test_shapes(batch_size: int, num_experts: int, num_outputs: int, num_steps: 
     rollout = unroll(make(), task, num_experts, num_steps, seeded(0))
     assert rollout.loss.shape == (num_steps, batch_size)
     assert rollout.action.shape == (num_steps, batch_size, num_outputs)
-    assert rollout.graph.num_graphs == batch_size
+    assert rollout.life.batch_size == batch_size
 
 
 def test_the_generator_decides() -> None:
-    agent = make(RandomTopology(2, "agent"), identifiers="random", initial_state="random")
+    agent = make(RandomTopology(2, "agent"), birth=Birth("random", initial_state="random"))
     assert_deterministic_by_seed(lambda seed: unroll(agent, some_task(), N, 3, seeded(seed)).loss)
 
 
@@ -156,10 +171,10 @@ def test_on_every_device(device: torch.device) -> None:
 
 @every_executor
 @pytest.mark.parametrize("rounds", [1, 2])
-def test_the_gradient_of_a_rollout_is_right(executor: Executor, rounds: int) -> None:
+def test_the_gradient_of_a_rollout_is_right(executor: ExecutorName, rounds: int) -> None:
     """Through messages, states, actions, feedback and the agent's view of its own action."""
     with double_precision():
-        agent, task = make(executor=executor, rounds=rounds), some_task()
+        agent, task = make(executor=executor, communication=FixedRounds(rounds)), some_task()
 
         def error() -> Tensor:
             return unroll(agent, task, N, 4, seeded(0)).loss.mean()
@@ -191,7 +206,7 @@ def test_truncation_leaves_the_forward_pass_alone(detach_every: int) -> None:
     cut = unroll(agent, task, N, 6, seeded(0), detach_every)
     assert torch.equal(cut.loss, whole.loss)
     assert torch.equal(cut.action, whole.action)
-    assert torch.equal(cut.graph.hidden, whole.graph.hidden)
+    assert torch.equal(cut.life.hidden, whole.life.hidden)
 
 
 @pytest.mark.parametrize(("detach_every", "num_steps"), [(1, 3), (2, 4), (2, 5), (3, 5)])
@@ -203,17 +218,17 @@ def test_truncation_cuts_the_gradient_exactly(detach_every: int, num_steps: int)
             unroll(agent, task, N, num_steps, seeded(0), detach_every).loss.sum(), agent
         )
 
-        graph, (state, observation) = agent.reset(B, N, D, seeded(0)), task.reset()
+        life, (state, observation) = agent.reset(B, N, D, seeded(0)), task.reset()
         expected = [torch.zeros_like(parameter) for parameter in agent.parameters()]
         segment = torch.zeros(())
         for step in range(num_steps):
-            graph, action = agent(graph, observation)
-            state, observation, loss = task.step(state, action)
+            life = agent.step(life, observation)
+            state, observation, loss = task.step(state, life.action)
             segment = segment + loss.sum()
             if (step + 1) % detach_every == 0 or step + 1 == num_steps:
                 for total, part in zip(expected, gradients(segment, agent), strict=True):
                     total += part
-                graph.hidden, graph.action = graph.hidden.detach(), graph.action.detach()
+                life = detached(life)
                 observation = type(observation)(*(field.detach() for field in observation))
                 segment = torch.zeros(())
         torch.testing.assert_close(cut, tuple(expected), rtol=1e-9, atol=1e-12)
@@ -233,16 +248,18 @@ def test_truncation_beyond_the_end_is_none() -> None:
 # --------------------------------------------------------------------------------- checkpoints
 
 
-DYNAMIC = {"identifiers": "random", "initial_state": "random", "topology": Rewired()}
+DYNAMIC = {"birth": Birth("random", initial_state="random"), "topology": Rewired()}
 
 
 @in_double
 @every_executor
 @pytest.mark.parametrize("checkpoint_every", [1, 3, 5, 7])
 @pytest.mark.parametrize("detach_every", [None, 2])
-@pytest.mark.parametrize("settings", [{"rounds": 2}, DYNAMIC], ids=["static", "dynamic"])
+@pytest.mark.parametrize(
+    "settings", [{"communication": FixedRounds(2)}, DYNAMIC], ids=["static", "dynamic"]
+)
 def test_checkpoints_change_nothing(
-    executor: Executor,
+    executor: ExecutorName,
     checkpoint_every: int,
     detach_every: int | None,
     settings: dict[str, typing.Any],
@@ -256,9 +273,9 @@ def test_checkpoints_change_nothing(
         drawn = generator.get_state()
         found = gradients(rollout.loss.sum(), agent)
         assert torch.equal(generator.get_state(), drawn)
-        actions = torch.stack([graph.action for graph in seen])
-        edges = torch.stack([graph.edge_index for graph in seen])
-        hidden = rollout.graph.hidden.detach()
+        actions = torch.stack([life.action for life in seen])
+        edges = torch.stack([life.edges.index for life in seen])
+        hidden = rollout.life.hidden.detach()
         return rollout.loss.detach(), actions.detach(), edges, hidden, drawn, found
 
     actual, expected = run(checkpoint_every=checkpoint_every), run()
@@ -295,13 +312,13 @@ def test_checkpoints_without_a_generator() -> None:
 @every_executor
 @pytest.mark.parametrize(("checkpoint_every", "kept"), [(None, 8), (1, 8), (3, 3), (4, 2), (9, 1)])
 def test_checkpoints_keep_some_states_only(
-    executor: Executor, checkpoint_every: int | None, kept: int
+    executor: ExecutorName, checkpoint_every: int | None, kept: int
 ) -> None:
     """The last of every segment, the last of all among them; nothing when the rollout is gone."""
     agent, seen = make(executor=executor), []
 
-    def probe(graph: typing.Any) -> None:
-        seen.append(StorageWeakRef(graph.hidden.untyped_storage()))
+    def probe(life: Life) -> None:
+        seen.append(StorageWeakRef(life.hidden.untyped_storage()))
 
     def alive() -> int:
         return sum(not storage.expired() for storage in seen)
@@ -309,7 +326,7 @@ def test_checkpoints_keep_some_states_only(
     rollout = unroll(agent, some_task(), N, 8, checkpoint_every=checkpoint_every, probe=probe)
     assert alive() == kept
     rollout.loss.sum().backward()
-    assert alive() == 1  # that of the graph
+    assert alive() == 1  # that of the life in the end
     del rollout
     assert alive() == 0
 
@@ -320,39 +337,39 @@ def test_checkpoints_keep_some_states_only(
 @every_executor
 @pytest.mark.parametrize("settings", [{}, DYNAMIC], ids=["static", "dynamic"])
 def test_a_life_is_a_rollout_step_by_step(
-    executor: Executor, settings: dict[str, typing.Any]
+    executor: ExecutorName, settings: dict[str, typing.Any]
 ) -> None:
     agent, task, seen = make(executor=executor, **settings), some_task(), []
     rollout = unroll(agent, task, N, 5, seeded(3), probe=seen.append)
     life = live(agent, task, N, seeded(3))
     for step, moment in enumerate(itertools.islice(life, 5)):
         assert torch.equal(moment.loss, rollout.loss[step])
-        assert torch.equal(moment.graph.action, rollout.action[step])
-        assert torch.equal(moment.graph.hidden, seen[step].hidden)
-        assert torch.equal(moment.graph.edge_index, seen[step].edge_index)
+        assert torch.equal(moment.life.action, rollout.action[step])
+        assert torch.equal(moment.life.hidden, seen[step].hidden)
+        assert torch.equal(moment.life.edges.index, seen[step].edges.index)
 
 
 @every_executor
-def test_agents_go_on_with_what_they_did_last(executor: Executor) -> None:
+def test_agents_go_on_with_what_they_did_last(executor: ExecutorName) -> None:
     """States, edges and identifiers stay, and the first feedback is that on the last action."""
-    agent, task = make(executor=executor, identifiers="random"), some_task()
-    graph = unroll(agent, task, N, 3, seeded(0)).graph
-    assert graph.action.any()
-    before = copy.copy(graph)
-    onward = unroll(agent, task, N, 3, seeded(1), graph=graph)
-    moments = list(itertools.islice(live(agent, task, N, seeded(2), graph), 3))
+    agent, task = make(executor=executor, birth=Birth("random")), some_task()
+    life = unroll(agent, task, N, 3, seeded(0)).life
+    assert life.action.any()
+    copies = {name: tensor.clone() for name, tensor in tensors(life).items()}
+    onward = unroll(agent, task, N, 3, seeded(1), life=life)
+    moments = list(itertools.islice(live(agent, task, N, seeded(2), life), 3))
 
-    by_hand = graph
-    state, observation, _ = task.step(task.reset()[0], graph.action)
+    by_hand = life
+    state, observation, _ = task.step(task.reset()[0], life.action)
     for step in range(3):
-        by_hand, action = agent(by_hand, observation)
-        state, observation, loss = task.step(state, action)
+        by_hand = agent.step(by_hand, observation)
+        state, observation, loss = task.step(state, by_hand.action)
         assert torch.equal(onward.loss[step], loss)
         assert torch.equal(moments[step].loss, loss)
-        assert torch.equal(moments[step].graph.hidden, by_hand.hidden)
-    assert torch.equal(onward.graph.hidden, by_hand.hidden)
-    for name in ("hidden", "action", "edge_index", "edge_weight", "identifier"):
-        assert getattr(graph, name) is getattr(before, name)
+        assert torch.equal(moments[step].life.hidden, by_hand.hidden)
+    assert torch.equal(onward.life.hidden, by_hand.hidden)
+    for name, tensor in tensors(life).items():
+        assert torch.equal(tensor, copies[name]), f"{name} was overwritten"
     born_again = unroll(agent, task, N, 3, seeded(1))
     assert not torch.allclose(onward.loss, born_again.loss)
     whole = unroll(agent, task, N, 6, seeded(0))
@@ -361,33 +378,45 @@ def test_agents_go_on_with_what_they_did_last(executor: Executor) -> None:
 
 def test_agents_go_on_with_another_task_and_the_edges_they_were_given() -> None:
     agent = make()
-    graph = unroll(agent, some_task(), N, 2, seeded(0)).graph
-    graph.edge_index, graph.edge_weight = graph.edge_index[:, :7], torch.ones(7)
-    onward = unroll(agent, some_task(seed=1), N, 2, graph=graph)
-    assert torch.equal(onward.graph.edge_index, graph.edge_index)
-    other = unroll(agent, some_task(seed=2), N, 2, graph=graph)
+    life = unroll(agent, some_task(), N, 2, seeded(0)).life
+    seven = life.edges.index[:, :7]
+    life = edited(agent, life, edge_index=seven, edge_weight=torch.ones(7))
+    onward = unroll(agent, some_task(seed=1), N, 2, life=life)
+    assert torch.equal(onward.life.edges.index, seven)
+    other = unroll(agent, some_task(seed=2), N, 2, life=life)
     assert not torch.allclose(onward.loss, other.loss)
+
+
+def test_agents_are_born_as_they_are_told() -> None:
+    """By another birth than the agent's own, which it keeps."""
+    agent, task, other = make(), some_task(), Birth("random", initial_state="random")
+    told = unroll(agent, task, N, 2, seeded(0), birth=other)
+    (moment,) = itertools.islice(live(agent, task, N, seeded(0), birth=other), 1)
+    agent_so_born = make(birth=other)
+    expected = unroll(agent_so_born, task, N, 2, seeded(0))
+    assert torch.equal(told.loss, expected.loss)
+    assert torch.equal(moment.loss, expected.loss[0])
+    assert agent.birth == Birth()
+    assert not torch.allclose(unroll(agent, task, N, 2, seeded(0)).loss, told.loss)
 
 
 @in_double
 def test_a_gradient_goes_back_through_earlier_lives() -> None:
-    """Unless the graph is cut off before."""
-    agent, task = make(initial_state="random"), some_task()
-    first = unroll(agent, task, N, 2, seeded(0))
-    cut = copy.copy(first.graph)
-    cut.hidden, cut.action = cut.hidden.detach(), cut.action.detach()
-    (through,) = torch.autograd.grad(
-        unroll(agent, task, N, 2, graph=first.graph).loss.sum(), first.graph.hidden
-    )
-    assert through.any()
-    loss = unroll(agent, task, N, 2, graph=cut).loss.sum()
+    """Unless the life is cut off before; also through a graph."""
+    agent, task = make(birth=Birth(initial_state="random")), some_task()
+    first = unroll(agent, task, N, 2, seeded(0)).life
+    for life in (first, from_pyg(agent, to_pyg(first))):
+        loss = unroll(agent, task, N, 2, life=life).loss.sum()
+        (through,) = torch.autograd.grad(loss, first.hidden, retain_graph=True)
+        assert through.any()
+    loss = unroll(agent, task, N, 2, life=detached(first)).loss.sum()
     with pytest.raises(RuntimeError, match="not have been used"):
-        torch.autograd.grad(loss, first.graph.hidden)
+        torch.autograd.grad(loss, first.hidden)
 
 
 @every_executor
 @torch.no_grad()
-def test_a_long_life_in_constant_memory(executor: Executor) -> None:
+def test_a_long_life_in_constant_memory(executor: ExecutorName) -> None:
     # Held, as what other tests left behind may go at any time.
     others = [thing for thing in gc.get_objects() if issubclass(type(thing), Tensor)]
     life = live(make(executor=executor), some_task(), N, seeded(0))
@@ -414,7 +443,7 @@ def test_a_long_life_in_constant_memory(executor: Executor) -> None:
 @pytest.mark.parametrize("detach_every", [None, 2])
 def test_a_probe_sees_every_step_and_changes_nothing(detach_every: int | None) -> None:
     agent, task = make(), some_task()
-    seen: list[typing.Any] = []
+    seen: list[Life] = []
     probed = unroll(agent, task, N, 4, seeded(0), detach_every, probe=seen.append)
     alone = unroll(agent, task, N, 4, seeded(0), detach_every)
     assert torch.equal(probed.loss, alone.loss)
@@ -423,16 +452,16 @@ def test_a_probe_sees_every_step_and_changes_nothing(detach_every: int | None) -
     )
     assert all(torch.equal(a, b) for a, b in pairs)
     assert len(seen) == 4
-    for graph, action in zip(seen, probed.action, strict=True):
-        assert torch.equal(graph.action, action)
-    assert seen[-1].hidden is probed.graph.hidden
+    for life, action in zip(seen, probed.action, strict=True):
+        assert torch.equal(life.action, action)
+    assert seen[-1].hidden is probed.life.hidden
 
 
 def test_what_a_probe_keeps_is_not_cut_afterwards() -> None:
-    """Truncation works on the next step's graph, not on the one that the probe was given."""
-    seen: list[typing.Any] = []
+    """Truncation works on the next step's life, not on the one that the probe was given."""
+    seen: list[Life] = []
     unroll(make(), some_task(), N, 4, seeded(0), 1, probe=seen.append)
-    assert all(graph.hidden.requires_grad for graph in seen)
+    assert all(life.hidden.requires_grad for life in seen)
 
 
 @pytest.mark.parametrize("topology", [RandomTopology(k=2), IsolatedTopology()], ids=repr)
@@ -440,18 +469,18 @@ def test_a_recorder_keeps_states_and_messages(topology: Topology) -> None:
     agent, task = make(topology), some_task()
     recorder, seen = Recorder(agent), []
 
-    def probe(graph: typing.Any) -> None:
-        recorder(graph)
-        seen.append(graph.hidden)
+    def probe(life: Life) -> None:
+        recorder(life)
+        seen.append(life)
 
     unroll(agent, task, N, 4, seeded(0), probe=probe)
     recorded = recorder.arrays()
     assert recorded["hidden"].shape == (4, B, N, 6)
     assert recorded["message"].shape == (4, B, N, 4)
     assert not any(tensor.requires_grad for tensor in recorded.values())
-    for t, hidden in enumerate(seen):
-        assert torch.equal(recorded["hidden"][t].flatten(0, 1), hidden)
-        sent = agent.policy.emit(hidden)
+    for t, life in enumerate(seen):
+        assert torch.equal(recorded["hidden"][t].flatten(0, 1), life.hidden)
+        sent = agent.policy.emit(life.hidden, life.traits)
         torch.testing.assert_close(recorded["message"][t].flatten(0, 1), sent)
 
 
@@ -478,13 +507,21 @@ def test_rollouts_that_cannot_be(arguments: typing.Any, message: str) -> None:
 @pytest.mark.parametrize("sizes", [(B, N + 1, D), (B, N, D + 1), (B + 1, N, D)])
 def test_agents_cannot_go_on_as_others(sizes: tuple[int, int, int]) -> None:
     agent = make()
-    graph = agent.reset(B, N, D, seeded(0))
+    life = agent.reset(B, N, D, seeded(0))
     task = some_task(sizes[0], sizes[2])
     message = rf"as many experts and outputs as they have.* = \({B}, {N}, {D}\) for "
     with pytest.raises(ValueError, match=message):
-        unroll(agent, task, sizes[1], 2, graph=graph)
+        unroll(agent, task, sizes[1], 2, life=life)
     with pytest.raises(ValueError, match=message):
-        next(live(agent, task, sizes[1], graph=graph))
+        next(live(agent, task, sizes[1], life=life))
+
+
+def test_only_what_is_replayable_is_computed_twice() -> None:
+    task = some_task()
+    task.replayable = False
+    unroll(make(), task, N, 3)
+    with pytest.raises(ValueError, match="the task must be replayable, got a GuessingTask"):
+        unroll(make(), task, N, 3, checkpoint_every=1)
 
 
 def test_lives_that_cannot_be() -> None:

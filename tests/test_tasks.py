@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
+    GAME,
     assert_deterministic_by_seed,
     assert_first_feedback_is_on_zero,
     assert_refused,
@@ -20,21 +21,25 @@ from properties import (
     assert_tasks_independent,
     assert_zero_is_chance,
     seeded,
+    some_observation,
 )
+from torch import Tensor
 
 import badger_graph.tasks
 from badger_graph import (
     BadgerAgent,
     GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
+    Interface,
     MetaLearner,
+    Observation,
     OneMoreOutput,
     SumOfWaves,
+    Task,
     TaskFamily,
 )
 from badger_graph.outer import Sizes
-from badger_graph.tasks import TASKS, GuessingTask
+from badger_graph.tasks import TASKS, GuessingTask, target_of
 from badger_graph.tasks.waves import waves
 from topologies import RingTopology
 
@@ -95,8 +100,10 @@ def test_sizes(name: str, batch_size: int, num_outputs: int) -> None:
     task = FAMILIES[name].sample(batch_size, num_outputs, seeded(0))
     assert (task.batch_size, task.num_outputs) == (batch_size, num_outputs)
     _, observation = task.reset()
-    assert observation.feedback.shape == (batch_size,)
-    assert observation.output_feedback.shape == (batch_size, num_outputs)
+    channels = FAMILIES[name].interface
+    assert observation.feedback.shape == (batch_size, channels.feedback)
+    assert observation.inputs.shape == (batch_size, task.num_inputs, channels.input)
+    assert observation.outputs.shape == (batch_size, num_outputs, channels.output)
 
 
 @every_family
@@ -131,7 +138,8 @@ def shown(**arguments: typing.Any) -> tuple[list[float], list[list[float]], list
     """Feedback, feedback on each output, and error."""
     task = GuessingTask(TARGET, GuessingGame(**arguments))
     _, observation, error = task.step(None, ACTION)
-    return observation.feedback.tolist(), observation.output_feedback.tolist(), error.tolist()
+    feedback, _, outputs = observation
+    return feedback[:, 0].tolist(), outputs[..., 0].tolist(), error.tolist()
 
 
 NOTHING = [[0.0, 0.0], [0.0, 0.0]]
@@ -263,6 +271,36 @@ def test_the_waves_are_told_in_bins() -> None:
     assert torch.isin(observation.feedback, middles).all()
 
 
+def test_what_has_no_target_is_not_measured_against_one() -> None:
+    class Blind(Task):
+        batch_size, num_outputs = 2, 1
+
+        def reset(self, generator: torch.Generator | None = None) -> tuple[None, Observation]:
+            return None, some_observation(2, 1)
+
+        def step(
+            self, state: None, action: Tensor, generator: torch.Generator | None = None
+        ) -> tuple[None, Observation, Tensor]:
+            return None, some_observation(2, 1), action.sum(dim=1)
+
+    task = GuessingGame().sample(2, 1)
+    assert target_of(task) is task.target
+    assert_refused("a task must have one, got a Blind", lambda: target_of(Blind()))
+
+
+@pytest.mark.parametrize(
+    ("channels", "message"),
+    [
+        ({"feedback": -1}, "feedback must be at least 0, got -1"),
+        ({"input": 1.5}, "input must be a whole number, got 1.5"),
+        ({"output": -2}, "output must be at least 0, got -2"),
+        ({"action": "real"}, "action must be an Action, got 'real'"),
+    ],
+)
+def test_interfaces_that_cannot_be(channels: typing.Any, message: str) -> None:
+    assert_refused(message, lambda: Interface(**channels))
+
+
 @pytest.mark.parametrize("num_outputs", [0, 1, 2, 4])
 def test_waves_need_an_odd_number_of_samples(num_outputs: int) -> None:
     message = f"num_outputs must be (odd and at least 3.*|at least 1), got {num_outputs}"
@@ -270,7 +308,7 @@ def test_waves_need_an_odd_number_of_samples(num_outputs: int) -> None:
 
 
 def test_even_numbers_of_samples_are_refused_before_training() -> None:
-    agent = BadgerAgent(GRUPolicy(), RingTopology(), HardwiredMembrane())
+    agent = BadgerAgent(GAME, GRUPolicy, RingTopology())
     assert_refused(
         "odd.*got 4", lambda: MetaLearner(agent, SumOfWaves(), sizes=Sizes(num_outputs=4))
     )

@@ -47,7 +47,7 @@ def built(name: str) -> Topology:
     torch.manual_seed(1)
     if name == "learned_graph":
         return LearnedGraphTopology(7)
-    return TopKTopology(3, 6, key_size=4) if name == "top_k" else AttentionTopology(6, key_size=4)
+    return TopKTopology(6, 3, key_size=4) if name == "top_k" else AttentionTopology(6, key_size=4)
 
 
 def make(topology: Topology, **arguments: typing.Any) -> BadgerAgent:
@@ -172,7 +172,7 @@ def test_top_k_keeps_the_highest(num_experts: int, k: int, seed: int) -> None:
     k = min(k, num_experts)
     with double_precision():
         torch.manual_seed(seed)
-        some, all_of_them = TopKTopology(k, 6, key_size=4), AttentionTopology(6, key_size=4)
+        some, all_of_them = TopKTopology(6, k, key_size=4), AttentionTopology(6, key_size=4)
         all_of_them.load_state_dict(some.state_dict())
         hidden = uniform(seed, 2, num_experts, 6)
         index, weight = some(hidden)
@@ -187,13 +187,13 @@ def test_top_k_keeps_the_highest(num_experts: int, k: int, seed: int) -> None:
 @every_executor
 def test_all_of_them_as_k_is_attention(executor: Executor) -> None:
     with double_precision():
-        full, top = AttentionTopology(6, key_size=4), TopKTopology(7, 6, key_size=4)
+        full, top = AttentionTopology(6, key_size=4), TopKTopology(6, 7, key_size=4)
         top.load_state_dict(full.state_dict())
         assert_near(lived(make(top, executor=executor)), lived(make(full, executor=executor)))
 
 
 def test_the_search_in_pieces_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    topology, hidden = TopKTopology(3, 6), uniform(0, 2, 11, 6).float()
+    topology, hidden = TopKTopology(6, 3), uniform(0, 2, 11, 6).float()
     expected = table(topology(hidden), 2, 11)
     for chunk in (1, 22, 50):
         monkeypatch.setattr(module, "CHUNK", chunk)
@@ -281,7 +281,7 @@ def test_editing_a_graph_leaves_the_topology_alone() -> None:
 
 def test_many_experts_of_whom_all_hear_all_are_dense() -> None:
     full = AttentionTopology(6)(torch.zeros(2, 65, 6))
-    few = TopKTopology(4, 6)(torch.zeros(2, 65, 6))
+    few = TopKTopology(6, 4)(torch.zeros(2, 65, 6))
     for policy in (GRUPolicy(), None):
         assert choose(full, 2, 65, policy) == "dense"
         assert choose(few, 2, 65, policy) in ("fused", "sparse")
@@ -367,9 +367,9 @@ def test_graphs_follow_the_generator_and_differ_between_agents_and_rollouts() ->
     ("wrong", "message"),
     [
         (lambda: AttentionTopology(0), "hidden_size must be at least 1, got 0"),
-        (lambda: TopKTopology(2, key_size=0), "key_size must be at least 1, got 0"),
+        (lambda: TopKTopology(6, key_size=0), "key_size must be at least 1, got 0"),
         (lambda: AttentionTopology(beta=math.inf), "beta must be finite, got inf"),
-        (lambda: TopKTopology(0), "k must be at least 1, got 0"),
+        (lambda: TopKTopology(6, 0), "k must be at least 1, got 0"),
         (lambda: LearnedGraphTopology(0), "num_experts must be at least 1, got 0"),
         (lambda: LearnedGraphTopology(4, 0.0), r"temperature must be positive, got 0\.0"),
         (lambda: make(LearnedGraphTopology(5)).reset(2, 4, 1), "got num_experts=5 and 4 experts"),
@@ -377,7 +377,7 @@ def test_graphs_follow_the_generator_and_differ_between_agents_and_rollouts() ->
             lambda: make(AttentionTopology(7)),
             "AttentionTopology must be built for the policy's hidden_size, got 7 .* with 6",
         ),
-        (lambda: TopKTopology(2, 6)(torch.zeros(1, 4, 5)), "hidden_size=6 and states of size 5"),
+        (lambda: TopKTopology(6, 2)(torch.zeros(1, 4, 5)), "hidden_size=6 and states of size 5"),
     ],
 )
 def test_what_cannot_be(wrong: Callable[[], object], message: str) -> None:
@@ -405,7 +405,7 @@ def test_command_line_with_states_of_another_size(tmp_path: Path) -> None:
 
 
 def test_the_k_best_of_fewer_are_all() -> None:
-    few, full = TopKTopology(9, 6, key_size=4), AttentionTopology(6, key_size=4)
+    few, full = TopKTopology(6, 9, key_size=4), AttentionTopology(6, key_size=4)
     full.load_state_dict(few.state_dict())
     hidden = uniform(0, 2, 5, 6).float()
     assert all(map(torch.equal, few(hidden), full(hidden)))

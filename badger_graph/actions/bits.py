@@ -28,4 +28,4 @@ class Bits(Action):
     ) -> Float[Tensor, "B d"]:
         share = score.sigmoid()
         drawn = share.detach().bernoulli(generator=generator)
-        return drawn + share - share.detach()
+        return drawn + (share - share.detach())  # zero to the bit

@@ -29,4 +29,5 @@ class Choice(Action):
     ) -> Float[Tensor, "B d"]:
         share = score.softmax(dim=-1)
         drawn = share.detach().multinomial(1, generator=generator)[:, 0]
-        return F.one_hot(drawn, share.size(1)) + share - share.detach()
+        chosen = F.one_hot(drawn, share.size(1))
+        return chosen + (share - share.detach())  # zero to the bit

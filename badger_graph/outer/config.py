@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from badger_graph.actions import Action
-from badger_graph.agent import BadgerAgent
+from badger_graph.agent import SAID_BY_AGENTS, BadgerAgent
 from badger_graph.birth import Birth
 from badger_graph.channels import Channel
 from badger_graph.communication import Communication
@@ -34,9 +34,6 @@ COMPONENTS = (
 )
 
 BUILT_BY_AGENTS = (ExpertPolicy, Membrane, Topology)
-
-SAID_BY_AGENTS = {"interface", "percept_size", "identifier_size", "hidden_size"}
-"""Arguments of parts that no config says: the agent that builds them does."""
 
 Config = dict[str, Any]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import typing
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import networkx as nx
 import pytest
 import torch
-from properties import assert_refused, double_precision, seeded, uniform
+from properties import GAME, assert_refused, double_precision, edited, seeded, uniform
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
@@ -20,24 +21,28 @@ from badger_graph import (
     GRUPolicy,
     GuessingGame,
     HardwiredMembrane,
+    Interface,
+    Life,
+    Membrane,
     Observation,
-    Task,
     add_experts,
-    clone_experts,
+    from_pyg,
     rewire,
     split,
+    to_pyg,
     unroll,
 )
+from badger_graph.executors.prepare import ExecutorName
+from badger_graph.life import Addresses
 from badger_graph.products import Ports
-from badger_graph.executors.prepare import Executor
-from badger_graph.life import Life
 from badger_graph.membranes import AttentionMembrane, WholeMembrane
-from badger_graph.policies import AttentionPolicy, LSTMPolicy
+from badger_graph.policies import AttentionPolicy, LSTMPolicy, MessagePolicy
+from badger_graph.tasks import GuessingTask
 from topologies import CompleteTopology, RandomTopology, RingTopology, Topology
 from topologies.edges import check_graphs
 
 B, N, D, H, IDS = 3, 6, 2, 8, 4
-EXECUTORS: list[Executor] = ["reference", "dense", "sparse", "fused"]
+EXECUTORS: list[ExecutorName] = ["reference", "dense", "sparse", "fused"]
 
 every_executor = pytest.mark.parametrize(
     "executor",
@@ -45,23 +50,43 @@ every_executor = pytest.mark.parametrize(
 )
 
 
-class Membrane(HardwiredMembrane):
+Change = Callable[[typing.Any], typing.Any]
+
+
+def same(value: typing.Any) -> typing.Any:
+    return value
+
+
+class Strange(Membrane):
     """Shows and does what it is told to."""
 
     def __init__(
         self,
-        show: Callable[[Tensor], typing.Any] = lambda percept: percept,
-        do: Callable[[Tensor], typing.Any] = lambda action: action,
+        interface: Interface,
+        identifier_size: int,
+        hidden_size: int,
+        usual: Callable[..., Membrane] = HardwiredMembrane,
+        show: Change = same,
+        do: Change = same,
     ) -> None:
-        super().__init__()
+        super().__init__(interface, identifier_size, hidden_size)
+        self.usual = usual(interface, identifier_size, hidden_size)
+        self.percept_size = self.usual.percept_size
+        self.address_size = self.usual.address_size
         self.show = show
         self.do = do
 
+    def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
+        self.usual.check(num_experts, num_outputs, num_inputs)
+
+    def open(self, addresses: Addresses, identifier: Tensor) -> typing.Any:
+        return self.usual.open(addresses, identifier)
+
     def perceive(self, life: Life, observation: Observation) -> typing.Any:
-        return self.show(super().perceive(life, observation))
+        return self.show(self.usual.perceive(life, observation))
 
     def act(self, life: Life, said: Tensor) -> typing.Any:
-        return self.do(super().act(life, said))
+        return self.do(self.usual.act(life, said))
 
 
 class Drawn(Topology):
@@ -80,20 +105,18 @@ class DrawnAnew(Drawn):
 
 
 def make(
-    executor: Executor = "auto",
-    membrane: HardwiredMembrane | None = None,
+    executor: ExecutorName = "auto",
+    membrane: Callable[..., Membrane] = Strange,
     topology: Topology | None = None,
-    policy: GRUPolicy | None = None,
-    **settings: typing.Any,
+    policy: Callable[..., MessagePolicy] = GRUPolicy,
 ) -> BadgerAgent:
-    policy = policy or GRUPolicy(4, IDS, H, message_size=5)
-    return BadgerAgent(
-        policy, topology or RingTopology(), membrane or Membrane(), executor=executor, **settings
-    )
+    parts = (GAME, partial(policy, message_size=5), topology or RingTopology(), membrane)
+    return BadgerAgent(*parts, identifier_size=IDS, hidden_size=H, executor=executor)
 
 
 def seen() -> Observation:
-    return Observation(uniform(1, B).float(), uniform(2, B, D).float())
+    shapes = ((B, 1), (B, 0, 0), (B, D, 1))
+    return Observation(*(uniform(k, *shape).float() for k, shape in enumerate(shapes)))
 
 
 # ------------------------------------------------------------------------------- parts of an agent
@@ -116,14 +139,14 @@ WRONG: list[tuple[Callable[[Tensor], typing.Any], str]] = [
 
 @every_executor
 @pytest.mark.parametrize("wrong", [wrong for wrong, _ in WRONG])
-def test_membranes_are_held_to_what_they_say(executor: Executor, wrong: typing.Any) -> None:
+def test_membranes_are_held_to_what_they_say(executor: ExecutorName, wrong: typing.Any) -> None:
     got = dict(WRONG)[wrong]
-    shows = r"the percept \[V, P\] that a Membrane shows by its percept_size=4 must be \[18, 4\] "
-    agent = make(executor, Membrane(show=wrong))
-    assert_refused(shows + ".*" + got.format(18), lambda: agent(agent.reset(B, N, D), seen()))
-    does = r"the action \[B, d\] that a Membrane makes of .* must be \[3, 2\] "
-    agent = make(executor, Membrane(do=wrong))
-    assert_refused(does + ".*" + got.format(3), lambda: agent(agent.reset(B, N, D), seen()))
+    shows = r"the percept \[V, P\] that a Strange shows by its percept_size=4 must be \[18, 4\] "
+    agent = make(executor, partial(Strange, show=wrong))
+    assert_refused(shows + ".*" + got.format(18), lambda: agent.step(agent.reset(B, N, D), seen()))
+    does = r"the action \[B, d\] that a Strange makes of .* must be \[3, 2\] "
+    agent = make(executor, partial(Strange, do=wrong))
+    assert_refused(does + ".*" + got.format(3), lambda: agent.step(agent.reset(B, N, D), seen()))
 
 
 PARTS = {
@@ -135,87 +158,75 @@ PARTS = {
 
 @pytest.mark.parametrize("executor", EXECUTORS[:3])
 @pytest.mark.parametrize("part", PARTS)
-def test_policies_are_held_to_what_they_say(executor: Executor, part: str) -> None:
+def test_policies_are_held_to_what_they_say(executor: ExecutorName, part: str) -> None:
     for wrong, _ in WRONG:
 
         def changed(self: GRUPolicy, *inputs: Tensor, wrong: typing.Any = wrong) -> typing.Any:
             return wrong(getattr(GRUPolicy, part)(self, *inputs))
 
-        policy = type("Policy", (GRUPolicy,), {part: changed})(4, IDS, H, message_size=5)
-        agent = make(executor, policy=policy)
-        assert_refused(PARTS[part], lambda agent=agent: agent(agent.reset(B, N, D), seen()))
+        agent = make(executor, policy=type("Policy", (GRUPolicy,), {part: changed}))
+        assert_refused(PARTS[part], lambda agent=agent: agent.step(agent.reset(B, N, D), seen()))
 
 
 def test_ports_and_vectors_of_several_kinds() -> None:
-    class Narrow(AttentionMembrane):
-        def perceive(self, life: Life, observation: Observation) -> Ports:
-            ports = super().perceive(life, observation)
-            return ports._replace(**{self.part: getattr(ports, self.part)[..., :-1]})
+    def agent_of(usual: Callable[..., Membrane], policy: typing.Any, show: Change) -> BadgerAgent:
+        membrane = partial(Strange, usual=usual, show=show)
+        return BadgerAgent(GAME, policy, CompleteTopology(), membrane, hidden_size=6)
 
     for part, expected in (("keys", r"\[3, 3, 4\]"), ("values", "6"), ("queries", r"\[3, 2, 4\]")):
-        membrane = Narrow(key_size=4, hidden_size=6)
-        membrane.part = part
-        policy = AttentionPolicy(hidden_size=6, key_size=4, identifier_size=2)
-        agent = BadgerAgent(policy, CompleteTopology(), membrane)
-        message = rf"the {part} \[B, ., .\] that a Narrow shows .*{expected}"
-        assert_refused(message, lambda agent=agent: agent(agent.reset(B, N, D), seen()))
 
-    class Wide(WholeMembrane):
-        def perceive(self, life: Life, observation: Observation) -> Tensor:
-            return super().perceive(life, observation).repeat(1, 2)
+        def narrow(ports: Ports, part: str = part) -> Ports:
+            return ports._replace(**{part: getattr(ports, part)[..., :-1]})
 
-    whole = BadgerAgent(LSTMPolicy(D), CompleteTopology(), Wide(D))
+        agent = agent_of(partial(AttentionMembrane, key_size=4), AttentionPolicy, narrow)
+        message = rf"the {part} \[B, ., .\] that a Strange shows .*{expected}"
+        assert_refused(message, lambda agent=agent: agent.step(agent.reset(B, N, D), seen()))
+
+    whole = partial(WholeMembrane, num_outputs=D)
+    agent = agent_of(whole, LSTMPolicy, lambda percept: percept.repeat(1, 2))
     message = r"percept_size=\(1, 2\) must be \[3, 3\] .* got \[3, 6\]"
-    assert_refused(message, lambda: whole(whole.reset(B, 1, D), seen()))
+    assert_refused(message, lambda: agent.step(agent.reset(B, 1, D), seen()))
 
 
 @pytest.mark.parametrize(
     ("observation", "message"),
     [
-        (lambda o: o._replace(feedback=o.feedback[:, None]), r"the feedback \[B\] .* got \[3, 1\]"),
-        (lambda o: o._replace(feedback=o.feedback[0]), r"must be \[3\] .* got \[\]"),
+        (
+            lambda o: o._replace(feedback=o.feedback[:, 0]),
+            r"the feedback \[B, F\] .* must be \[3, 1\] .* got \[3\]",
+        ),
+        (lambda o: o._replace(feedback=o.feedback[0, 0]), r"must be \[3, 1\] .* got \[\]"),
         (lambda o: o._replace(feedback=0.5), "got float"),
-        (lambda o: o._replace(output_feedback=o.feedback), r"output_feedback \[B, d\] .* \[3\]"),
-        (lambda o: o._replace(output_feedback=uniform(1, B, D)), "got .* of torch.float64"),
+        (lambda o: o._replace(outputs=o.outputs[..., 0]), r"outputs \[B, d, Y\] .* got \[3, 2\]"),
+        (lambda o: o._replace(outputs=uniform(1, B, D, 1)), "got .* of torch.float64"),
+        (
+            lambda o: o._replace(inputs=torch.zeros(B, 1, 0)),
+            r"inputs \[B, n, X\] .* must be \[3, 0, 0\] .* got \[3, 1, 0\]",
+        ),
         (lambda o: o._replace(feedback=o.feedback + 1j), "got .* of torch.complex64"),
         (tuple, "must show an Observation, got a tuple"),
     ],
 )
 def test_observations_of_another_shape(observation: typing.Any, message: str) -> None:
     agent = make()
-    assert_refused(message, lambda: agent(agent.reset(B, N, D), observation(seen())))
+    assert_refused(message, lambda: agent.step(agent.reset(B, N, D), observation(seen())))
 
 
 def test_a_task_tells_one_error_of_every_agent() -> None:
-    class Total(Task):
-        def reset(self) -> tuple[None, Observation]:
-            return None, seen()
-
-        def step(self, state: None, action: Tensor) -> tuple[None, Observation, Tensor]:
-            return None, seen(), (action - self.target).square().mean()
+    class Total(GuessingTask):
+        def step(self, *arguments: typing.Any) -> tuple[None, Observation, Tensor]:
+            state, observation, error = super().step(*arguments)
+            return state, observation, error.mean()
 
     message = r"the error \[B\] of a Total must be \[3\] .* got \[\]"
-    assert_refused(message, lambda: unroll(make(), Total(torch.zeros(B, D)), N, 2))
+    total = Total(torch.zeros(B, D), GuessingGame())
+    assert_refused(message, lambda: unroll(make(), total, N, 2))
 
 
-def test_what_is_no_part_of_an_agent() -> None:
-    policy, membrane = GRUPolicy(), HardwiredMembrane()
-    graph = nx.path_graph(4)
-    hint = r"got a Graph, of which from_networkx\(graph\) makes a topology"
-    assert_refused(hint, lambda: BadgerAgent(policy, graph, membrane))
-    assert_refused(
-        "topology must be a Topology, got 'ring'", lambda: BadgerAgent(policy, "ring", membrane)
-    )
-    assert_refused(
-        "policy must be an ExpertPolicy, got a Hardwired",
-        lambda: BadgerAgent(membrane, RingTopology(), membrane),
-    )
-    assert_refused(
-        "membrane must be a Membrane, got a GRU",
-        lambda: BadgerAgent(policy, RingTopology(), policy),
-    )
-    agent = make()
+def test_what_is_no_topology() -> None:
+    graph, agent = nx.path_graph(4), make()
     living = agent.reset(B, N, D)
+    hint = r"got a Graph, of which from_networkx\(graph\) makes a topology"
     assert_refused(hint, lambda: rewire(agent, living, graph))
     assert_refused(hint, lambda: add_experts(agent, living, 1, topology=graph))
 
@@ -226,69 +237,61 @@ ATTRIBUTES = {
     "hidden": r"hidden \[V, H\] of living agents must be \[18, 8\]",
     "identifier": r"identifier \[V, I\] of living agents must be \[18, 4\]",
     "action": r"action \[B, d\] of living agents must be \[3, ",
+    "score": r"score \[B, d\] of living agents must be \[3, 2\]",
     "address": r"address \[B, d, A\] of living agents must be \[3, 2, 0\]",
+    "input_address": r"input_address \[B, n, A\] of living agents must be \[3, .*, 0\]",
 }
 
 
 @every_executor
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
-def test_living_agents_of_another_kind(executor: Executor, attribute: str) -> None:
+def test_living_agents_of_another_kind(executor: ExecutorName, attribute: str) -> None:
     agent = make(executor)
-    living, task = agent.reset(B, N, D), GuessingGame().sample(B, D, seeded(0))
-    values = [
-        torch.zeros(18, 4096),
-        getattr(living, attribute)[:-1],
-        getattr(living, attribute).double(),
-        getattr(living, attribute).long(),
-        getattr(living, attribute).to("meta"),
-        [1.0],
-    ]
-    for value in values:
-        wrong = copy.copy(living)
-        setattr(wrong, attribute, value)
-        for use in (
-            lambda wrong=wrong: agent(wrong, seen()),
-            lambda wrong=wrong: unroll(agent, task, N, 2, graph=wrong),
-            lambda wrong=wrong: add_experts(agent, wrong, 1),
-        ):
-            assert_refused(ATTRIBUTES[attribute], use)
+    life = agent.reset(B, N, D)
+    own = to_pyg(life)[attribute]
+    other = (torch.zeros(18, 4096), own[:-1], own.double(), own.long(), own.to("meta"), [1.0])
+    for value in other:
+        change = {attribute: value}
+        assert_refused(ATTRIBUTES[attribute], lambda change=change: edited(agent, life, **change))
 
 
 def test_graphs_that_are_no_living_agents() -> None:
     agent = make()
-    one = split(agent.reset(B, N, D))[0]
-    assert_refused(
-        "as BadgerAgent.reset makes it, got a Data without wiring", lambda: agent.life(one)
-    )
-    assert_refused(
-        "got a DataBatch without hidden", lambda: agent.life(Batch.from_data_list([Data()]))
-    )
-    cut = agent.reset(B, N, D)
-    del cut.edge_weight
-    assert_refused("without edge_weight", lambda: agent(cut, seen()))
+    graph = to_pyg(agent.reset(B, N, D))
+    one = Batch.from_data_list([split(graph)[0]])
+    assert from_pyg(agent, one).batch_size == 1
+    message = "as to_pyg makes it of a life, got a DataBatch without hidden"
+    assert_refused(message, lambda: from_pyg(agent, Batch.from_data_list([Data()])))
+    assert_refused("graph must be a Batch, got a Data", lambda: from_pyg(agent, split(graph)[0]))
+    uneven = copy.copy(graph)
+    uneven.kind = uneven.kind[:-1]
+    assert_refused("of 3 .* as many experts, got 17 together", lambda: from_pyg(agent, uneven))
+    del graph.edge_weight
+    assert_refused("without edge_weight", lambda: from_pyg(agent, graph))
 
 
 @every_executor
-def test_another_precision_is_prepared_for(executor: Executor) -> None:
+def test_another_precision_is_prepared_for(executor: ExecutorName) -> None:
     """Agents of before are of another precision; those born since live as if always so."""
     agent = make(executor)
     before = agent.reset(B, N, D)
-    agent(before, seen())
-    other = copy.deepcopy(agent).double()
+    agent.step(before, seen())
+    graph, other = to_pyg(before), copy.deepcopy(agent).double()
     agent.double()
     assert_refused(
         r"living agents must be .* torch.float64 on cpu, got .* of torch.float32",
-        lambda: agent.life(before),
+        lambda: from_pyg(agent, graph),
     )
-    _, action = agent(agent.reset(B, N, D), seen())
-    other._prepared = type(other._prepared)()
-    _, expected = other(other.reset(B, N, D), seen())
+    action = agent.step(agent.reset(B, N, D), seen()).action
+    other._preparation = type(other._preparation)()
+    expected = other.step(other.reset(B, N, D), seen()).action
     assert action.dtype == torch.float64
     assert torch.equal(action, expected)
-    for name in ("hidden", "identifier", "address", "action"):
-        setattr(before, name, getattr(before, name).double())
-    torch.testing.assert_close(agent(before, seen())[1], expected, rtol=1e-6, atol=1e-6)
-    assert agent.float()(agent.reset(B, N, D), seen())[1].dtype == torch.float32
+    for name in ("hidden", "identifier", "address", "input_address", "action", "score"):
+        graph[name] = graph[name].double()
+    after = agent.step(from_pyg(agent, graph), seen())
+    torch.testing.assert_close(after.action, expected, rtol=1e-6, atol=1e-6)
+    assert agent.float().step(agent.reset(B, N, D), seen()).action.dtype == torch.float32
 
 
 # ------------------------------------------------------------------------------------------- edges
@@ -334,29 +337,26 @@ KNOWN_BY_ENDS = ("negative", "outside", "between")
 
 @every_executor
 @pytest.mark.parametrize("what", BAD_EDGES)
-def test_edges_that_cannot_be(executor: Executor, what: str) -> None:
+def test_edges_that_cannot_be(executor: ExecutorName, what: str) -> None:
     edges, message = BAD_EDGES[what]
     agent = make(executor)
     living = agent.reset(B, N, D)
-    assigned = copy.copy(living)
-    assigned.edge_index, assigned.edge_weight = edges
-    assert_refused(message, lambda: agent(assigned, seen()))
-    assert_refused(message, lambda: clone_experts(agent, assigned, [0]))
+    given = {"edge_index": edges.index, "edge_weight": edges.weight}
+    assert_refused(message, lambda: edited(agent, living, **given))
     assert_refused(message, lambda: rewire(agent, living, edges))
     assert_refused(message, lambda: rewire(agent, living, Drawn(edges)))
     assert_refused(message, lambda: make(executor, topology=Drawn(edges)).reset(B, N, D))
     if what in KNOWN_BY_ENDS or edges.index.shape[1:] != edges.weight.shape:
         agent.topology = DrawnAnew(edges)
-        assert_refused(message, lambda: agent(living, seen()))
+        assert_refused(message, lambda: agent.step(living, seen()))
 
 
 def test_edges_that_are_none() -> None:
     agent = make()
     for none in (None, [[0], [1]], (torch.zeros(2, 1), torch.ones(1)), Edges([[0], [1]], [1.0])):
         assert_refused("must be Edges", lambda none=none: make(topology=Drawn(none)).reset(B, N, D))
-    living = agent.reset(B, N, D)
-    living.edge_weight = [1.0] * 36
-    assert_refused(r"must be Edges\(index, weight\), two tensors", lambda: agent(living, seen()))
+    living, message = agent.reset(B, N, D), r"must be Edges\(index, weight\), two tensors"
+    assert_refused(message, lambda: edited(agent, living, edge_weight=[1.0] * 36))
 
 
 def test_few_edges_among_many_experts_are_given_once() -> None:
@@ -369,13 +369,11 @@ def test_edges_in_any_order_and_none_at_all() -> None:
     with double_precision():
         agent = make("reference")
         living = agent.reset(B, N, D)
-        expected = agent(living, seen())[1]
-        order = torch.randperm(36, generator=seeded(0))
-        living.edge_index = living.edge_index[:, order]
-        living.edge_weight = living.edge_weight[order]
-        torch.testing.assert_close(agent(living, seen())[1], expected)
-        living.edge_index, living.edge_weight = living.edge_index[:, :0], living.edge_weight[:0]
-        agent(living, seen())
+        expected = agent.step(living, seen()).action
+        for order in (torch.randperm(36, generator=seeded(0)), slice(0)):
+            index, weight = living.edges.index[:, order], living.edges.weight[order]
+            other = agent.step(edited(agent, living, edge_index=index, edge_weight=weight), seen())
+            assert torch.allclose(other.action, expected) == isinstance(order, Tensor)
 
 
 @pytest.mark.native
@@ -393,9 +391,9 @@ def test_whatever_a_membrane_and_a_graph_hold_it_is_refused_or_right() -> None:
         for agent in agents:
             agent.membrane.show = show
             living = agent.reset(B, N, D)
-            living.hidden = state
             try:
-                outcome.append(agent(living, seen())[1])
+                living = edited(agent, living, hidden=state)
+                outcome.append(agent.step(living, seen()).action)
             except ValueError as error:
                 outcome.append(str(error))
         if isinstance(outcome[0], str):
