@@ -198,7 +198,7 @@ def agents() -> dict[str, BadgerAgent]:
         "redrawn": make(RandomTopology(k=2, redraw="agent")),
         "rounds": make(RingTopology(), communication=FixedRounds(2), compiled=True),
         "attention": make(partial(AttentionTopology, **small)),
-        "top_k": make(partial(TopKTopology, 2, **small), birth=random),
+        "top_k": make(partial(TopKTopology, k=2, **small), birth=random),
         "exponential": make(RingTopology(), POLICIES["exponential"]),
         "chaotic": make(RingTopology(), POLICIES["chaotic"]),
         "own_readout": make(RingTopology(), membrane=OwnReadoutMembrane),
@@ -224,7 +224,7 @@ def nearby_lives(agent: BadgerAgent, task: Task, num_steps: int, seed: int) -> T
         graph = copy.copy(born)
         moved = sign * 1e-6 * direction
         graph.hidden = born.hidden + moved[:, : -task.num_outputs].reshape(born.hidden.shape)
-        graph.action = born.action + moved[:, -task.num_outputs :]
+        graph.score = graph.action = born.action + moved[:, -task.num_outputs :]
         last = unroll(agent, task, 5, num_steps, life=from_pyg(agent, graph)).life
         ends.append(torch.cat([last.hidden.view(task.batch_size, -1), last.action], dim=1))
     return ((ends[0] - ends[1]) / 2e-6).norm(dim=1)

@@ -343,7 +343,7 @@ def test_executors_and_policies_that_do_not_fit() -> None:
 
 def test_topologies_whose_weights_are_learned_are_refused_before_training() -> None:
     """Newborn experts hear all alike, with weights of one: the values do not tell."""
-    for topology in (AttentionTopology, partial(TopKTopology, 2)):
+    for topology in (AttentionTopology, TopKTopology):
         agent = make(topology)
         assert_refused("weights to learn", lambda a=agent: MetaLearner(a, GuessingGame()))
 

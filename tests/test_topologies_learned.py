@@ -7,6 +7,7 @@ import math
 import typing
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
     FUSED,
+    GAME,
+    MESSAGE_POLICIES,
     TORCH_EXECUTORS,
     assert_deterministic_by_seed,
     assert_gradients_reach_every_parameter,
     assert_near,
     assert_refused,
+    assert_round_trip,
     assert_topology_permutation_equivariant,
+    build_policy,
     double_precision,
     every_executor,
     seeded,
@@ -43,10 +48,12 @@ from badger_graph import (
 from badger_graph.attention import attention_weights
 from badger_graph.cli import fit_main
 from badger_graph.executors.prepare import ExecutorName, prepare
-from topologies import AttentionTopology, LearnedGraphTopology, TopKTopology, Topology
+from topologies import TOPOLOGIES, AttentionTopology, LearnedGraphTopology, TopKTopology, Topology
 from topologies import attention as module
 
 every_learned = pytest.mark.parametrize("name", ["attention", "top_k", "learned_graph"])
+GRU = build_policy(GRUPolicy)
+
 every_dynamic = pytest.mark.parametrize("name", ["attention", "top_k"])
 
 
@@ -55,7 +62,7 @@ def built(name: str) -> Topology:
     torch.manual_seed(1)
     if name == "learned_graph":
         return LearnedGraphTopology(7)
-    return TopKTopology(3, 6, key_size=4) if name == "top_k" else AttentionTopology(6, key_size=4)
+    return TopKTopology(6, 3, key_size=4) if name == "top_k" else AttentionTopology(6, key_size=4)
 
 
 def make(topology: Topology | Callable[[int], Topology], **arguments: typing.Any) -> BadgerAgent:
@@ -180,7 +187,7 @@ def test_top_k_keeps_the_highest(num_experts: int, k: int, seed: int) -> None:
     k = min(k, num_experts)
     with double_precision():
         torch.manual_seed(seed)
-        some, all_of_them = TopKTopology(k, 6, key_size=4), AttentionTopology(6, key_size=4)
+        some, all_of_them = TopKTopology(6, k, key_size=4), AttentionTopology(6, key_size=4)
         all_of_them.load_state_dict(some.state_dict())
         hidden = uniform(seed, 2, num_experts, 6)
         index, weight = some(hidden)
@@ -195,7 +202,7 @@ def test_top_k_keeps_the_highest(num_experts: int, k: int, seed: int) -> None:
 @every_executor
 def test_all_of_them_as_k_is_attention(executor: ExecutorName) -> None:
     with double_precision():
-        full, top = AttentionTopology(6, key_size=4), TopKTopology(7, 6, key_size=4)
+        full, top = AttentionTopology(6, key_size=4), TopKTopology(6, 7, key_size=4)
         top.load_state_dict(full.state_dict())
         assert_near(lived(make(top, executor=executor)), lived(make(full, executor=executor)))
 
@@ -254,20 +261,20 @@ def test_attention_gives_the_same_index_for_the_same_sizes() -> None:
 @pytest.mark.parametrize("executor", ["sparse", FUSED])
 def test_only_weights_are_prepared_again(executor: ExecutorName) -> None:
     index = torch.tensor([[0, 1, 2], [1, 0, 0]])
-    first = prepare(Edges(index, torch.ones(3)), 1, 3, executor).adjacency
-    again = prepare(Edges(index, torch.tensor([1.0, 2.0, 4.0])), 1, 3, executor).adjacency
+    first = prepare(Edges(index, torch.ones(3)), 1, 3, executor, GRU).adjacency
+    again = prepare(Edges(index, torch.tensor([1.0, 2.0, 4.0])), 1, 3, executor, GRU).adjacency
     assert again.source is first.source
     assert again.coefficient.tolist() == [1.0, 2.0, 1.0]
     index[0, 2] = 1
-    changed = prepare(Edges(index, torch.ones(3)), 1, 3, executor).adjacency
+    changed = prepare(Edges(index, torch.ones(3)), 1, 3, executor, GRU).adjacency
     assert changed.source.tolist() == [1, 1, 0]
-    other_size = prepare(Edges(index, torch.ones(3)), 1, 4, executor).adjacency
+    other_size = prepare(Edges(index, torch.ones(3)), 1, 4, executor, GRU).adjacency
     assert len(other_size.start) == 5
 
 
 def test_what_is_prepared_dies_with_the_edges() -> None:
     index = torch.tensor([[0, 1, 2], [1, 0, 0]])
-    prepared = weakref.ref(prepare(Edges.unweighted(index), 1, 3, "sparse").adjacency.source)
+    prepared = weakref.ref(prepare(Edges.unweighted(index), 1, 3, "sparse", GRU).adjacency.source)
     gc.collect()
     assert prepared() is not None
     del index
@@ -290,9 +297,9 @@ def test_editing_a_graph_leaves_the_topology_alone() -> None:
 
 def test_many_experts_of_whom_all_hear_all_are_dense() -> None:
     full = AttentionTopology(6)(torch.zeros(2, 65, 6))
-    few = TopKTopology(4, 6)(torch.zeros(2, 65, 6))
-    for name in MESSAGE_POLICIES:
-        policy = build_policy(POLICIES[name])
+    few = TopKTopology(6, 4)(torch.zeros(2, 65, 6))
+    for each in MESSAGE_POLICIES.values():
+        policy = build_policy(each)
         assert prepare(full, 2, 65, "auto", policy).name == "dense"
         assert prepare(few, 2, 65, "auto", policy).name in ("fused", "sparse")
 
@@ -377,9 +384,9 @@ def test_graphs_follow_the_generator_and_differ_between_agents_and_rollouts() ->
     ("wrong", "message"),
     [
         (lambda: AttentionTopology(0), "hidden_size must be at least 1, got 0"),
-        (lambda: TopKTopology(2, key_size=0), "key_size must be at least 1, got 0"),
-        (lambda: AttentionTopology(beta=math.inf), "beta must be finite, got inf"),
-        (lambda: TopKTopology(0), "k must be at least 1, got 0"),
+        (lambda: TopKTopology(6, key_size=0), "key_size must be at least 1, got 0"),
+        (lambda: AttentionTopology(6, beta=math.inf), "beta must be finite, got inf"),
+        (lambda: TopKTopology(6, 0), "k must be at least 1, got 0"),
         (lambda: LearnedGraphTopology(0), "num_experts must be at least 1, got 0"),
         (lambda: LearnedGraphTopology(4, 0.0), r"temperature must be positive, got 0\.0"),
         (lambda: make(LearnedGraphTopology(5)).reset(2, 4, 1), "got num_experts=5 and 4 experts"),
@@ -387,7 +394,7 @@ def test_graphs_follow_the_generator_and_differ_between_agents_and_rollouts() ->
             lambda: make(AttentionTopology(7)).reset(2, 4, 1),
             "hidden_size=7 and states of size 6",
         ),
-        (lambda: TopKTopology(2, 6)(torch.zeros(1, 4, 5)), "hidden_size=6 and states of size 5"),
+        (lambda: TopKTopology(6, 2)(torch.zeros(1, 4, 5)), "hidden_size=6 and states of size 5"),
     ],
 )
 def test_what_cannot_be(wrong: Callable[[], object], message: str) -> None:
@@ -405,17 +412,29 @@ def test_command_line(name: str, tmp_path: Path) -> None:
     assert "outer step 1:" in result.out
 
 
-def test_command_line_with_states_of_another_size(tmp_path: Path) -> None:
-    arguments = ["--topology", "attention", "--policy", "gru", "--policy.hidden_size", 40, *QUICKLY]
-    refused = call(fit_main, *arguments, cwd=tmp_path)
-    assert refused.code == 2
-    assert "for the policy's hidden_size, got 32 for a policy with 40" in refused.err
-    result = call(fit_main, *arguments, "--topology.hidden_size", 40, cwd=tmp_path)
+@every_dynamic
+def test_command_line_with_states_of_another_size(name: str, tmp_path: Path) -> None:
+    arguments = ["--topology", name, "--hidden_size", 40, *QUICKLY]
+    result = call(fit_main, *arguments, cwd=tmp_path)
     assert result.code == 0, result.err
+    refused = call(fit_main, *arguments, "--topology.hidden_size", 40, cwd=tmp_path)
+    assert refused.code == 2
+    assert "--hidden_size" in refused.err
+
+
+@every_dynamic
+def test_an_agent_says_the_size_of_the_states(name: str) -> None:
+    topology = TOPOLOGIES[name]
+    assert make(topology).topology.hidden_size == 6
+    assert make(partial(topology, key_size=4)).topology.key_size == 4
+    task = GuessingGame().sample(3, 2, seeded(0))
+    assert_round_trip(
+        make(partial(topology, key_size=4)), lambda agent: unroll(agent, task, 7, 2).action
+    )
 
 
 def test_the_k_best_of_fewer_are_all() -> None:
-    few, full = TopKTopology(9, 6, key_size=4), AttentionTopology(6, key_size=4)
+    few, full = TopKTopology(6, 9, key_size=4), AttentionTopology(6, key_size=4)
     full.load_state_dict(few.state_dict())
     hidden = uniform(0, 2, 5, 6).float()
     assert all(map(torch.equal, few(hidden), full(hidden)))

@@ -106,8 +106,8 @@ class TopKTopology(ScoredTopology):
     Among equal scores, as those of newborn experts, all in one state, the choice is any.
 
     Args:
-        k: experts that each expert hears; all where there are no more.
         hidden_size: size H of an expert's state, as the agent that builds it says.
+        k: experts that each expert hears; all where there are no more.
         key_size: size K of queries and keys.
         beta: inverse temperature; 0 hears those k all alike.
 
@@ -118,7 +118,7 @@ class TopKTopology(ScoredTopology):
 
     @checked(k=size())
     def __init__(
-        self, k: int = 4, hidden_size: int = 32, key_size: int = 16, beta: float = 1.0
+        self, hidden_size: int, k: int = 4, key_size: int = 16, beta: float = 1.0
     ) -> None:
         super().__init__(hidden_size, key_size, beta)
         self.k = k
@@ -126,7 +126,7 @@ class TopKTopology(ScoredTopology):
     @classmethod
     def of(cls, topology: AttentionTopology, k: int) -> TopKTopology:
         """The same queries and keys, where only the k best are heard."""
-        found = cls(k, topology.hidden_size, topology.key_size, topology.beta)
+        found = cls(topology.hidden_size, k, topology.key_size, topology.beta)
         found.load_state_dict(topology.state_dict())
         return found.to(topology.query.weight)
 
