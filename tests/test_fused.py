@@ -79,7 +79,9 @@ def gradients(loss: Tensor, policy: GRUPolicy, **arguments: bool) -> dict[str, T
     return dict(zip(names, torch.autograd.grad(loss, parameters, **arguments), strict=True))
 
 
-def lives(policy: GRUPolicy, executor: ExecutorName, steps: int = 3, num_experts: int = 5) -> Tensor:
+def lives(
+    policy: GRUPolicy, executor: ExecutorName, steps: int = 3, num_experts: int = 5
+) -> Tensor:
     """The error of a rollout, in float64."""
     return unroll(
         agent_with(policy, executor), some_task(), num_experts, steps, seeded(0)
@@ -265,7 +267,9 @@ def test_gradients_of_inputs_that_do_not_lie_in_one_piece() -> None:
 
     def found(executor: ExecutorName) -> tuple[Tensor, ...]:
         parts = [value[:, value.size(1) // 2 :] for value in wide]
-        after, said = Stage(policy)(Inputs(*parts, inputs.weight), prepare(edges, 2, 5, executor, policy))
+        after, said = Stage(policy)(
+            Inputs(*parts, inputs.weight), prepare(edges, 2, 5, executor, policy)
+        )
         # Of a transpose, so that the gradient does not lie in one piece either.
         return torch.autograd.grad((after.t() @ said.sin()[:, None]).sum(), wide)
 

@@ -46,8 +46,8 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.attention import Ports
-from badger_graph.cli import fit_main
 from badger_graph.birth import Birth
+from badger_graph.cli import fit_main
 from badger_graph.communication import FixedRounds
 from badger_graph.executors.attention import AttentionExecutor
 from badger_graph.executors.prepare import prepare
@@ -325,9 +325,7 @@ def test_weighted_edges_are_refused() -> None:
         edges = Edges(index, weight)
         message = f"needs edges of weight 1, got {found}"
         for executor in ("auto", "attention"):
-            assert_refused(
-                message, lambda e=edges, x=executor: prepare(e, 1, 2, x, make_policy())
-            )
+            assert_refused(message, lambda e=edges, x=executor: prepare(e, 1, 2, x, make_policy()))
 
 
 def test_executors_and_policies_that_do_not_fit() -> None:

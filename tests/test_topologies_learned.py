@@ -94,7 +94,9 @@ def table(edges: Edges, batch_size: int, num_experts: int) -> Tensor:
 
 @pytest.mark.parametrize("executor", [*TORCH_EXECUTORS[1:], FUSED])
 @every_learned
-def test_every_executor_gives_the_same_errors_and_gradients(name: str, executor: ExecutorName) -> None:
+def test_every_executor_gives_the_same_errors_and_gradients(
+    name: str, executor: ExecutorName
+) -> None:
     with double_precision():
         expected = lived(make(built(name), executor="reference", rounds=2))
         assert_near(lived(make(built(name), executor=executor, rounds=2)), expected)

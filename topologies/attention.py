@@ -117,9 +117,7 @@ class TopKTopology(ScoredTopology):
     """
 
     @checked(k=size())
-    def __init__(
-        self, hidden_size: int, k: int = 4, key_size: int = 16, beta: float = 1.0
-    ) -> None:
+    def __init__(self, hidden_size: int, k: int = 4, key_size: int = 16, beta: float = 1.0) -> None:
         super().__init__(hidden_size, key_size, beta)
         self.k = k
 
