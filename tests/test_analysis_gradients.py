@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import math
 import re
+from functools import partial
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import FUSED, assert_refused, double_precision, rollout_of, seeded, uniform
+from properties import FUSED, GAME, assert_refused, double_precision, rollout_of, seeded, uniform
 from torch import Tensor
 
 from badger_graph import (
@@ -18,7 +19,6 @@ from badger_graph import (
     ConvergeFast,
     GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
     LastStep,
     LogError,
     MeanOverEnd,
@@ -27,17 +27,18 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.analysis import gradient_conflict, output_gradients
-from badger_graph.executors.prepare import Executor
+from badger_graph.birth import USUAL_BIRTH, Birth
+from badger_graph.executors.prepare import ExecutorName
 from badger_graph.tasks import HiddenTarget
 from topologies import RingTopology
 
 N, T, B = 5, 4, 3
 
 
-def small_agent(executor: Executor = "dense") -> BadgerAgent:
+def small_agent(executor: ExecutorName = "dense", birth: Birth = USUAL_BIRTH) -> BadgerAgent:
     torch.manual_seed(0)
-    policy = GRUPolicy(identifier_size=2, hidden_size=4, message_size=3)
-    return BadgerAgent(policy, RingTopology(), HardwiredMembrane(), executor=executor)
+    policy, sizes = partial(GRUPolicy, message_size=3), {"identifier_size": 2, "hidden_size": 4}
+    return BadgerAgent(GAME, policy, RingTopology(), birth=birth, executor=executor, **sizes)
 
 
 def flat(tensors: tuple[Tensor, ...]) -> Tensor:
@@ -51,7 +52,7 @@ def flat(tensors: tuple[Tensor, ...]) -> Tensor:
 @pytest.mark.parametrize("meta_loss", [LastStep(), ConvergeFast(0.9), MeanOverEnd()])
 @pytest.mark.parametrize("family", [GuessingGame(), GuessingGame(error="l1"), SumOfWaves()])
 def test_they_sum_to_d_times_the_gradient_of_the_whole(
-    executor: Executor, meta_loss: MetaLoss, family: HiddenTarget
+    executor: ExecutorName, meta_loss: MetaLoss, family: HiddenTarget
 ) -> None:
     """Exactly, up to rounding, as these meta-losses are linear in the errors."""
     with double_precision():
@@ -84,8 +85,7 @@ def test_they_are_finite_differences_of_the_error_of_one_output() -> None:
 
 
 def test_the_generator_decides_and_nothing_is_left_behind() -> None:
-    agent = small_agent()
-    agent.identifiers = "random"
+    agent = small_agent(birth=Birth("random"))
     task = GuessingGame().sample(B, 2, seeded(0))
     first, again, other = (
         output_gradients(agent, task, LastStep(), N, T, seeded(seed)) for seed in (1, 1, 2)

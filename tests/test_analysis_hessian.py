@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import assert_refused, double_precision, seeded, uniform
+from properties import GAME, assert_refused, double_precision, seeded, uniform
 from torch import Tensor, nn
 
 from badger_graph import (
@@ -17,7 +18,6 @@ from badger_graph import (
     BadgerAgent,
     GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
     unroll,
 )
 from badger_graph.analysis import extreme_eigenvalues, twice_differentiable
@@ -110,8 +110,8 @@ def test_a_small_network_as_by_its_whole_hessian(dtype: torch.dtype) -> None:
 
 def some_agent() -> BadgerAgent:
     torch.manual_seed(0)
-    policy = GRUPolicy(identifier_size=1, hidden_size=2, message_size=1)
-    return BadgerAgent(policy, RingTopology(), HardwiredMembrane())
+    policy, sizes = partial(GRUPolicy, message_size=1), {"identifier_size": 1, "hidden_size": 2}
+    return BadgerAgent(GAME, policy, RingTopology(), **sizes)
 
 
 def test_an_agent_as_by_differences_of_its_gradient() -> None:
@@ -147,8 +147,8 @@ def test_the_copy_of_an_agent_is_another_with_the_same_life() -> None:
 
 
 def test_the_attentional_agent_keeps_its_executor() -> None:
-    policy = AttentionPolicy(hidden_size=4, key_size=4)
-    agent = BadgerAgent(policy, CompleteTopology(), AttentionMembrane(4, 4))
+    membrane = partial(AttentionMembrane, key_size=4)
+    agent = BadgerAgent(GAME, AttentionPolicy, CompleteTopology(), membrane, hidden_size=4)
     twin, task = twice_differentiable(agent), GuessingGame().sample(2, 2, seeded(0))
     found = extreme_eigenvalues(
         lambda: unroll(twin, task, 3, 2, seeded(0)).loss.mean(), twin.parameters(), 3, seeded(0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import partial
 
 import pytest
 import torch
-from properties import assert_refused, seeded, uniform
+from properties import GAME, assert_refused, seeded, uniform
 from torch import Tensor, nn
 
 from badger_graph import (
@@ -17,14 +18,17 @@ from badger_graph import (
     BadgerAgent,
     GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
     MessagePolicy,
     Observation,
     Task,
+    from_pyg,
+    to_pyg,
     unroll,
 )
 from badger_graph.analysis import largest_lyapunov, lyapunov_of_agent
 from badger_graph.analysis.lyapunov import inner_map
+from badger_graph.birth import Birth
+from badger_graph.communication import FixedRounds
 from badger_graph.membranes import OwnReadoutMembrane
 from badger_graph.policies import POLICIES
 from badger_graph.tasks import GuessingTask
@@ -116,39 +120,52 @@ def test_wrong_maps_are_refused() -> None:
 class LinearPolicy(MessagePolicy):
     """h' = A h + M (mean message), whatever is perceived."""
 
-    def __init__(self, percept_size: int = 4, identifier_size: int = 2) -> None:
-        super().__init__(percept_size, identifier_size, hidden_size=3, message_size=3)
-        self.own = nn.Linear(3, 3, bias=False)
-        self.heard = nn.Linear(3, 3, bias=False)
-        self.readout = nn.Linear(3, 1)
+    def __init__(self, percept_size: int, identifier_size: int, hidden_size: int) -> None:
+        super().__init__(percept_size, identifier_size, hidden_size, message_size=hidden_size)
+        self.own = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.heard = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.readout = nn.Linear(hidden_size, 1)
 
-    def emit(self, hidden: Tensor) -> Tensor:
+    def emit(self, hidden: Tensor, traits: Tensor) -> Tensor:
         return hidden
 
-    def next_hidden(self, hidden: Tensor, received: Tensor, percept: Tensor) -> Tensor:
+    def next_hidden(
+        self, hidden: Tensor, received: Tensor, percept: Tensor, traits: Tensor
+    ) -> Tensor:
         return self.own(hidden) + self.heard(received)
 
-    def speak(self, hidden: Tensor) -> Tensor:
+    def speak(self, hidden: Tensor, traits: Tensor) -> Tensor:
         return self.readout(hidden)
 
 
 class Smoothed(Task):
     """Remembers errors: the feedback is their running mean."""
 
-    def reset(self) -> tuple[Tensor, Observation]:
-        error = self.target.square().mean(dim=1)
-        return error, Observation(error, torch.zeros_like(self.target))
+    def __init__(self, target: Tensor) -> None:
+        self.target = target
+        self.batch_size, self.num_outputs = target.shape
 
-    def step(self, state: Tensor, action: Tensor) -> tuple[Tensor, Observation, Tensor]:
+    def reset(self, generator: torch.Generator | None = None) -> tuple[Tensor, Observation]:
+        error = self.target.square().mean(dim=1)
+        return error, self.observation(error)
+
+    def step(
+        self, state: Tensor, action: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Observation, Tensor]:
         error = (action - self.target).square().mean(dim=1)
         state = 0.7 * state + 0.3 * error
-        return state, Observation(state, torch.zeros_like(action)), error
+        return state, self.observation(state), error
+
+    def observation(self, feedback: Tensor) -> Observation:
+        nothing = torch.zeros_like(self.target)[:, :, None]
+        return Observation(feedback[:, None], nothing[:, :0, :0], nothing)
 
 
 def test_a_linear_policy_has_the_spectral_radius_of_its_experts() -> None:
     """Five experts on a ring: the eigenvalues of A + w M for each eigenvalue w of the shift."""
     torch.manual_seed(0)
-    agent = BadgerAgent(LinearPolicy(), RingTopology(), HardwiredMembrane(), initial_state="random")
+    birth = Birth(initial_state="random")
+    agent = BadgerAgent(GAME, LinearPolicy, RingTopology(), birth=birth, hidden_size=3)
     with torch.no_grad():
         agent.policy.own.weight.copy_(torch.diag(torch.tensor([0.6, 0.2, -0.1])))
         agent.policy.heard.weight.copy_(torch.diag(torch.tensor([0.3, 0.1, 0.0])))
@@ -168,25 +185,28 @@ def test_a_linear_policy_has_the_spectral_radius_of_its_experts() -> None:
 
 def agents() -> dict[str, BadgerAgent]:
     torch.manual_seed(1)
-    sizes = {"identifier_size": 3, "hidden_size": 6}
-    small = {"hidden_size": 6, "key_size": 4}
-    gru = {**sizes, "message_size": 4, "gain": 2.0}
-    wired = HardwiredMembrane()
-    addressed = AddressedMembrane(hidden_size=6, identifier_size=3, address_size=4, key_size=4)
-    by_address = GRUPolicy(percept_size=addressed.percept_size, **gru)
+    small = {"key_size": 4}
+    addressed = partial(AddressedMembrane, address_size=4, **small)
+    random = Birth(initial_state="random")
+
+    def make(topology: object, policy: type = GRUPolicy, **arguments: object) -> BadgerAgent:
+        policy = partial(policy, message_size=4, gain=2.0)
+        sizes = {"identifier_size": 3, "hidden_size": 6}
+        return BadgerAgent(GAME, policy, topology, **sizes, **arguments)
+
     return {
-        "redrawn": BadgerAgent(GRUPolicy(**gru), RandomTopology(k=2, redraw="agent"), wired),
-        "rounds": BadgerAgent(GRUPolicy(**gru), RingTopology(), wired, rounds=2, compiled=True),
-        "attention": BadgerAgent(GRUPolicy(**gru), AttentionTopology(**small), wired),
-        "top_k": BadgerAgent(
-            GRUPolicy(**gru), TopKTopology(k=2, **small), wired, initial_state="random"
+        "redrawn": make(RandomTopology(k=2, redraw="agent")),
+        "rounds": make(RingTopology(), communication=FixedRounds(2), compiled=True),
+        "attention": make(partial(AttentionTopology, **small)),
+        "top_k": make(partial(TopKTopology, k=2, **small), birth=random),
+        "exponential": make(RingTopology(), POLICIES["exponential"]),
+        "chaotic": make(RingTopology(), POLICIES["chaotic"]),
+        "own_readout": make(RingTopology(), membrane=OwnReadoutMembrane),
+        "learned_graph": make(LearnedGraphTopology(5)),
+        "addressed": make(CompleteTopology(), membrane=addressed),
+        "attentional": BadgerAgent(
+            GAME, AttentionPolicy, CompleteTopology(), AttentionMembrane, hidden_size=64
         ),
-        "exponential": BadgerAgent(POLICIES["exponential"](**gru), RingTopology(), wired),
-        "chaotic": BadgerAgent(POLICIES["chaotic"](**gru), RingTopology(), wired),
-        "own_readout": BadgerAgent(GRUPolicy(**gru), RingTopology(), OwnReadoutMembrane(6, 3)),
-        "learned_graph": BadgerAgent(GRUPolicy(**gru), LearnedGraphTopology(5), wired),
-        "addressed": BadgerAgent(by_address, CompleteTopology(), addressed),
-        "attentional": BadgerAgent(AttentionPolicy(), CompleteTopology(), AttentionMembrane()),
     }
 
 
@@ -195,17 +215,17 @@ def nearby_lives(agent: BadgerAgent, task: Task, num_steps: int, seed: int) -> T
     agent = copy.deepcopy(agent).double()
     agent.compiled = False
     generator = seeded(seed)
-    born = agent.reset(task.batch_size, 5, task.num_outputs, generator)
-    size = 5 * agent.policy.hidden_size + task.num_outputs
+    born = to_pyg(agent.reset(task.batch_size, 5, task.num_outputs, generator))
+    size = 5 * agent.hidden_size + task.num_outputs
     direction = torch.randn(task.batch_size, size, generator=generator, dtype=torch.float64)
     direction = direction / direction.norm(dim=1, keepdim=True)
     ends = []
     for sign in (1, -1):
-        graph = born.clone()
+        graph = copy.copy(born)
         moved = sign * 1e-6 * direction
         graph.hidden = born.hidden + moved[:, : -task.num_outputs].reshape(born.hidden.shape)
-        graph.action = born.action + moved[:, -task.num_outputs :]
-        last = unroll(agent, task, 5, num_steps, graph=graph).graph
+        graph.score = graph.action = born.action + moved[:, -task.num_outputs :]
+        last = unroll(agent, task, 5, num_steps, life=from_pyg(agent, graph)).life
         ends.append(torch.cat([last.hidden.view(task.batch_size, -1), last.action], dim=1))
     return ((ends[0] - ends[1]) / 2e-6).norm(dim=1)
 
@@ -249,10 +269,9 @@ def test_the_agent_stays_as_it_is() -> None:
 
 def test_what_a_task_remembers_is_part_of_the_map() -> None:
     """Experts that forget everything: the only memory left is the task's, 0.7 per step."""
-    policy = LinearPolicy()
-    agent = BadgerAgent(policy, RingTopology(), HardwiredMembrane())
+    agent = BadgerAgent(GAME, LinearPolicy, RingTopology(), hidden_size=3)
     with torch.no_grad():
-        for layer in (policy.own, policy.heard):
+        for layer in (agent.policy.own, agent.policy.heard):
             layer.weight.zero_()
     found = lyapunov_of_agent(agent, Smoothed(uniform(0, 2, 3)), 5, 20, 5, seeded(0))
     torch.testing.assert_close(found, torch.full((2,), math.log(0.7)).double())
@@ -260,8 +279,8 @@ def test_what_a_task_remembers_is_part_of_the_map() -> None:
 
 def test_a_task_that_counts_is_refused() -> None:
     class Counting(Smoothed):
-        def reset(self) -> tuple[Tensor, Observation]:
-            _, observation = super().reset()
+        def reset(self, generator: torch.Generator | None = None) -> tuple[Tensor, Observation]:
+            _, observation = super().reset(generator)
             return torch.zeros(self.batch_size, dtype=torch.int64), observation
 
     agent = agents()["rounds"]
@@ -273,6 +292,6 @@ def test_a_task_that_counts_is_refused() -> None:
 def test_an_agent_on_the_fused_executor_is_run_on_another() -> None:
     """The exponent is that of the lives on the fused executor, where the agent stays."""
     torch.manual_seed(2)
-    agent = BadgerAgent(GRUPolicy(), RandomTopology(k=2), HardwiredMembrane(), executor="fused")
+    agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(k=2), executor="fused")
     assert_nearby_lives_part_as_the_exponent_says(agent)
     assert agent.executor == "fused"

@@ -30,9 +30,9 @@ def both_actions(agent: MultitaskAgent, ours: BadgerAgent) -> tuple[Tensor, Tens
     """A rollout of each with the same identifiers, addresses and targets."""
     task, like = GuessingGame().sample(BATCH, OUTPUTS, seeded(0)), agent.error_key
     task.target = task.target.to(like)
-    graph = ours.reset(BATCH, EXPERTS, OUTPUTS, seeded(0))
-    expected = unroll_theirs(agent, task.target, graph.address, graph.identifier)
-    return unroll(ours, task, EXPERTS, STEPS, graph=graph).action, expected
+    life = ours.reset(BATCH, EXPERTS, OUTPUTS, seeded(0))
+    expected = unroll_theirs(agent, task.target, life.addresses.outputs, life.identifier)
+    return unroll(ours, task, EXPERTS, STEPS, life=life).action, expected
 
 
 @torch.no_grad()

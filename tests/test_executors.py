@@ -16,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
     EXECUTORS,
+    GAME,
     TORCH_EXECUTORS,
+    build_policy,
     every_torch_executor,
     seeded,
     some_edges,
@@ -30,13 +32,13 @@ from badger_graph import (
     ExpertPolicy,
     GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
     MessagePolicy,
     unroll,
 )
+from badger_graph.channels import Channel
 from badger_graph.executors.adjacency import adjacency
 from badger_graph.executors.native import library
-from badger_graph.executors.prepare import DENSE_UP_TO, Executor, choose, prepare
+from badger_graph.executors.prepare import DENSE_UP_TO, ExecutorName, prepare
 from badger_graph.policies.aggregation import Aggregation, aggregator
 from topologies import RandomTopology
 
@@ -48,13 +50,15 @@ class Echo(MessagePolicy):
         super().__init__(1, 0, size, size, aggregation)
         self.gain = nn.Parameter(torch.ones(()))
 
-    def emit(self, hidden: Tensor) -> Tensor:
+    def emit(self, hidden: Tensor, traits: Tensor) -> Tensor:
         return hidden * self.gain
 
-    def next_hidden(self, hidden: Tensor, received: Tensor, percept: Tensor) -> Tensor:
+    def next_hidden(
+        self, hidden: Tensor, received: Tensor, percept: Tensor, traits: Tensor
+    ) -> Tensor:
         return received + 0 * percept
 
-    def speak(self, hidden: Tensor) -> Tensor:
+    def speak(self, hidden: Tensor, traits: Tensor) -> Tensor:
         return hidden.sum(dim=-1, keepdim=True)
 
 
@@ -62,18 +66,18 @@ def heard(
     hidden: Tensor,
     edges: Edges,
     batch_size: int,
-    executor: Executor,
+    executor: ExecutorName,
     aggregation: Aggregation = "mean",
 ) -> Tensor:
     """What every expert receives when all say their states."""
-    wiring = prepare(edges, batch_size, len(hidden) // batch_size, executor)
     policy = Echo(hidden.size(1), aggregation).to(hidden)
+    prepared = prepare(edges, batch_size, len(hidden) // batch_size, executor, policy)
     nothing = hidden.new_zeros(len(hidden), 1)
-    return policy(hidden, nothing, nothing[:, :0], wiring)[0]
+    return prepared.round(policy, hidden, nothing, nothing[:, :0])[0]
 
 
 @every_torch_executor
-def test_mean_of_in_neighbours_by_hand(executor: Executor) -> None:
+def test_mean_of_in_neighbours_by_hand(executor: ExecutorName) -> None:
     """0 and 1 speak to 2; 2 speaks to 0; nobody speaks to 1."""
     hidden = torch.tensor([[2.0, 1.0], [4.0, -1.0], [10.0, 7.0]])
     edges = Edges.unweighted(torch.tensor([[0, 1, 2], [2, 2, 0]]))
@@ -82,7 +86,7 @@ def test_mean_of_in_neighbours_by_hand(executor: Executor) -> None:
 
 
 @every_torch_executor
-def test_weights_scale_and_the_number_of_edges_divides(executor: Executor) -> None:
+def test_weights_scale_and_the_number_of_edges_divides(executor: ExecutorName) -> None:
     """The mean is over edges: weights 1 and 3 give (1*2 + 3*4) / 2, not the weighted average."""
     hidden = torch.tensor([[2.0], [4.0], [0.0]])
     edges = Edges(torch.tensor([[0, 1], [2, 2]]), torch.tensor([1.0, 3.0]))
@@ -90,7 +94,7 @@ def test_weights_scale_and_the_number_of_edges_divides(executor: Executor) -> No
 
 
 @every_torch_executor
-def test_parallel_edges_count_each(executor: Executor) -> None:
+def test_parallel_edges_count_each(executor: ExecutorName) -> None:
     """Heard twice from 0 and once from 1: (2 + 2 + 8) / 3."""
     hidden = torch.tensor([[2.0], [8.0], [0.0]])
     edges = Edges.unweighted(torch.tensor([[0, 0, 1], [2, 2, 2]]))
@@ -98,14 +102,14 @@ def test_parallel_edges_count_each(executor: Executor) -> None:
 
 
 @every_torch_executor
-def test_an_expert_may_hear_itself(executor: Executor) -> None:
+def test_an_expert_may_hear_itself(executor: ExecutorName) -> None:
     hidden = torch.tensor([[2.0], [8.0]])
     edges = Edges.unweighted(torch.tensor([[0, 1], [0, 0]]))
     assert heard(hidden, edges, 1, executor).flatten().tolist() == [5.0, 0.0]
 
 
 @every_torch_executor
-def test_agents_may_have_different_graphs(executor: Executor) -> None:
+def test_agents_may_have_different_graphs(executor: ExecutorName) -> None:
     """Agent 0: 0 -> 1. Agent 1: 1 -> 0 (nodes 3 -> 2)."""
     hidden = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
     edges = Edges.unweighted(torch.tensor([[3, 0], [2, 1]]))
@@ -120,7 +124,7 @@ def test_agents_may_have_different_graphs(executor: Executor) -> None:
     seed=st.integers(0, 99),
 )
 def test_mean_of_in_neighbours_edge_by_edge(
-    executor: Executor, num_experts: int, batch_size: int, per_expert: int, seed: int
+    executor: ExecutorName, num_experts: int, batch_size: int, per_expert: int, seed: int
 ) -> None:
     nodes = batch_size * num_experts
     edges, hidden = (
@@ -137,7 +141,7 @@ def test_mean_of_in_neighbours_edge_by_edge(
 
 
 @every_torch_executor
-def test_gradient_of_a_weight_is_the_message_over_the_degree(executor: Executor) -> None:
+def test_gradient_of_a_weight_is_the_message_over_the_degree(executor: ExecutorName) -> None:
     """d heard_2 / d w_02 = h_0 / 2: a learned topology learns through the weights."""
     hidden = torch.tensor([[2.0], [8.0], [0.0]])
     weight = torch.tensor([1.0, 1.0], requires_grad=True)
@@ -153,13 +157,14 @@ AGGREGATED = [
 
 
 @pytest.mark.parametrize(("executor", "aggregation"), AGGREGATED)
-def test_second_derivatives_are_right(executor: Executor, aggregation: Aggregation) -> None:
+def test_second_derivatives_are_right(executor: ExecutorName, aggregation: Aggregation) -> None:
     """By messages and by edge weights, one after the other and mixed."""
     edges, policy = some_edges(2, 4, 20), Echo(3, aggregation).double()
     sent, weight = uniform(0, 8, 3).requires_grad_(), edges.weight.requires_grad_()
 
     def exchanged(sent: Tensor, weight: Tensor) -> Tensor:
-        return prepare(Edges(edges.index, weight), 2, 4, executor).exchange(policy, sent).sin()
+        prepared = prepare(Edges(edges.index, weight), 2, 4, executor, policy)
+        return prepared.exchange(policy, sent).sin()
 
     assert torch.autograd.gradgradcheck(exchanged, (sent, weight))
 
@@ -173,8 +178,8 @@ def test_torch_scatter_gives_the_same_mean() -> None:
     weighted = edges.weight[:, None] * sent[edges.index[0]]
     mean = torch_scatter.scatter(weighted, edges.index[1], dim=0, dim_size=10, reduce="mean")
     for executor in TORCH_EXECUTORS:
-        wiring = prepare(edges, 2, 5, executor)
-        torch.testing.assert_close(wiring.exchange(policy, sent), mean)
+        prepared = prepare(edges, 2, 5, executor, policy)
+        torch.testing.assert_close(prepared.exchange(policy, sent), mean)
 
 
 every_comparing_executor = pytest.mark.parametrize("executor", ["reference", "sparse"])
@@ -190,7 +195,7 @@ every_comparing_executor = pytest.mark.parametrize("executor", ["reference", "sp
     ],
 )
 def test_other_aggregations_by_hand(
-    executor: Executor, aggregation: Aggregation, expected: list[list[float]]
+    executor: ExecutorName, aggregation: Aggregation, expected: list[list[float]]
 ) -> None:
     """0 and 1 speak to 2 with weight -1, 2 speaks to 0, and nobody to 1."""
     hidden = torch.tensor([[2.0, 1.0], [4.0, -3.0], [10.0, 7.0]])
@@ -201,7 +206,7 @@ def test_other_aggregations_by_hand(
 
 
 @every_comparing_executor
-def test_messages_that_tie_share_the_gradient(executor: Executor) -> None:
+def test_messages_that_tie_share_the_gradient(executor: ExecutorName) -> None:
     """Of zeros, too, which a scatter begins with: by halves, and all of it to one alone."""
     hidden = torch.tensor([[0.0], [0.0], [-1.0], [5.0]], requires_grad=True)
     edges = Edges.unweighted(torch.tensor([[2, 0, 1, 0], [3, 3, 3, 2]]))
@@ -241,14 +246,15 @@ every_executor_there_is = pytest.mark.parametrize(
 
 
 @every_executor_there_is
-def test_wiring_describes_its_own_edges_only(executor: Executor) -> None:
+def test_an_executor_describes_its_own_edges_only(executor: ExecutorName) -> None:
     edges = Edges.unweighted(torch.tensor([[0, 1], [1, 0]]))
-    wiring = prepare(edges, 1, 2, executor)
-    assert wiring.describes(edges.index, edges.weight)
-    assert not wiring.describes(edges.index.clone(), edges.weight)
-    assert not wiring.describes(edges.index, edges.weight.clone())
+    prepared = prepare(edges, 1, 2, executor, build_policy(GRUPolicy))
+    assert prepared.describes(edges)
+    assert prepared.describes(Edges(*edges))
+    assert not prepared.describes(Edges(edges.index.clone(), edges.weight))
+    assert not prepared.describes(Edges(edges.index, edges.weight.clone()))
     edges.weight.mul_(2)
-    assert not wiring.describes(edges.index, edges.weight)
+    assert not prepared.describes(edges)
 
 
 def test_adjacency_by_hand() -> None:
@@ -289,11 +295,11 @@ def test_adjacency_is_the_same_edges_in_both_directions(
 
 @pytest.mark.parametrize("executor", ["sparse", pytest.param("fused", marks=pytest.mark.native)])
 @pytest.mark.parametrize("node", [-1, 3])
-def test_edges_that_end_nowhere(executor: Executor, node: int) -> None:
+def test_edges_that_end_nowhere(executor: ExecutorName, node: int) -> None:
     for ends in ([[0, node], [1, 2]], [[0, 1], [1, node]]):
         edges = Edges.unweighted(torch.tensor(ends))
         with pytest.raises(ValueError, match=rf"join nodes 0 to 2, got node {node}"):
-            prepare(edges, 1, 3, executor)
+            prepare(edges, 1, 3, executor, build_policy(GRUPolicy))
 
 
 # ----------------------------------------------------------------------------- which is chosen
@@ -302,90 +308,109 @@ def test_edges_that_end_nowhere(executor: Executor, node: int) -> None:
 class LoudPolicy(GRUPolicy):
     """Not the built-in one, although it is called a GRU."""
 
-    def emit(self, hidden: Tensor) -> Tensor:
-        return 2 * super().emit(hidden)
+    def emit(self, hidden: Tensor, traits: Tensor) -> Tensor:
+        return 2 * super().emit(hidden, traits)
+
+
+def chosen(edges: Edges, batch_size: int, num_experts: int, policy: ExpertPolicy) -> str:
+    return prepare(edges, batch_size, num_experts, "auto", policy).name
 
 
 def test_every_executor_can_be_asked_for() -> None:
-    assert {"auto", *EXECUTORS} == set(typing.get_args(Executor))
-    assert all(name == wiring.executor for name, wiring in EXECUTORS.items())
+    assert {"auto", *EXECUTORS} == set(typing.get_args(ExecutorName))
+    assert all(name == executor.name for name, executor in EXECUTORS.items())
 
 
 @pytest.mark.native
 @pytest.mark.parametrize("num_experts", [1, 4, DENSE_UP_TO + 1])
 def test_the_built_in_policy_is_fused(num_experts: int) -> None:
-    wiring = prepare(some_edges(2, num_experts, 9), 2, num_experts, "auto", GRUPolicy())
-    assert wiring.executor == "fused"
+    edges = some_edges(2, num_experts, 9)
+    assert chosen(edges, 2, num_experts, build_policy(GRUPolicy)) == "fused"
 
 
-@pytest.mark.parametrize("policy", [Echo(3), LoudPolicy(), None], ids=["echo", "subclass", "none"])
-def test_other_policies_are_dense_when_small_and_sparse_when_large(
-    policy: ExpertPolicy | None,
-) -> None:
+others = pytest.mark.parametrize(
+    "policy", [Echo(3), build_policy(LoudPolicy)], ids=["echo", "subclass"]
+)
+
+
+@others
+def test_other_policies_are_dense_when_small_and_sparse_when_large(policy: ExpertPolicy) -> None:
     for num_experts, expected in (
         (1, "dense"),
         (DENSE_UP_TO, "dense"),
         (DENSE_UP_TO + 1, "sparse"),
     ):
-        wiring = prepare(some_edges(2, num_experts, 9), 2, num_experts, "auto", policy)
-        assert wiring.executor == expected
+        assert chosen(some_edges(2, num_experts, 9), 2, num_experts, policy) == expected
 
 
 def test_large_agents_are_dense_from_half_of_all_pairs_on() -> None:
     num_experts = DENSE_UP_TO + 1
     half = num_experts**2  # of two agents
     for num_edges, expected in ((half, "dense"), (half - 1, "sparse")):
-        assert choose(some_edges(2, num_experts, num_edges), 2, num_experts, None) == expected
+        edges = some_edges(2, num_experts, num_edges)
+        assert chosen(edges, 2, num_experts, Echo(3)) == expected
 
 
 @pytest.mark.native
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_what_the_operators_cannot_compute_is_not_fused(dtype: torch.dtype) -> None:
     edges = Edges(some_edges(1, 4, 9).index, torch.ones(9, dtype=dtype))
-    assert choose(edges, 1, 4, GRUPolicy()) == "dense"
+    policy = build_policy(GRUPolicy)
+    assert chosen(edges, 1, 4, policy) == "dense"
     with pytest.raises(ValueError, match=r"'fused' needs float32 or float64, got torch\..*float16"):
-        prepare(edges, 1, 4, "fused", GRUPolicy())
+        prepare(edges, 1, 4, "fused", policy)
 
 
 @pytest.mark.native
-@pytest.mark.parametrize("policy", [Echo(4), LoudPolicy(hidden_size=4)], ids=["echo", "subclass"])
+@others
 def test_fused_refuses_other_policies(policy: ExpertPolicy) -> None:
-    sizes = (policy.hidden_size, policy.percept_size, policy.identifier_size)
-    values = (torch.zeros(3, size) for size in sizes)
     with pytest.raises(ValueError, match=f"'fused' needs a GRUPolicy, got {type(policy).__name__}"):
-        policy(*values, prepare(Edges.unweighted(torch.tensor([[0], [1]])), 1, 3, "fused", policy))
+        prepare(some_edges(1, 3, 2), 1, 3, "fused", policy)
+
+
+@pytest.mark.native
+def test_fused_refuses_other_channels() -> None:
+    class Silence(Channel):
+        def forward(self, sent: Tensor, generator: torch.Generator | None = None) -> Tensor:
+            return torch.zeros_like(sent)
+
+    policy, edges = build_policy(GRUPolicy), some_edges(1, 3, 2)
+    assert prepare(edges, 1, 3, "auto", policy, Silence()).name == "dense"
+    with pytest.raises(ValueError, match="'fused' needs a ClearChannel, got Silence"):
+        prepare(edges, 1, 3, "fused", policy, Silence())
 
 
 def test_other_aggregations_than_the_mean_are_sparse() -> None:
-    policy, edges = GRUPolicy(aggregation="max"), some_edges(1, 4, 9)
-    assert choose(edges, 1, 4, policy) == "sparse"
-    values = [torch.zeros(4, size) for size in (32, 4, 12)]
-    for executor in ("dense", *(["fused"] if library.load() is None else [])):
-        wiring = prepare(edges, 1, 4, executor, policy)
+    policy, edges = build_policy(GRUPolicy, aggregation="max"), some_edges(1, 4, 9)
+    assert chosen(edges, 1, 4, policy) == "sparse"
+    for executor in ("dense", "fused"):
         with pytest.raises(
             ValueError, match=f"'{executor}' needs the aggregation 'mean', got 'max'"
         ):
-            policy(*values, wiring)
+            prepare(edges, 1, 4, executor, policy)
+    dense = prepare(edges, 1, 4, "dense", build_policy(GRUPolicy))
+    with pytest.raises(ValueError, match="'dense' needs the aggregation 'mean', got 'max'"):
+        dense.exchange(policy, torch.zeros(4, 16))
 
 
-@pytest.mark.parametrize(("asked", "chosen"), [("auto", "dense"), ("sparse", "sparse")])
+@pytest.mark.parametrize(("asked", "expected"), [("auto", "dense"), ("sparse", "sparse")])
 def test_the_choice_is_logged(
-    caplog: pytest.LogCaptureFixture, asked: Executor, chosen: str
+    caplog: pytest.LogCaptureFixture, asked: ExecutorName, expected: str
 ) -> None:
     with caplog.at_level(logging.INFO, "badger_graph.executors.prepare"):
         prepare(some_edges(3, 5, 9), 3, 5, asked, Echo(3))
-    assert caplog.messages == [f"executor {chosen} for 3 agents of 5 experts"]
+    assert caplog.messages == [f"executor {expected} for 3 agents of 5 experts"]
 
 
 def a_rollout() -> tuple[str, float]:
     """The executor that is chosen, and a loss."""
     torch.manual_seed(0)
-    agent = BadgerAgent(GRUPolicy(hidden_size=6), RandomTopology(2), HardwiredMembrane())
+    agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(2), hidden_size=6)
     rollout = unroll(agent, GuessingGame().sample(3, 2, seeded(0)), 5, 4, seeded(0))
     loss = rollout.loss.mean()
     loss.backward()
     assert all(parameter.grad is not None for parameter in agent.parameters())
-    return rollout.graph.wiring.executor, loss.item()
+    return rollout.life.executor.name, loss.item()
 
 
 @pytest.mark.parametrize(
@@ -466,6 +491,7 @@ def test_the_cache_is_in_no_current_folder(
 
 def test_fused_says_what_it_would_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "load", lambda: "a C++ compiler, got none")
-    assert choose(some_edges(1, 4, 9), 1, 4, GRUPolicy()) == "dense"
+    policy = build_policy(GRUPolicy)
+    assert chosen(some_edges(1, 4, 9), 1, 4, policy) == "dense"
     with pytest.raises(ValueError, match=r"executor 'fused' needs a C\+\+ compiler, got none"):
-        prepare(some_edges(1, 4, 9), 1, 4, "fused", GRUPolicy())
+        prepare(some_edges(1, 4, 9), 1, 4, "fused", policy)

@@ -16,11 +16,13 @@ from random import Random
 import pytest
 import torch
 from properties import (
+    GAME,
     Inputs,
     Stage,
     assert_agrees_with_reference,
     assert_as_exact_as_reference,
     assert_near,
+    build_policy,
     double_precision,
     fresh,
     outcome,
@@ -36,13 +38,12 @@ from badger_graph import (
     Edges,
     GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
     Observation,
     Task,
     unroll,
 )
 from badger_graph.executors.fused import pack
-from badger_graph.executors.prepare import Executor, prepare
+from badger_graph.executors.prepare import ExecutorName, prepare
 from topologies import RandomTopology
 
 pytestmark = pytest.mark.native
@@ -57,11 +58,16 @@ LARGE = 8200
 def make(hidden_size: int = 6, seed: int = 0, dtype: torch.dtype = torch.float64) -> GRUPolicy:
     torch.manual_seed(seed)
     sizes = {"identifier_size": 3, "hidden_size": hidden_size, "message_size": 5}
-    return GRUPolicy(percept_size=4, **sizes).to(dtype)
+    return build_policy(GRUPolicy, **sizes).to(dtype)
 
 
-def agent_with(policy: GRUPolicy, executor: Executor = "fused") -> BadgerAgent:
-    return BadgerAgent(policy, RandomTopology(2), HardwiredMembrane(), executor=executor)
+def agent_with(
+    policy: GRUPolicy, executor: ExecutorName = "fused", topology: RandomTopology | None = None
+) -> BadgerAgent:
+    """An agent of this very policy."""
+    sizes = {"identifier_size": policy.identifier_size, "hidden_size": policy.hidden_size}
+    topology = topology or RandomTopology(2)
+    return BadgerAgent(GAME, lambda *sizes: policy, topology, executor=executor, **sizes)
 
 
 def some_task(batch_size: int = 3, num_outputs: int = 2) -> Task:
@@ -73,7 +79,9 @@ def gradients(loss: Tensor, policy: GRUPolicy, **arguments: bool) -> dict[str, T
     return dict(zip(names, torch.autograd.grad(loss, parameters, **arguments), strict=True))
 
 
-def lives(policy: GRUPolicy, executor: Executor, steps: int = 3, num_experts: int = 5) -> Tensor:
+def lives(
+    policy: GRUPolicy, executor: ExecutorName, steps: int = 3, num_experts: int = 5
+) -> Tensor:
     """The error of a rollout, in float64."""
     return unroll(
         agent_with(policy, executor), some_task(), num_experts, steps, seeded(0)
@@ -143,8 +151,8 @@ def test_only_the_gradients_that_are_asked_for(nodes: int, wanted: list[str]) ->
     expected = outcome(policy, "reference", inputs, edges.index, 1)
     policy.requires_grad_("weights" in wanted)
     given = Inputs(*(v.clone().requires_grad_(n in wanted) for n, v in inputs._asdict().items()))
-    wiring = prepare(Edges(edges.index, given.weight), 1, nodes, "fused")
-    after, said = Stage(policy)(given, wiring)
+    prepared = prepare(Edges(edges.index, given.weight), 1, nodes, "fused", policy)
+    after, said = Stage(policy)(given, prepared)
     loss = (after * uniform(98, *after.shape)).sum() + (said * uniform(99, *said.shape)).sum()
     by = {n: v for n, v in given._asdict().items() if n in wanted}
     if "weights" in wanted:
@@ -159,10 +167,10 @@ def test_a_gradient_of_only_one_result(what: str) -> None:
     policy, edges = make(), some_edges(2, 5, 20)
     inputs = some_inputs(policy, edges, 10)
 
-    def found(executor: Executor) -> dict[str, Tensor]:
+    def found(executor: ExecutorName) -> dict[str, Tensor]:
         given = fresh(inputs)
         after, said = Stage(policy)(
-            given, prepare(Edges(edges.index, given.weight), 2, 5, executor)
+            given, prepare(Edges(edges.index, given.weight), 2, 5, executor, policy)
         )
         values = torch.autograd.grad((after if what == "state" else said).sin().sum(), given)
         return dict(zip(given._fields, values, strict=True))
@@ -173,12 +181,12 @@ def test_a_gradient_of_only_one_result(what: str) -> None:
 def test_nothing_is_kept_when_nothing_asks_for_a_gradient() -> None:
     policy, edges = make().requires_grad_(False), some_edges(2, 5, 20)
     inputs = some_inputs(policy, edges, 10)
-    wiring = prepare(edges, 2, 5, "fused")
-    after, said = Stage(policy)(inputs, wiring)
+    prepared = prepare(edges, 2, 5, "fused", policy)
+    after, said = Stage(policy)(inputs, prepared)
     assert not after.requires_grad
     assert not said.requires_grad
     with torch.no_grad():
-        unkept, _ = Stage(policy.requires_grad_())(fresh(inputs), wiring)
+        unkept, _ = Stage(policy.requires_grad_())(fresh(inputs), prepared)
     assert not unkept.requires_grad
     assert torch.equal(unkept, after)
 
@@ -186,15 +194,15 @@ def test_nothing_is_kept_when_nothing_asks_for_a_gradient() -> None:
 def test_whoever_holds_a_gradient_keeps_it() -> None:
     """The stage writes over the gradient of its state only where nobody else can see it."""
     policy, edges = make(), some_edges(2, 5, 20)
-    inputs, wiring = some_inputs(policy, edges, 10), prepare(edges, 2, 5, "fused")
+    inputs, prepared = some_inputs(policy, edges, 10), prepare(edges, 2, 5, "fused", policy)
     cotangent = uniform(9, 2, 10, 6)
 
-    def run(executor: Executor) -> list[Tensor]:
+    def run(executor: ExecutorName) -> list[Tensor]:
         hidden, percept, identifier, _ = fresh(inputs)
-        wiring = prepare(edges, 2, 5, executor)
+        prepared = prepare(edges, 2, 5, executor, policy)
         states, seen = [hidden], []
         for _ in range(3):
-            states.append(policy(states[-1], percept, identifier, wiring)[0])
+            states.append(prepared.round(policy, states[-1], percept, identifier)[0])
             states[-1].retain_grad()
             states[-1].register_hook(seen.append)
         (states[-1] + states[-2]).backward(cotangent[1])
@@ -204,7 +212,7 @@ def test_whoever_holds_a_gradient_keeps_it() -> None:
     for actual, expected in zip(run("fused"), run("reference"), strict=True):
         torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-12)
     assert torch.equal(cotangent, before)
-    after, _ = policy(*fresh(inputs)[:3], wiring)
+    after, _ = prepared.round(policy, *fresh(inputs)[:3])
     after.backward(cotangent[0])
     assert torch.equal(cotangent, before)
 
@@ -212,7 +220,7 @@ def test_whoever_holds_a_gradient_keeps_it() -> None:
 def test_second_derivatives_are_refused() -> None:
     policy, edges = make(), some_edges(2, 5, 20)
     inputs = fresh(some_inputs(policy, edges, 10))
-    after, said = Stage(policy)(inputs, prepare(edges, 2, 5, "fused"))
+    after, said = Stage(policy)(inputs, prepare(edges, 2, 5, "fused", policy))
     with pytest.raises(RuntimeError, match=r"first derivatives only.*executor='dense'"):
         torch.autograd.grad(said.sum() + after.sum(), inputs.hidden, create_graph=True)
 
@@ -236,19 +244,19 @@ def test_a_second_backward_pass_is_the_first_once_more() -> None:
 def test_inputs_that_do_not_lie_in_one_piece(nodes: int, dtype: torch.dtype) -> None:
     policy, edges = make(4, dtype=dtype), some_edges(1, nodes, 2 * nodes)
     packed = Inputs(*(value.to(dtype) for value in some_inputs(policy, edges, nodes)))
-    wiring = prepare(Edges(edges.index, packed.weight), 1, nodes, "fused")
-    expected = Stage(policy)(packed, wiring)
+    prepared = prepare(Edges(edges.index, packed.weight), 1, nodes, "fused", policy)
+    expected = Stage(policy)(packed, prepared)
     hidden = packed.hidden.t().contiguous().t()
     percept = torch.stack([packed.percept] * 2, dim=1)[:, 1]
     identifier = torch.cat([packed.identifier, packed.identifier], dim=1)[:, :3]
     pieces = Inputs(hidden, percept, identifier, packed.weight)
     assert not any(value.is_contiguous() for value in pieces[:3])
-    for actual, value in zip(Stage(policy)(pieces, wiring), expected, strict=True):
+    for actual, value in zip(Stage(policy)(pieces, prepared), expected, strict=True):
         assert torch.equal(actual, value)
 
     shared = packed.identifier[:1].expand(nodes, -1), packed.percept[:1].expand(nodes, -1)
-    expanded, _ = policy(hidden, shared[1], shared[0], wiring)
-    cloned, _ = policy(hidden, shared[1].clone(), shared[0].clone(), wiring)
+    expanded, _ = prepared.round(policy, hidden, shared[1], shared[0])
+    cloned, _ = prepared.round(policy, hidden, shared[1].clone(), shared[0].clone())
     assert torch.equal(expanded, cloned)
 
 
@@ -257,9 +265,11 @@ def test_gradients_of_inputs_that_do_not_lie_in_one_piece() -> None:
     inputs = some_inputs(policy, edges, 10)
     wide = [torch.cat([value, value], dim=1).requires_grad_() for value in inputs[:3]]
 
-    def found(executor: Executor) -> tuple[Tensor, ...]:
+    def found(executor: ExecutorName) -> tuple[Tensor, ...]:
         parts = [value[:, value.size(1) // 2 :] for value in wide]
-        after, said = Stage(policy)(Inputs(*parts, inputs.weight), prepare(edges, 2, 5, executor))
+        after, said = Stage(policy)(
+            Inputs(*parts, inputs.weight), prepare(edges, 2, 5, executor, policy)
+        )
         # Of a transpose, so that the gradient does not lie in one piece either.
         return torch.autograd.grad((after.t() @ said.sin()[:, None]).sum(), wide)
 
@@ -268,18 +278,18 @@ def test_gradients_of_inputs_that_do_not_lie_in_one_piece() -> None:
 
 @pytest.mark.parametrize("executor", ["reference", "fused"])
 @pytest.mark.parametrize("rounds", [1, 2, 3])
-def test_what_is_not_a_number_is_not_hidden(executor: Executor, rounds: int) -> None:
+def test_what_is_not_a_number_is_not_hidden(executor: ExecutorName, rounds: int) -> None:
     """It spreads to whom it can reach along the path 0 -> 1 -> 2 -> 3 -> 4, and no further."""
     for dtype, which in itertools.product((torch.float32, torch.float64), range(3)):
         policy = make(dtype=dtype)
         path = Edges(torch.tensor([[0, 1, 2, 3], [1, 2, 3, 4]]), torch.ones(4, dtype=dtype))
         inputs = Inputs(*(value.to(dtype) for value in some_inputs(policy, path, 5)))
-        wiring = prepare(path, 1, 5, executor)
-        healthy = Stage(policy, rounds)(inputs, wiring)
+        prepared = prepare(path, 1, 5, executor, policy)
+        healthy = Stage(policy, rounds)(inputs, prepared)
         inputs[which][0, -1] = torch.nan
         # A state reaches its neighbour in the first round, an input only then its own state.
         reached = torch.arange(5) < (rounds + 1 if which == 0 else rounds)
-        for sick, well in zip(Stage(policy, rounds)(inputs, wiring), healthy, strict=True):
+        for sick, well in zip(Stage(policy, rounds)(inputs, prepared), healthy, strict=True):
             sick, well = sick.view(5, -1), well.view(5, -1)
             assert sick[reached].isnan().all()
             assert torch.equal(sick[~reached], well[~reached])
@@ -315,23 +325,23 @@ def test_two_rollouts_in_flight(order: tuple[int, int]) -> None:
         task = some_task()
         return [agent.reset(3, num_experts, 2, seeded(0)), task, *task.reset(), torch.zeros(())]
 
-    def advance(agent: BadgerAgent, life: list[typing.Any]) -> None:
-        graph, task, state, observation, total = life
-        graph, action = agent(graph, observation)
-        state, observation, loss = task.step(state, action)
-        life[:] = [graph, task, state, observation, total + loss.sum()]
+    def advance(agent: BadgerAgent, rollout: list[typing.Any]) -> None:
+        life, task, state, observation, total = rollout
+        life = agent.step(life, observation)
+        state, observation, loss = task.step(state, life.action)
+        rollout[:] = [life, task, state, observation, total + loss.sum()]
 
     both = [begin(agent, size) for size in sizes]
     for _ in range(3):
-        for life in both:
-            advance(agent, life)
+        for rollout in both:
+            advance(agent, rollout)
     found = {which: gradients(both[which][-1], policy) for which in order}
     reference = agent_with(policy, "reference")
     for which, size in enumerate(sizes):
-        life = begin(reference, size)
+        rollout = begin(reference, size)
         for _ in range(3):
-            advance(reference, life)
-        assert_near(found[which], gradients(life[-1], policy))
+            advance(reference, rollout)
+        assert_near(found[which], gradients(rollout[-1], policy))
 
 
 @in_double
@@ -350,13 +360,15 @@ class Failing(Task):
     """Breaks down at the third step."""
 
     def __init__(self, task: Task) -> None:
-        super().__init__(task.target)
         self.task = task
+        self.batch_size, self.num_outputs = task.batch_size, task.num_outputs
 
-    def reset(self) -> tuple[int, Observation]:
+    def reset(self, generator: torch.Generator | None = None) -> tuple[int, Observation]:
         return 0, self.task.reset()[1]
 
-    def step(self, state: int, action: Tensor) -> tuple[int, Observation, Tensor]:
+    def step(
+        self, state: int, action: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[int, Observation, Tensor]:
         if state == 2:
             raise FloatingPointError("the world ended")
         return state + 1, *self.task.step(None, action)[1:]
@@ -473,16 +485,16 @@ def test_a_policy_in_another_precision() -> None:
 @in_double
 def test_a_frozen_policy_and_a_thawed_one() -> None:
     policy, edges = make(), some_edges(2, 5, 20)
-    inputs, wiring = some_inputs(policy, edges, 10), prepare(edges, 2, 5, "fused")
+    inputs, prepared = some_inputs(policy, edges, 10), prepare(edges, 2, 5, "fused", policy)
     expected = outcome(policy, "reference", inputs, edges.index, 2)
     for _ in range(2):
         policy.requires_grad_(False)
         given = fresh(inputs)
-        after, said = Stage(policy)(given, wiring)
+        after, said = Stage(policy)(given, prepared)
         loss = (after * uniform(98, 10, 6)).sum() + (said * uniform(99, 10)).sum()
         (of_hidden,) = torch.autograd.grad(loss, given.hidden)
         assert_near({"it": of_hidden}, {"it": expected["the gradient of hidden"]})
-        assert not Stage(policy)(inputs, wiring)[0].requires_grad
+        assert not Stage(policy)(inputs, prepared)[0].requires_grad
         policy.requires_grad_(True)
         assert_near(outcome(policy, "fused", inputs, edges.index, 2), expected)
 
@@ -493,10 +505,10 @@ def test_weights_called_in_for_one_call() -> None:
     inputs = some_inputs(policy, edges, 10)
     own = outcome(policy, "fused", inputs, edges.index, 2)
 
-    def found(executor: Executor) -> dict[str, Tensor]:
+    def found(executor: ExecutorName) -> dict[str, Tensor]:
         doubled = {n: (2 * p).detach().requires_grad_() for n, p in other.named_parameters()}
         called = {f"policy.{name}": value.tanh() for name, value in doubled.items()}
-        arguments = (inputs, prepare(edges, 2, 5, executor))
+        arguments = (inputs, prepare(edges, 2, 5, executor, policy))
         after, said = torch.func.functional_call(Stage(policy), called, arguments)
         values = torch.autograd.grad(after.sum() + said.sin().sum(), list(doubled.values()))
         return {"after": after, **dict(zip(doubled, values, strict=True))}
@@ -532,7 +544,7 @@ def test_a_policy_that_nobody_needs_is_let_go() -> None:
 
 def kept_bytes(policy: GRUPolicy, num_experts: int, degree: int, steps: int) -> int:
     """Bytes of the tensors that a rollout keeps for its backward pass, each counted once."""
-    agent = BadgerAgent(policy, RandomTopology(degree), HardwiredMembrane(), executor="fused")
+    agent = agent_with(policy, topology=RandomTopology(degree))
     task, kept = some_task(batch_size=1), {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -549,7 +561,7 @@ def kept_bytes(policy: GRUPolicy, num_experts: int, degree: int, steps: int) -> 
 @pytest.mark.parametrize("degree", [4, 32])
 def test_a_large_stage_keeps_little_more_than_the_states(degree: int) -> None:
     """At most 4 H + 64 bytes for each expert and step, whatever the degree."""
-    policy = GRUPolicy(hidden_size=32, message_size=32)
+    policy = build_policy(GRUPolicy, message_size=32)
     few, many = (kept_bytes(policy, LARGE, degree, steps) for steps in (2, 10))
     per_step = (many - few) / 8 / LARGE
     assert 4 * 32 <= per_step <= 4 * 32 + 64
@@ -570,8 +582,8 @@ def resident_bytes() -> int:
 def test_outer_steps_leave_nothing_behind() -> None:
     others = live_tensors()  # held, or what other tests left could go meanwhile
     policy = make(dtype=torch.float32)
-    agent = agent_with(policy)
-    agent.topology = RandomTopology(2, "agent")  # other edges in every step
+    # Other edges in every outer step.
+    agent = agent_with(policy, topology=RandomTopology(2, "agent"))
     optimiser = torch.optim.Adam(policy.parameters())
     generator = seeded(0)
 
@@ -596,10 +608,10 @@ def arguments_of(nodes: int, dtype: torch.dtype = torch.float64) -> tuple[typing
     """What ``torch.ops.badger_graph.gru_stage`` takes."""
     policy, edges = make(dtype=dtype), some_edges(1, nodes, 2 * nodes)
     inputs = Inputs(*(value.to(dtype) for value in some_inputs(policy, edges, nodes)))
-    wiring = prepare(Edges(edges.index, inputs.weight), 1, nodes, "fused")
+    prepared = prepare(Edges(edges.index, inputs.weight), 1, nodes, "fused", policy)
     return (
         *inputs[:3],
-        *wiring.adjacency,
+        *prepared.adjacency,
         *(p.detach() if isinstance(p, Tensor) else p for p in pack(policy)),
     )
 
@@ -642,7 +654,7 @@ def operator_arguments(backward: bool) -> dict[str, typing.Any]:
     """What the two operators take, by name, for a small stage."""
     policy, edges = make(seed=3), some_edges(2, 5, 20)
     inputs = some_inputs(policy, edges, 10)
-    around = prepare(edges, 2, 5, "fused").adjacency
+    around = prepare(edges, 2, 5, "fused", policy).adjacency
     packed = pack(policy.requires_grad_(False))
     forth = {**inputs._asdict(), **around._asdict(), "packed": packed.forward}
     del forth["weight"]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from properties import (
     AGGREGATIONS,
+    GAME,
     MESSAGE_POLICIES,
     TORCH_EXECUTORS,
     Stage,
@@ -19,6 +20,7 @@ from properties import (
     assert_refused,
     assert_round_trip,
     assert_table_is_the_folder,
+    build_policy,
     double_precision,
     every_executor,
     every_message_policy,
@@ -30,9 +32,10 @@ from properties import (
 from torch import nn
 
 import badger_graph.policies
-from badger_graph import Edges, ExpertPolicy, HardwiredMembrane
-from badger_graph.executors.prepare import Executor, prepare
+from badger_graph import BadgerAgent, Edges, ExpertPolicy
+from badger_graph.executors.prepare import ExecutorName, prepare
 from badger_graph.policies import POLICIES
+from topologies import RingTopology
 
 SIZES = st.sampled_from([1, 2, 5, 15, 16, 17, 32, 33])
 """Of states, messages, percepts and identifiers: below, at and above what vectors hold."""
@@ -41,7 +44,7 @@ SIZES = st.sampled_from([1, 2, 5, 15, 16, 17, 32, 33])
 def make(name: str, seed: int = 0, **sizes: int | str) -> ExpertPolicy:
     torch.manual_seed(seed)
     usual = {"percept_size": 4, "identifier_size": 3, "hidden_size": 6, "message_size": 5}
-    return POLICIES[name](**{**usual, **sizes})
+    return build_policy(POLICIES[name], **{**usual, **sizes})
 
 
 def no_edges() -> Edges:
@@ -58,7 +61,7 @@ def test_every_policy_is_in_the_table() -> None:
 @every_policy_and_executor
 @given(num_experts=st.integers(1, 9), batch_size=st.integers(1, 4), seed=st.integers(0, 99))
 def test_equivariant_to_permutations(
-    name: str, executor: Executor, num_experts: int, batch_size: int, seed: int
+    name: str, executor: ExecutorName, num_experts: int, batch_size: int, seed: int
 ) -> None:
     assert_permutation_equivariant(make(name), executor, batch_size, num_experts, seed)
 
@@ -83,7 +86,7 @@ def test_equivariant_to_permutations(
 )
 def test_executors_agree_with_the_reference(
     name: str,
-    executor: Executor,
+    executor: ExecutorName,
     sizes: dict[str, int],
     num_experts: int,
     batch_size: int,
@@ -106,7 +109,7 @@ def test_executors_agree_with_the_reference(
 @pytest.mark.parametrize("scale", [0.1, 1, 4])
 @pytest.mark.parametrize("seed", range(4))
 def test_in_single_precision_executors_are_as_exact_as_the_reference(
-    name: str, executor: Executor, scale: float, seed: int
+    name: str, executor: ExecutorName, scale: float, seed: int
 ) -> None:
     hidden, message, percept, identifier = [
         (32, 16, 4, 12),
@@ -147,7 +150,7 @@ EDGES = {
 
 @every_policy_and_executor
 @pytest.mark.parametrize("case", EDGES)
-def test_executors_agree_on_odd_edges(name: str, executor: Executor, case: str) -> None:
+def test_executors_agree_on_odd_edges(name: str, executor: ExecutorName, case: str) -> None:
     batch_size, num_experts, edges = EDGES[case]
     assert_agrees_with_reference(make(name), executor, edges, batch_size, num_experts)
 
@@ -155,20 +158,21 @@ def test_executors_agree_on_odd_edges(name: str, executor: Executor, case: str) 
 @every_policy_and_executor
 @pytest.mark.parametrize(("batch_size", "num_experts"), [(1, 1), (2, 3)])
 def test_gradients_are_right(
-    name: str, executor: Executor, batch_size: int, num_experts: int
+    name: str, executor: ExecutorName, batch_size: int, num_experts: int
 ) -> None:
     assert_gradients_are_right(make(name), executor, batch_size, num_experts)
 
 
 @every_policy_and_executor
-def test_gradients_reach_every_parameter(name: str, executor: Executor) -> None:
+def test_gradients_reach_every_parameter(name: str, executor: ExecutorName) -> None:
     policy, edges = make(name).double(), some_edges(2, 5, 30)
-    _, said = Stage(policy)(some_inputs(policy, edges, 10), prepare(edges, 2, 5, executor))
+    prepared = prepare(edges, 2, 5, executor, policy)
+    _, said = Stage(policy)(some_inputs(policy, edges, 10), prepared)
     assert_gradients_reach_every_parameter(said.sin().sum(), policy)
 
 
 @every_policy_and_executor
-def test_an_expert_alone_hears_zeros(name: str, executor: Executor) -> None:
+def test_an_expert_alone_hears_zeros(name: str, executor: ExecutorName) -> None:
     """No in-neighbours, a neighbour of weight zero and messages that cancel are the same."""
     policy = make(name).double()
     heard = [
@@ -179,7 +183,9 @@ def test_an_expert_alone_hears_zeros(name: str, executor: Executor) -> None:
     ]
     heard = [Edges(edges.index, edges.weight.double()) for edges in heard]
     *given, _ = some_inputs(policy, heard[0], 3)
-    alone, *same, other = (policy(*given, prepare(edges, 1, 3, executor))[0][2] for edges in heard)
+    alone, *same, other = (
+        prepare(edges, 1, 3, executor, policy).round(policy, *given)[0][2] for edges in heard
+    )
     for state in same:
         torch.testing.assert_close(state, alone, rtol=1e-12, atol=1e-12)
     assert not torch.allclose(other, alone)
@@ -191,17 +197,19 @@ def test_round_trip(name: str, identifier_size: int) -> None:
     with double_precision():
         policy, edges = make(name, identifier_size=identifier_size), some_edges(1, 4, 9)
         *given, _ = some_inputs(policy, edges, 4)
-        assert_round_trip(policy, lambda policy: policy(*given, prepare(edges, 1, 4))[0])
+        prepared = prepare(edges, 1, 4, "dense", policy)
+        assert_round_trip(policy, lambda policy: prepared.round(policy, *given)[0])
 
 
 @every_message_policy
 @pytest.mark.parametrize("executor", TORCH_EXECUTORS)
-def test_runs_on_every_device(name: str, executor: Executor, device: torch.device) -> None:
+def test_runs_on_every_device(name: str, executor: ExecutorName, device: torch.device) -> None:
     policy, edges = make(name).double(), some_edges(2, 4, 20)
     *given, _ = some_inputs(policy, edges, 8)
-    expected, _ = policy(*given, prepare(edges, 2, 4, "reference"))
-    wiring = prepare(edges.to(device), 2, 4, executor)
-    after, _ = policy.to(device)(*(value.to(device) for value in given), wiring)
+    expected, _ = prepare(edges, 2, 4, "reference", policy).round(policy, *given)
+    policy = policy.to(device)
+    prepared = prepare(edges.to(device), 2, 4, executor, policy)
+    after, _ = prepared.round(policy, *(value.to(device) for value in given))
     assert after.device.type == device.type
     torch.testing.assert_close(after.cpu(), expected, rtol=1e-9, atol=1e-12)
 
@@ -213,7 +221,7 @@ def test_runs_on_every_device(name: str, executor: Executor, device: torch.devic
 )
 def test_sizes_that_are_too_small(name: str, size: str, least: int) -> None:
     message = f"{size} must be at least {least}, got {least - 1}"
-    assert_refused(message, lambda: POLICIES[name](**{size: least - 1}))
+    assert_refused(message, lambda: make(name, **{size: least - 1}))
 
 
 # ------------------------------------------------------ other aggregations than the mean
@@ -248,13 +256,14 @@ def test_every_policy_takes_every_aggregation(name: str, aggregation: str) -> No
     usual = make(name).double()
     usual.load_state_dict(policy.state_dict())
     *given, _ = some_inputs(policy, edges, num_experts)
-    wiring = prepare(edges, batch_size, num_experts, "sparse")
-    assert not torch.allclose(policy.double()(*given, wiring)[0], usual(*given, wiring)[0])
+    prepared = prepare(edges, batch_size, num_experts, "sparse", policy)
+    other, mean = (prepared.round(one, *given)[0] for one in (policy.double(), usual))
+    assert not torch.allclose(other, mean)
 
 
 @pytest.mark.parametrize("aggregation", OTHERS)
 @pytest.mark.parametrize("executor", ["reference", "sparse"])
-def test_gradients_of_other_aggregations(aggregation: str, executor: Executor) -> None:
+def test_gradients_of_other_aggregations(aggregation: str, executor: ExecutorName) -> None:
     assert_gradients_are_right(make("gru", aggregation=aggregation), executor, 2, 3)
 
 
@@ -267,14 +276,14 @@ def test_an_aggregation_that_there_is_not() -> None:
 
 
 @every_executor
-def test_gru_on_a_tiny_graph_by_hand(executor: Executor) -> None:
+def test_gru_on_a_tiny_graph_by_hand(executor: ExecutorName) -> None:
     """Expert 0 hears 1 (weight 1) and 2 (weight 3), 1 hears 0, 2 hears nobody."""
     policy = make("gru").double()
     edges = Edges(
         torch.tensor([[1, 2, 0], [0, 0, 1]]), torch.tensor([1, 3, 1], dtype=torch.float64)
     )
     hidden, percept, identifier, _ = some_inputs(policy, edges, 3)
-    sent = [policy.emit(expert[None])[0] for expert in hidden]
+    sent = [policy.emit(expert[None], identifier)[0] for expert in hidden]
     received = [(1 * sent[1] + 3 * sent[2]) / 2, sent[0], torch.zeros(5, dtype=torch.float64)]
 
     cell = nn.GRUCell(5 + 4 + 3, 6, dtype=torch.float64)
@@ -284,7 +293,8 @@ def test_gru_on_a_tiny_graph_by_hand(executor: Executor) -> None:
         cell(torch.cat([received[n], percept[n], identifier[n]])[None], hidden[n][None])[0]
         for n in range(3)
     ]
-    after, _ = policy(hidden, percept, identifier, prepare(edges, 1, 3, executor))
+    prepared = prepare(edges, 1, 3, executor, policy)
+    after, _ = prepared.round(policy, hidden, percept, identifier)
     torch.testing.assert_close(after, torch.stack(expected), rtol=1e-12, atol=1e-12)
 
 
@@ -293,17 +303,21 @@ def test_gru_message_is_the_formula_in_its_docstring() -> None:
     policy, hidden = make("gru").double(), uniform(0, 4, 6)
     w1, b1, w2, b2 = (value for key, value in policy.state_dict().items() if "message" in key)
     expected = [w2 @ torch.tanh(w1 @ h + b1) + b2 for h in hidden]
-    torch.testing.assert_close(policy.emit(hidden), torch.stack(expected))
+    sent = policy.emit(hidden, uniform(1, 4, 3))
+    torch.testing.assert_close(sent, torch.stack(expected))
 
 
 def test_gru_speaks_linearly() -> None:
-    policy, hidden = make("gru").double(), uniform(0, 2, 3, 6)
-    said = policy.speak(hidden)
-    assert said.shape == (2, 3, 1)
-    zero = policy.speak(torch.zeros_like(hidden))
-    torch.testing.assert_close(policy.speak(3 * hidden) - zero, 3 * (said - zero))
+    policy, hidden, traits = make("gru").double(), uniform(0, 6, 6), uniform(1, 6, 3)
+    said = policy.speak(hidden, traits)
+    assert said.shape == (6, 1)
+    zero = policy.speak(torch.zeros_like(hidden), traits)
+    torch.testing.assert_close(policy.speak(3 * hidden, traits) - zero, 3 * (said - zero))
 
 
 @every_message_policy
-def test_the_defaults_fit_the_hardwired_membrane(name: str) -> None:
-    assert POLICIES[name]().percept_size == HardwiredMembrane.percept_size
+def test_an_agent_says_the_sizes(name: str) -> None:
+    agent = BadgerAgent(GAME, POLICIES[name], RingTopology(), identifier_size=5, hidden_size=7)
+    policy = agent.policy
+    expected = (agent.membrane.percept_size, 5, 7)
+    assert (policy.percept_size, policy.identifier_size, policy.hidden_size) == expected

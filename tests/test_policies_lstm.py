@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from lightning import Trainer
 from properties import (
+    GAME,
     assert_agents_independent,
     assert_gradients_reach_every_parameter,
     assert_pure,
     assert_refused,
     assert_round_trip,
     assert_split_lives_alone,
+    build_membrane,
+    build_policy,
     double_precision,
     seeded,
     some_life,
@@ -44,10 +48,21 @@ from topologies import CompleteTopology, IsolatedTopology
 
 D, CELL = 3, 5
 
+SIZES = {"identifier_size": 0, "hidden_size": 2 * CELL}
+
 
 def make(**arguments: object) -> BadgerAgent:
     torch.manual_seed(0)
-    return BadgerAgent(LSTMPolicy(D, CELL), IsolatedTopology(), WholeMembrane(D), **arguments)
+    given = {"topology": IsolatedTopology(), **SIZES, **arguments}
+    return BadgerAgent(GAME, LSTMPolicy, membrane=partial(WholeMembrane, num_outputs=D), **given)
+
+
+def make_policy(**arguments: object) -> LSTMPolicy:
+    return build_policy(LSTMPolicy, (1, D), **{**SIZES, **arguments})
+
+
+def make_membrane(num_outputs: int = D) -> WholeMembrane:
+    return build_membrane(WholeMembrane, num_outputs=num_outputs, **SIZES)
 
 
 # -------------------------------------------------------------------------------- the policy
@@ -55,16 +70,16 @@ def make(**arguments: object) -> BadgerAgent:
 
 def test_it_is_an_lstm() -> None:
     """Three steps are those of nn.LSTM, one layer, with the same weights, and no identifier."""
-    policy = LSTMPolicy(D, CELL).double()
-    assert (policy.hidden_size, policy.identifier_size) == (2 * CELL, 0)
+    policy = make_policy().double()
     lstm = nn.LSTM(1 + D, CELL, dtype=torch.float64)
     cell = policy.cell.state_dict()
     lstm.load_state_dict({f"{name}_l0": value for name, value in cell.items()})
     percepts = uniform(0, 3, 2, 1 + D)
-    nobody = prepare(Edges.unweighted(torch.zeros(2, 0, dtype=torch.int64)), 2, 1)
+    nobody = Edges.unweighted(torch.zeros(2, 0, dtype=torch.int64))
+    alone = prepare(nobody, 2, 1, "auto", policy)
     hidden, said = torch.zeros(2, 2 * CELL, dtype=torch.float64), []
     for percept in percepts:
-        hidden, numbers = policy(hidden, percept, None, nobody)
+        hidden, numbers = alone.round(policy, hidden, percept, None)
         said.append(numbers)
     output, (last, memory) = lstm(percepts)
     torch.testing.assert_close(torch.stack(said), policy.readout(output))
@@ -72,37 +87,45 @@ def test_it_is_an_lstm() -> None:
     torch.testing.assert_close(policy.messages(hidden, None), last[0])
 
 
-@pytest.mark.parametrize("size", ["num_outputs", "cell_size"])
-def test_sizes_that_are_too_small(size: str) -> None:
-    assert_refused(f"{size} must be at least 1, got 0", lambda: LSTMPolicy(**{size: 0}))
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"hidden_size": 0}, "hidden_size must be at least 2, got 0"),
+        ({"hidden_size": 5}, "hidden_size must be even, half h and half c, got 5"),
+        ({"identifier_size": -1}, "identifier_size must be at least 0, got -1"),
+    ],
+)
+def test_sizes_that_cannot_be(sizes: dict[str, int], message: str) -> None:
+    assert_refused(message, lambda: make_policy(**sizes))
 
 
 def test_the_gain_scales_the_weights_at_the_start() -> None:
     plain, scaled = [], []
     for gain, weights in ((1.0, plain), (2.0, scaled)):
         torch.manual_seed(0)
-        weights += LSTMPolicy(D, CELL, gain).parameters()
+        weights += make_policy(gain=gain).parameters()
     for one, other in zip(plain, scaled, strict=True):
         assert torch.equal(2 * one, other)
-    assert_refused("gain must be positive, got 0", lambda: LSTMPolicy(gain=0.0))
+    assert_refused("gain must be positive, got 0", lambda: make_policy(gain=0.0))
 
 
 # ------------------------------------------------------------------------------ the membrane
 
 
 def test_it_perceives_all_and_speaks_for_all() -> None:
-    membrane = WholeMembrane(2)
+    membrane = make_membrane(2)
     action = torch.tensor([[-1.0, 1.0], [-2.0, 2.0]])
     life = some_life(membrane, 2, 1, 2)._replace(action=action)
-    percept = membrane.perceive(life, Observation(torch.tensor([0.5, 0.25]), torch.ones(2, 2)))
+    told = Observation(torch.tensor([[0.5], [0.25]]), torch.ones(2, 0, 0), torch.ones(2, 2, 1))
+    percept = membrane.perceive(life, told)
     assert percept.tolist() == [[0.5, -1.0, 1.0], [0.25, -2.0, 2.0]]
     assert membrane.act(life, 2 * action).tolist() == [[-2.0, 2.0], [-4.0, 4.0]]
 
 
 def test_what_it_cannot_serve() -> None:
-    assert_refused("num_outputs must be at least 1, got 0", lambda: WholeMembrane(0))
-    assert_refused("num_experts must be 1, got num_experts=2", lambda: WholeMembrane(D).check(2, D))
-    assert_refused("built for, 3, got num_outputs=4", lambda: WholeMembrane(D).check(1, 4))
+    assert_refused("num_outputs must be at least 1, got 0", lambda: make_membrane(0))
+    assert_refused("num_experts must be 1, got num_experts=2", lambda: make_membrane().check(2, D))
+    assert_refused("built for, 3, got num_outputs=4", lambda: make_membrane().check(1, 4))
 
 
 # --------------------------------------------------------------------------------- the agent
@@ -110,14 +133,13 @@ def test_what_it_cannot_serve() -> None:
 
 def test_only_the_two_together() -> None:
     """Another policy has something else to say, another membrane shows something else."""
-    for policy, membrane in (
-        (LSTMPolicy(3), HardwiredMembrane()),
-        (GRUPolicy(percept_size=4), WholeMembrane(3)),
-        (LSTMPolicy(3), WholeMembrane(4)),
+    for policy, membrane, message in (
+        (LSTMPolicy, HardwiredMembrane, "must be shown feedback and all last actions, .* got .*=4"),
+        (GRUPolicy, WholeMembrane, "percept_size must be .* got"),
     ):
         assert_refused(
-            "the policy must perceive what the membrane shows",
-            lambda p=policy, m=membrane: BadgerAgent(p, IsolatedTopology(), m),
+            message,
+            lambda p=policy, m=membrane: BadgerAgent(GAME, p, IsolatedTopology(), m),
         )
 
 
@@ -136,8 +158,8 @@ def test_a_life_is_pure_and_its_own() -> None:
         agent = make()
         assert_pure(agent, 1, D)
         assert_agents_independent(make(), 1, D)
-        graph, _ = agent(agent.reset(3, 1, D), some_observation(3, D))
-        assert_split_lives_alone(agent, graph)
+        life = agent.step(agent.reset(3, 1, D), some_observation(3, D))
+        assert_split_lives_alone(agent, life)
 
 
 @pytest.mark.parametrize("executor", ["auto", "reference", "sparse"])
@@ -145,8 +167,7 @@ def test_nobody_is_heard(executor: str) -> None:
     """Whatever the topology and the executor of the messages that there are not."""
     task = GuessingGame().sample(2, D, seeded(0))
     expected = unroll(make(), task, 1, 3).action
-    other = make(executor=executor)
-    other.topology = CompleteTopology()
+    other = make(topology=CompleteTopology(), executor=executor)
     torch.testing.assert_close(unroll(other, task, 1, 3).action, expected)
 
 

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import pytest
 import torch
-from properties import assert_refused, uniform
+from properties import assert_refused, build_policy, uniform
 
 from badger_graph.policies import ChaoticPolicy, ExponentialPolicy, MessagePolicy
 
 SIZES = {"percept_size": 4, "identifier_size": 3, "hidden_size": 6, "message_size": 5}
 
+GIVEN = (uniform(0, 2, 6), uniform(1, 2, 5), uniform(2, 2, 4), uniform(3, 2, 3))
+"""States, what is received, percepts and identifiers."""
+
 
 def next_hidden(policy: MessagePolicy) -> torch.Tensor:
-    return policy.next_hidden(uniform(0, 2, 6), uniform(1, 2, 5), uniform(2, 2, 7))
+    return policy.next_hidden(*GIVEN)
 
 
 def test_exponential_update_by_its_formula() -> None:
     policy = ExponentialPolicy(**SIZES).double()
-    new = policy.gru.next_hidden(uniform(0, 2, 6), uniform(1, 2, 5), uniform(2, 2, 7))
-    torch.testing.assert_close(next_hidden(policy), 0.5 * uniform(0, 2, 6) + 0.7 * new)
+    new = policy.gru.next_hidden(*GIVEN)
+    torch.testing.assert_close(next_hidden(policy), 0.5 * GIVEN[0] + 0.7 * new)
     policy.keep, policy.add = 0.0, 1.0
     assert torch.equal(next_hidden(policy), new)
 
 
 def test_chaos_by_its_formula_and_none_without_it() -> None:
     policy = ChaoticPolicy(**SIZES, initial_chaos=0.3).double()
-    hidden = uniform(0, 2, 6)
-    new = policy.gru.next_hidden(hidden, uniform(1, 2, 5), uniform(2, 2, 7))
-    against = 1 / (1 + torch.exp(-hidden / 0.1)) - 0.5
+    new = policy.gru.next_hidden(*GIVEN)
+    against = 1 / (1 + torch.exp(-GIVEN[0] / 0.1)) - 0.5
     torch.testing.assert_close(next_hidden(policy), new - policy.chaos * against)
     assert policy.chaos.item() == pytest.approx(0.3)
     policy.chaos.zero_()
@@ -44,4 +46,4 @@ def test_chaos_by_its_formula_and_none_without_it() -> None:
     ],
 )
 def test_bad_arguments(policy: type, told: dict[str, float], message: str) -> None:
-    assert_refused(message, lambda: policy(**told))
+    assert_refused(message, lambda: build_policy(policy, **told))

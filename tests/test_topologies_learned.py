@@ -7,6 +7,7 @@ import math
 import typing
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
     FUSED,
+    GAME,
+    MESSAGE_POLICIES,
     TORCH_EXECUTORS,
     assert_deterministic_by_seed,
     assert_gradients_reach_every_parameter,
     assert_near,
     assert_refused,
+    assert_round_trip,
     assert_topology_permutation_equivariant,
+    build_policy,
     double_precision,
     every_executor,
     seeded,
@@ -31,14 +36,24 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from badger_graph import BadgerAgent, Edges, GRUPolicy, GuessingGame, HardwiredMembrane, unroll
+from badger_graph import (
+    BadgerAgent,
+    Edges,
+    GRUPolicy,
+    GuessingGame,
+    from_pyg,
+    to_pyg,
+    unroll,
+)
 from badger_graph.products import attention_weights
 from badger_graph.cli import fit_main
-from badger_graph.executors.prepare import Executor, choose, prepare
-from topologies import AttentionTopology, LearnedGraphTopology, TopKTopology, Topology
+from badger_graph.executors.prepare import ExecutorName, prepare
+from topologies import TOPOLOGIES, AttentionTopology, LearnedGraphTopology, TopKTopology, Topology
 from topologies import attention as module
 
 every_learned = pytest.mark.parametrize("name", ["attention", "top_k", "learned_graph"])
+GRU = build_policy(GRUPolicy)
+
 every_dynamic = pytest.mark.parametrize("name", ["attention", "top_k"])
 
 
@@ -50,10 +65,10 @@ def built(name: str) -> Topology:
     return TopKTopology(6, 3, key_size=4) if name == "top_k" else AttentionTopology(6, key_size=4)
 
 
-def make(topology: Topology, **arguments: typing.Any) -> BadgerAgent:
+def make(topology: Topology | Callable[[int], Topology], **arguments: typing.Any) -> BadgerAgent:
     torch.manual_seed(0)
-    policy = GRUPolicy(hidden_size=6, message_size=5, identifier_size=3)
-    return BadgerAgent(policy, topology, HardwiredMembrane(), **arguments)
+    policy, sizes = partial(GRUPolicy, message_size=5), {"identifier_size": 3, "hidden_size": 6}
+    return BadgerAgent(GAME, policy, topology, **sizes, **arguments)
 
 
 def lived(agent: BadgerAgent, num_experts: int = 7, **arguments: typing.Any) -> dict[str, Tensor]:
@@ -79,7 +94,9 @@ def table(edges: Edges, batch_size: int, num_experts: int) -> Tensor:
 
 @pytest.mark.parametrize("executor", [*TORCH_EXECUTORS[1:], FUSED])
 @every_learned
-def test_every_executor_gives_the_same_errors_and_gradients(name: str, executor: Executor) -> None:
+def test_every_executor_gives_the_same_errors_and_gradients(
+    name: str, executor: ExecutorName
+) -> None:
     with double_precision():
         expected = lived(make(built(name), executor="reference", rounds=2))
         assert_near(lived(make(built(name), executor=executor, rounds=2)), expected)
@@ -87,7 +104,7 @@ def test_every_executor_gives_the_same_errors_and_gradients(name: str, executor:
 
 @every_executor
 @every_learned
-def test_gradients_reach_every_parameter(name: str, executor: Executor) -> None:
+def test_gradients_reach_every_parameter(name: str, executor: ExecutorName) -> None:
     agent = make(built(name), executor=executor)
     loss = unroll(agent, GuessingGame().sample(3, 2, seeded(0)), 7, 4, seeded(1)).loss
     assert_gradients_reach_every_parameter(loss.mean(), agent)
@@ -185,7 +202,7 @@ def test_top_k_keeps_the_highest(num_experts: int, k: int, seed: int) -> None:
 
 
 @every_executor
-def test_all_of_them_as_k_is_attention(executor: Executor) -> None:
+def test_all_of_them_as_k_is_attention(executor: ExecutorName) -> None:
     with double_precision():
         full, top = AttentionTopology(6, key_size=4), TopKTopology(6, 7, key_size=4)
         top.load_state_dict(full.state_dict())
@@ -244,22 +261,22 @@ def test_attention_gives_the_same_index_for_the_same_sizes() -> None:
 
 
 @pytest.mark.parametrize("executor", ["sparse", FUSED])
-def test_only_weights_are_prepared_again(executor: Executor) -> None:
+def test_only_weights_are_prepared_again(executor: ExecutorName) -> None:
     index = torch.tensor([[0, 1, 2], [1, 0, 0]])
-    first = prepare(Edges(index, torch.ones(3)), 1, 3, executor).adjacency
-    again = prepare(Edges(index, torch.tensor([1.0, 2.0, 4.0])), 1, 3, executor).adjacency
+    first = prepare(Edges(index, torch.ones(3)), 1, 3, executor, GRU).adjacency
+    again = prepare(Edges(index, torch.tensor([1.0, 2.0, 4.0])), 1, 3, executor, GRU).adjacency
     assert again.source is first.source
     assert again.coefficient.tolist() == [1.0, 2.0, 1.0]
     index[0, 2] = 1
-    changed = prepare(Edges(index, torch.ones(3)), 1, 3, executor).adjacency
+    changed = prepare(Edges(index, torch.ones(3)), 1, 3, executor, GRU).adjacency
     assert changed.source.tolist() == [1, 1, 0]
-    other_size = prepare(Edges(index, torch.ones(3)), 1, 4, executor).adjacency
+    other_size = prepare(Edges(index, torch.ones(3)), 1, 4, executor, GRU).adjacency
     assert len(other_size.start) == 5
 
 
 def test_what_is_prepared_dies_with_the_edges() -> None:
     index = torch.tensor([[0, 1, 2], [1, 0, 0]])
-    prepared = weakref.ref(prepare(Edges.unweighted(index), 1, 3, "sparse").adjacency.source)
+    prepared = weakref.ref(prepare(Edges.unweighted(index), 1, 3, "sparse", GRU).adjacency.source)
     gc.collect()
     assert prepared() is not None
     del index
@@ -271,20 +288,22 @@ def test_editing_a_graph_leaves_the_topology_alone() -> None:
     agent, hidden = make(AttentionTopology(6)), torch.zeros(2, 5, 6)
     observation = GuessingGame().sample(2, 2, seeded(0)).reset()[1]
     expected = agent.topology(hidden).index.clone()
-    graph = agent.reset(2, 5, 2)
+    life = agent.reset(2, 5, 2)
     for _ in range(2):
+        graph = to_pyg(life)
         graph.edge_index.zero_()
-        graph, _ = agent(graph, observation)
+        life = agent.step(from_pyg(agent, graph), observation)
         assert torch.equal(agent.topology(hidden).index, expected)
-        assert torch.equal(graph.edge_index, expected)
+        assert torch.equal(life.edges.index, expected)
 
 
 def test_many_experts_of_whom_all_hear_all_are_dense() -> None:
     full = AttentionTopology(6)(torch.zeros(2, 65, 6))
     few = TopKTopology(6, 4)(torch.zeros(2, 65, 6))
-    for policy in (GRUPolicy(), None):
-        assert choose(full, 2, 65, policy) == "dense"
-        assert choose(few, 2, 65, policy) in ("fused", "sparse")
+    for each in MESSAGE_POLICIES.values():
+        policy = build_policy(each)
+        assert prepare(full, 2, 65, "auto", policy).name == "dense"
+        assert prepare(few, 2, 65, "auto", policy).name in ("fused", "sparse")
 
 
 # ---------------------------------------------------------------------------------- learned graph
@@ -308,7 +327,7 @@ def test_frozen_it_is_the_positive_logits() -> None:
 
 
 @every_executor
-def test_in_training_the_mean_is_over_present_edges(executor: Executor) -> None:
+def test_in_training_the_mean_is_over_present_edges(executor: ExecutorName) -> None:
     """With certain logits the drawn graph is the frozen one, and so is all that follows."""
     with double_precision():
         topology = with_logits([[1e3 * logit - 1 for logit in row] for row in LOGITS])
@@ -368,14 +387,14 @@ def test_graphs_follow_the_generator_and_differ_between_agents_and_rollouts() ->
     [
         (lambda: AttentionTopology(0), "hidden_size must be at least 1, got 0"),
         (lambda: TopKTopology(6, key_size=0), "key_size must be at least 1, got 0"),
-        (lambda: AttentionTopology(beta=math.inf), "beta must be finite, got inf"),
+        (lambda: AttentionTopology(6, beta=math.inf), "beta must be finite, got inf"),
         (lambda: TopKTopology(6, 0), "k must be at least 1, got 0"),
         (lambda: LearnedGraphTopology(0), "num_experts must be at least 1, got 0"),
         (lambda: LearnedGraphTopology(4, 0.0), r"temperature must be positive, got 0\.0"),
         (lambda: make(LearnedGraphTopology(5)).reset(2, 4, 1), "got num_experts=5 and 4 experts"),
         (
-            lambda: make(AttentionTopology(7)),
-            "AttentionTopology must be built for the policy's hidden_size, got 7 .* with 6",
+            lambda: make(AttentionTopology(7)).reset(2, 4, 1),
+            "hidden_size=7 and states of size 6",
         ),
         (lambda: TopKTopology(6, 2)(torch.zeros(1, 4, 5)), "hidden_size=6 and states of size 5"),
     ],
@@ -395,13 +414,25 @@ def test_command_line(name: str, tmp_path: Path) -> None:
     assert "outer step 1:" in result.out
 
 
-def test_command_line_with_states_of_another_size(tmp_path: Path) -> None:
-    arguments = ["--topology", "attention", "--policy", "gru", "--policy.hidden_size", 40, *QUICKLY]
-    refused = call(fit_main, *arguments, cwd=tmp_path)
-    assert refused.code == 2
-    assert "for the policy's hidden_size, got 32 for a policy with 40" in refused.err
-    result = call(fit_main, *arguments, "--topology.hidden_size", 40, cwd=tmp_path)
+@every_dynamic
+def test_command_line_with_states_of_another_size(name: str, tmp_path: Path) -> None:
+    arguments = ["--topology", name, "--hidden_size", 40, *QUICKLY]
+    result = call(fit_main, *arguments, cwd=tmp_path)
     assert result.code == 0, result.err
+    refused = call(fit_main, *arguments, "--topology.hidden_size", 40, cwd=tmp_path)
+    assert refused.code == 2
+    assert "--hidden_size" in refused.err
+
+
+@every_dynamic
+def test_an_agent_says_the_size_of_the_states(name: str) -> None:
+    topology = TOPOLOGIES[name]
+    assert make(topology).topology.hidden_size == 6
+    assert make(partial(topology, key_size=4)).topology.key_size == 4
+    task = GuessingGame().sample(3, 2, seeded(0))
+    assert_round_trip(
+        make(partial(topology, key_size=4)), lambda agent: unroll(agent, task, 7, 2).action
+    )
 
 
 def test_the_k_best_of_fewer_are_all() -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from properties import assert_refused, some_edges, uniform
+from properties import assert_refused, build_policy, some_edges, uniform
 from torch import Tensor
 
 from badger_graph import Edges, GRUPolicy
@@ -20,7 +20,6 @@ from badger_graph import Edges, GRUPolicy
 triton = pytest.importorskip("triton", reason="needs Triton")
 
 from badger_graph.executors.adjacency import adjacency  # noqa: E402
-from badger_graph.executors.fused import weights  # noqa: E402
 from badger_graph.executors.prepare import prepare  # noqa: E402
 from badger_graph.executors.triton_stage import gru_stage  # noqa: E402
 
@@ -163,7 +162,8 @@ def test_small_and_saturated_states(scale: float) -> None:
 def test_same_as_the_policy_through_pyg(rounds: int) -> None:
     """States, and gradients of the weights of edges and of the policy, which rounds share."""
     torch.manual_seed(0)
-    policy = GRUPolicy(identifier_size=3, hidden_size=12, message_size=5).to(DEVICE)
+    sizes = {"identifier_size": 3, "hidden_size": 12, "message_size": 5}
+    policy = build_policy(GRUPolicy, **sizes).to(DEVICE)
     index, edge_weight = (part.to(DEVICE) for part in some_edges(3, 8, 50))
     hidden, percept, identifier = (
         uniform(seed, 24, size).to(DEVICE) for seed, size in ((2, 12), (3, 4), (4, 3))
@@ -173,14 +173,15 @@ def test_same_as_the_policy_through_pyg(rounds: int) -> None:
         same, weight = copy.deepcopy(policy).to(dtype), edge_weight.to(dtype).requires_grad_()
         shown = percept.to(dtype), identifier.to(dtype)
         edges = Edges(index, weight)
-        neighbours, wiring = adjacency(edges, 24), prepare(edges, 3, 8, "reference")
+        neighbours, reference = adjacency(edges, 24), prepare(edges, 3, 8, "reference", same)
+        weights = same.weights()[:8]
         after = hidden.to(dtype)
         for _ in range(rounds):
             if stage:
-                after = gru_stage(after, *shown, *neighbours, *weights(same))
+                after = gru_stage(after, *shown, *neighbours, *weights)
             else:
-                after = same(after, *shown, wiring)
-        used = [weight, *weights(same)]
+                after, _ = reference.round(same, after, *shown)
+        used = [weight, *weights]
         return [after.detach(), *torch.autograd.grad(after.square().sum(), used)]
 
     truth = run(False, torch.float64)
