@@ -16,7 +16,7 @@ from badger_graph.library.authors import load_authors
 from badger_graph.library.load import load_agent
 from badger_graph.library.resume import load_learner
 from badger_graph.library.shipping import read_card, shipped_policies
-from badger_graph.life import Life
+from badger_graph.life import Addresses, Experts, Life
 from badger_graph.membranes import (
     AddressedMembrane,
     AttentionMembrane,
@@ -27,6 +27,7 @@ from badger_graph.membranes import (
 from badger_graph.outer.curriculum import Curriculum, MoreCodebooks, OneMoreOutput, Stage, Stages
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
+from badger_graph.outer.sizes import Sizes
 from badger_graph.policies import (
     AttentionPolicy,
     ExpertPolicy,
@@ -44,6 +45,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Action",
     "AddressedMembrane",
+    "Addresses",
     "AttentionMembrane",
     "AttentionPolicy",
     "BadgerAgent",
@@ -57,6 +59,7 @@ __all__ = [
     "Curriculum",
     "Edges",
     "ExpertPolicy",
+    "Experts",
     "FixedRounds",
     "GRUPolicy",
     "GuessingGame",
@@ -78,6 +81,7 @@ __all__ = [
     "Real",
     "Recorder",
     "Rollout",
+    "Sizes",
     "Stage",
     "Stages",
     "SumOfWaves",

@@ -14,7 +14,7 @@ from badger_graph.birth import USUAL_BIRTH, Birth
 from badger_graph.channels import ClearChannel
 from badger_graph.checks import check_action, check_hidden, check_observation, check_percept
 from badger_graph.communication import Communication, FixedRounds
-from badger_graph.compiled import compiled, uniform
+from badger_graph.compiled import check_compilable, compiled, uniform
 from badger_graph.executors.base import Executor
 from badger_graph.executors.prepare import ExecutorName, Preparation
 from badger_graph.life import Addresses, Experts, Life
@@ -99,17 +99,9 @@ class BadgerAgent(nn.Module):
         self.executor = executor
         self.compiled = compiled
         self._preparation = Preparation()
-        self._check_birth(self.birth)
-        if compiled and executor not in ("auto", "dense", "sparse"):
-            raise ValueError(
-                "compiled takes the executor auto, dense or sparse (the fused one is compiled "
-                f"already), got executor={executor!r}"
-            )
-        if compiled and not self._is_clear:
-            raise ValueError(
-                "compiled takes a clear channel, which draws nothing, got a "
-                f"{type(self.communication.channel).__name__}"
-            )
+        self.birth.check(self.policy)
+        if compiled:
+            check_compilable(executor, self.communication.channel)
         if isinstance(learned := getattr(self.policy, "initial_hidden", None), nn.Parameter):
             # Processes that train together wait for the gradient of all that is to be trained.
             learned.requires_grad_(self.birth.initial_state == "learned")
@@ -143,7 +135,7 @@ class BadgerAgent(nn.Module):
                 or the membrane cannot serve so many outputs and inputs with them.
         """
         birth = birth or self.birth
-        self._check_birth(birth)
+        birth.check(self.policy)
         experts = {"batch_size": batch_size, "num_experts": num_experts}
         features = self.hidden_size + self.identifier_size
         check_numbers("states and identifiers", **experts, features=features)
@@ -215,15 +207,15 @@ class BadgerAgent(nn.Module):
         Raises:
             ValueError: when the observation is not of the agent's interface and these agents.
         """
-        check_observation(observation, self.interface, life)
+        counts = (life.batch_size, life.num_outputs, life.num_inputs)
+        check_observation(observation, self.interface, counts, life.hidden)
         if self.topology.dynamic:
             life = self._rewired(life, generator)
         parts = (self.policy, self.membrane, self.communication)
         if self.compiled and life.executor.compilable:
             hidden, score = compiled(deliberate)(*parts, *uniform(life, observation), None)
         else:
-            draws = None if self._is_clear else generator
-            hidden, score = deliberate(*parts, life, observation, draws)
+            hidden, score = deliberate(*parts, life, observation, generator)
         action = self.interface.action.decide(score, generator)
         return life.with_hidden(hidden)._replace(score=score, action=action)
 
@@ -243,17 +235,6 @@ class BadgerAgent(nn.Module):
     def _like(self) -> Tensor:
         """A weight, for its precision and device."""
         return next(self.policy.parameters())
-
-    @property
-    def _is_clear(self) -> bool:
-        return isinstance(self.communication.channel, ClearChannel)
-
-    def _check_birth(self, birth: Birth) -> None:
-        if birth.initial_state == "learned" and not hasattr(self.policy, "initial_hidden"):
-            raise ValueError(
-                "initial_state 'learned' needs a policy with a parameter initial_hidden, "
-                f"got a {type(self.policy).__name__}"
-            )
 
 
 def deliberate(

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from topologies.checks import SEED, check_arguments, size
 
@@ -58,6 +58,18 @@ class Birth:
     def __post_init__(self) -> None:
         bounds = {"seed": SEED, "address_seed": SEED, "graph_seed": SEED, "codebooks": size()}
         check_arguments(type(self), vars(self), bounds)
+
+    def check(self, policy: nn.Module) -> None:
+        """Refuse a policy whose experts cannot be born so.
+
+        Raises:
+            ValueError: when it has no initial state to learn.
+        """
+        if self.initial_state == "learned" and not hasattr(policy, "initial_hidden"):
+            raise ValueError(
+                "initial_state 'learned' needs a policy with a parameter initial_hidden, "
+                f"got a {type(policy).__name__}"
+            )
 
     def draw_hidden(
         self,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeGuard
+from typing import Any, NoReturn, Protocol, TypeGuard
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from badger_graph.attention import Ports
+from badger_graph.products import Ports
 from badger_graph.typing import Interface, Observation
-
-if TYPE_CHECKING:
-    from badger_graph.life import Life
 
 
 class Perceptible(Protocol):
@@ -96,25 +93,30 @@ def check_graph(
             refuse(f"{name} [{letters}] of living agents", value, shape, like)
 
 
-def check_observation(observation: Observation, interface: Interface, life: Life) -> None:
+def check_observation(
+    observation: Observation, interface: Interface, counts: tuple[int, int, int], like: Tensor
+) -> None:
     """Refuse what a task shows if it is not of this interface and these agents.
 
     Lower precision than theirs will do.
+
+    Args:
+        counts: of agents B, of outputs d and inputs n of each.
+        like: the agents' states.
 
     Raises:
         ValueError: naming the field.
     """
     if not isinstance(observation, Observation):
         raise ValueError(f"a task must show an Observation, got a {type(observation).__name__}")
-    batch_size, num_outputs = life.action.shape
-    num_inputs = life.addresses.inputs.size(1)
+    batch_size, num_outputs, num_inputs = counts
     for name, value, shape in (
         ("feedback [B, F]", observation.feedback, (batch_size, interface.feedback)),
         ("inputs [B, n, X]", observation.inputs, (batch_size, num_inputs, interface.input)),
         ("outputs [B, d, Y]", observation.outputs, (batch_size, num_outputs, interface.output)),
     ):
-        if not fits(value, shape, life.hidden, lower_precision=True):
-            refuse(f"the {name} of an observation", value, shape, life.hidden)
+        if not fits(value, shape, like, lower_precision=True):
+            refuse(f"the {name} of an observation", value, shape, like)
 
 
 def check_percept(membrane: Perceptible, percept: Any, hidden: Tensor, action: Tensor) -> None:

@@ -9,11 +9,29 @@ from typing import ParamSpec, TypeVar
 import torch
 from torch import Tensor
 
+from badger_graph.channels import Channel, ClearChannel
 from badger_graph.life import Life
 from badger_graph.typing import Observation
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
+
+
+def check_compilable(executor: str, channel: Channel) -> None:
+    """Refuse what ``torch.compile`` cannot serve.
+
+    Raises:
+        ValueError: for an executor that it cannot see through, or a channel that draws.
+    """
+    if executor not in ("auto", "dense", "sparse"):
+        raise ValueError(
+            "compiled takes the executor auto, dense or sparse (the fused one is compiled "
+            f"already), got executor={executor!r}"
+        )
+    if not isinstance(channel, ClearChannel):
+        raise ValueError(
+            f"compiled takes a clear channel, which draws nothing, got a {type(channel).__name__}"
+        )
 
 
 @functools.cache

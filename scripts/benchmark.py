@@ -16,7 +16,7 @@ from typing import Literal
 from badger_graph.cli import program
 from badger_graph.files import require_outputs
 from badger_graph.progress import track
-from benchmarks.attention import AttentionalBadger, AttentionSizes
+from benchmarks.attention_products import AttentionalBadger, AttentionSizes
 from benchmarks.fixed_costs import FixedCosts
 from benchmarks.large_agent import LargeAgent
 from benchmarks.long_life import LongLife

@@ -1,13 +1,9 @@
 """Error against the number of experts N: python scripts/error_against_experts.py."""
 
-from badger_graph.cli import program
-from badger_graph.experiments.error_against_experts import error_against_experts, markdown
+from badger_graph.experiments.paper.error_against_experts import ErrorAgainstExperts
+from badger_graph.experiments.runner import command
 
-
-def main() -> None:
-    """Measure what is not measured yet, draw, and print the table."""
-    print(markdown(program(error_against_experts)))
-
+main = command(ErrorAgainstExperts)
 
 if __name__ == "__main__":
     main()

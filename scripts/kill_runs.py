@@ -30,10 +30,10 @@ from unittest import mock
 import torch
 
 import __main__
-from badger_graph.callbacks import measurements as measuring
 from badger_graph.cli import evaluate_main, fit_main, program
 from badger_graph.experiments.trainings import Training, train
 from badger_graph.files import PARTIAL, append_line, require_outputs, write_json
+from badger_graph.logs import MEASUREMENTS, read_measurements
 from badger_graph.machine import machine
 
 SMALL = [
@@ -212,8 +212,8 @@ def digest_of_run(run: Path) -> dict[str, str]:
         for name in COMPARED:
             found[f"{path.name} {name}"] = sha256(plain_bytes(checkpoint[name]))
         found[f"{path.name} curriculum"] = sha256(plain_bytes(curriculum))
-    if (run / measuring.FILE).is_file():
-        rows = measuring.read_measurements(run)
+    if (run / MEASUREMENTS).is_file():
+        rows = read_measurements(run)
         found["measurements"] = sha256(json.dumps(rows).encode())
     return found
 
@@ -263,7 +263,7 @@ def saves(name: str) -> Iterator[Kill]:
             "best.ckpt": (0, 2),
             "last.ckpt": (0, 3),
             "config.yaml": (0,),
-            measuring.FILE: (0,),
+            MEASUREMENTS: (0,),
         },
         "curriculum": {
             "best.ckpt": (0, 1),
@@ -278,7 +278,7 @@ def saves(name: str) -> Iterator[Kill]:
         for count in counts:
             yield from (Kill(file, count, moment) for moment in moments)
     if name == "fit":
-        yield from (Kill(f"{measuring.FILE} line", count, "half-way") for count in (0, 2))
+        yield from (Kill(f"{MEASUREMENTS} line", count, "half-way") for count in (0, 2))
 
 
 def killed_in_a_save(scenario: Scenario, folder: Path, kill: Kill) -> tuple[list[str], bool]:

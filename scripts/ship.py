@@ -17,7 +17,7 @@ import torch
 from badger_graph import __version__, load_agent
 from badger_graph.callbacks.record import recorded_pieces
 from badger_graph.cli import program
-from badger_graph.experiments.relative_error import ExpertRule, can_live, relative_error
+from badger_graph.experiments.paper.relative_error import ExpertRule, can_live, relative_error
 from badger_graph.files import require_outputs
 from badger_graph.library.load import TrainedAgent, load_trained, read_checkpoint
 from badger_graph.library.shipping import SHIPPED, write_policy

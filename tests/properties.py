@@ -40,7 +40,7 @@ from badger_graph import (
     split,
     to_pyg,
 )
-from badger_graph.attention import Ports
+from badger_graph.products import Ports
 from badger_graph.executors.base import Executor, TorchExecutor
 from badger_graph.executors.prepare import EXECUTORS, ExecutorName, prepare
 from badger_graph.life import Addresses, Experts, Life

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from badger_graph.callbacks.measurements import FILE
 from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.logs import MEASUREMENTS
 
 
 def recorded(
@@ -43,5 +43,5 @@ def recorded(
     for k, values in enumerate(zip(*columns.values(), strict=True)):
         lines.append(",".join(map(str, [every * (k + 1) - 1, *values])))
     (version / "metrics.csv").write_text("\n".join(lines) + "\n")
-    (version.parents[1] / FILE).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (version.parents[1] / MEASUREMENTS).write_text("".join(json.dumps(row) + "\n" for row in rows))
     return Trained(told, version.parents[1], cpu_seconds=1.0, diverged=diverged)

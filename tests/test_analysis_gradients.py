@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import FUSED, assert_refused, double_precision, seeded, uniform
+from properties import FUSED, assert_refused, double_precision, rollout_of, seeded, uniform
 from torch import Tensor
 
 from badger_graph import (
@@ -56,7 +56,7 @@ def test_they_sum_to_d_times_the_gradient_of_the_whole(
     """Exactly, up to rounding, as these meta-losses are linear in the errors."""
     with double_precision():
         agent, task = small_agent(executor), family.sample(B, 3, seeded(0))
-        loss = meta_loss(unroll(agent, task, N, T).loss)
+        loss = meta_loss(unroll(agent, task, N, T))
         whole = flat(torch.autograd.grad(loss, list(agent.parameters())))
         gradients = output_gradients(agent, task, meta_loss, N, T)
     torch.testing.assert_close(gradients.sum(dim=0), 3 * whole, rtol=1e-11, atol=1e-13)
@@ -77,7 +77,7 @@ def test_they_are_finite_differences_of_the_error_of_one_output() -> None:
             torch.nn.utils.vector_to_parameters(weights + step * direction, moved.parameters())
             with torch.no_grad():
                 errors = (unroll(moved, task, N, T).action - task.target).square()
-            return torch.stack([meta_loss(error) for error in errors.unbind(-1)])
+            return torch.stack([meta_loss(rollout_of(error)) for error in errors.unbind(-1)])
 
         slope = (losses(1e-5) - losses(-1e-5)) / 2e-5
     torch.testing.assert_close(gradients @ direction, slope, rtol=1e-7, atol=1e-9)

@@ -12,7 +12,7 @@ from jaxtyping import TypeCheckError
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from badger_graph.attention import attend, attention_weights, standardise
+from badger_graph.products import attend, attention_weights, standardise
 
 BATCH, RECEIVERS, SENDERS, KEY, VALUE = 3, 5, 7, 4, 6
 

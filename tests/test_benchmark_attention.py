@@ -9,7 +9,7 @@ import pytest
 import torch
 from command_line import ROOT
 
-from benchmarks.attention import (
+from benchmarks.attention_products import (
     AUTHORS,
     DENSE,
     MATERIALISED,

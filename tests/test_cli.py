@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import re
+import shlex
 import sys
 import threading
 from pathlib import Path
@@ -18,7 +19,15 @@ import yaml
 from command_line import call, load
 
 from badger_graph import load_learner
-from badger_graph.arguments import COMPONENTS, CONFIGS, SHORT, expand, overview, resolve_files
+from badger_graph.arguments import (
+    COMPONENTS,
+    CONFIGS,
+    MOVED,
+    SHORT,
+    expand,
+    overview,
+    resolve_files,
+)
 from badger_graph.cli import (
     DIVERGED,
     choose_run_dir,
@@ -28,6 +37,8 @@ from badger_graph.cli import (
     plain,
     remove_if_empty,
 )
+from badger_graph.outer.config import to_config
+from badger_graph.outer.gradients import Backpropagation, Captured
 from badger_graph.outer.stream import TRAINING, task_seed
 
 SMOKE = ["--config", "smoke", "--evaluate", "false"]
@@ -183,18 +194,18 @@ def test_arguments_of_a_networkx_generator_one_by_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("preset", ["figure6", "figure6.yaml"])
 def test_what_is_printed_can_be_read_again(tmp_path: Path, preset: str) -> None:
     if preset == "figure6.yaml":  # a file of the user's comes before a preset
-        (tmp_path / preset).write_text("model:\n  num_outputs: 2\n")
+        (tmp_path / preset).write_text("model: {sizes: {num_outputs: 2}}\n")
     printed = settings("--config", preset, cwd=tmp_path)
-    assert printed["model"]["num_outputs"] == (3 if preset == "figure6" else 2)
+    assert printed["model"]["sizes"]["num_outputs"] == (3 if preset == "figure6" else 2)
     (tmp_path / "printed.yaml").write_text(yaml.safe_dump(printed))
     assert settings("--config", "printed.yaml", cwd=tmp_path) == printed
     assert not (tmp_path / "runs").exists()
 
 
 def test_flags_come_on_top_of_presets_and_those_on_top_of_each_other(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("model: {num_steps: 7, num_outputs: 1}\n")
+    (tmp_path / "mine.yaml").write_text("model: {sizes: {num_steps: 7, num_outputs: 1}}\n")
     config = settings("--config", "smoke", "--config=mine.yaml", "--num_outputs=3", cwd=tmp_path)
-    sizes = [config["model"][f"num_{name}"] for name in ("experts", "steps", "outputs")]
+    sizes = [config["model"]["sizes"][f"num_{name}"] for name in ("experts", "steps", "outputs")]
     assert sizes == [6, 7, 3]
 
 
@@ -365,6 +376,45 @@ def test_wrong_input(tmp_path: Path, typed: str) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(GRAPHS)
 
 
+@pytest.mark.parametrize("name", MOVED)
+def test_settings_that_have_moved(tmp_path: Path, name: str) -> None:
+    """The old name is answered by the new form, which there is."""
+    for typed in (f"--{name} 3", f"--{name}=3", f"--{name}.weight 3"):
+        refused = call(fit_main, *typed.split(), cwd=tmp_path)
+        assert refused.code == 2
+        assert f"--{name} must be given in its form of today, {MOVED[name]}, got" in refused.err
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({"model": {name.partition(".")[2]: None}}))
+    refused = call(fit_main, "--config", "mine.yaml", cwd=tmp_path)
+    assert refused.code == 2
+    assert f"got old ones in 'mine.yaml': {name} by {MOVED[name]}\n" in refused.err
+
+
+NEW_FORMS = {
+    "--gradient.detach_every 3": Backpropagation(detach_every=3),
+    "--gradient.checkpoint_every 4": Backpropagation(checkpoint_every=4),
+    "--gradient captured --gradient.detach_every 2": Captured(2),
+}
+
+
+@pytest.mark.parametrize("typed", NEW_FORMS)
+def test_new_forms(tmp_path: Path, typed: str) -> None:
+    config = settings(*typed.split(), cwd=tmp_path)
+    assert config["model"]["gradient"] == to_config(NEW_FORMS[typed])
+
+
+def test_new_forms_of_regulariser_and_aggregator(tmp_path: Path) -> None:
+    pytest.importorskip("torchjd.aggregation")
+    typed = shlex.split(f"{MOVED['model.regulariser']} {MOVED['model.aggregator']}")
+    model = settings(*typed, "torchjd.aggregation.UPGrad", cwd=tmp_path)["model"]
+    names = [
+        part["class_path"].rpartition(".")[2] for part in model["meta_loss"]["init_args"]["of"]
+    ]
+    assert names == ["MeanOverEnd", "Alikeness"]
+    aggregator = model["gradient"]["init_args"]["aggregator"]
+    assert aggregator["class_path"] == "torchjd.aggregation.UPGrad"
+
+
 def test_every_line_of_an_error_says_something() -> None:
     message = """Does not validate against any of the Union subtypes
 Subtypes: [<class 'MetaLoss'>, <class 'NoneType'>]
@@ -450,7 +500,7 @@ def test_a_checkpoint_cannot_change_the_settings(tmp_path: Path, run: Path) -> N
     flags = ["--ckpt_path", "changed.ckpt", "--max_steps", 22]
     assert call(fit_main, *SMOKE, *flags, cwd=tmp_path).code == 0
     config = yaml.safe_load((tmp_path / "runs" / "0" / "config.yaml").read_text())
-    assert config["model"]["num_steps"] == 8
+    assert config["model"]["sizes"]["num_steps"] == 8
 
 
 # ------------------------------------------------------------------------------------------- runs

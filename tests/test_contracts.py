@@ -28,7 +28,7 @@ from badger_graph import (
     split,
     unroll,
 )
-from badger_graph.attention import Ports
+from badger_graph.products import Ports
 from badger_graph.executors.prepare import Executor
 from badger_graph.life import Life
 from badger_graph.membranes import AttentionMembrane, WholeMembrane

@@ -46,7 +46,7 @@ def checkpoint(make_checkpoint: Callable[..., Path]) -> Path:
 def unrolled(checkpoint: Path, seed: int, **sizes: int) -> torch.Tensor:
     learner = load_learner(checkpoint)
     size = {
-        name: sizes.get(name, getattr(learner, name))
+        name: sizes.get(name, getattr(learner.sizes, name))
         for name in ("num_experts", "num_outputs", "num_steps")
     }
     generator = torch.Generator().manual_seed(seed)

@@ -14,18 +14,24 @@ from authors_stand_in import MultitaskAgent
 from command_line import call
 
 from badger_graph import GuessingGame, load_agent, load_authors, load_learner, plots, unroll
+from badger_graph.analysis.seeds import mean_and_bar
 from badger_graph.baselines import AlwaysZero, error_after_queries
-from badger_graph.cli import program
 from badger_graph.evaluation import evaluate
-from badger_graph.experiments import measurements
-from badger_graph.experiments.error_against_experts import error_against_experts, tasks_for
-from badger_graph.experiments.error_against_outputs import error_against_outputs, markdown
-from badger_graph.experiments.error_bars import curves, largest_rise, mean_and_bar
-from badger_graph.experiments.limits import exact_error, limits
-from badger_graph.experiments.long_lives import errors_of_life, noted_steps
-from badger_graph.experiments.measurements import Row, expert_rule, hears_top_k, shipped_groups
-from badger_graph.experiments.published import AGAINST_EXPERTS, AGAINST_OUTPUTS
-from badger_graph.experiments.relative_error import ExpertRule, Measured, can_live, relative_error
+from badger_graph.experiments.paper import jobs
+from badger_graph.experiments.paper.error_against_experts import ErrorAgainstExperts, tasks_for
+from badger_graph.experiments.paper.error_against_outputs import ErrorAgainstOutputs
+from badger_graph.experiments.paper.error_bars import curves, largest_rise
+from badger_graph.experiments.paper.jobs import Row, expert_rule, hears_top_k, shipped_groups
+from badger_graph.experiments.paper.limits import exact_error, limits
+from badger_graph.experiments.paper.long_lives import errors_of_life, noted_steps
+from badger_graph.experiments.paper.published import AGAINST_EXPERTS, AGAINST_OUTPUTS
+from badger_graph.experiments.paper.relative_error import (
+    ExpertRule,
+    Measured,
+    can_live,
+    relative_error,
+)
+from badger_graph.experiments.runner import command, run
 from badger_graph.library.shipping import read_policy, write_policy
 from topologies import AttentionTopology
 
@@ -81,7 +87,7 @@ def test_what_the_authors_saved_is_measured_too(tmp_path: Path) -> None:
     file = str(tmp_path / "theirs.pth")
     torch.save(MultitaskAgent(HIDDEN=6, KEY=4, ID=3, INPUT_CHUNK=4, N_INPUTS=0).state_dict(), file)
     out = str(tmp_path / "errors.json")
-    result = error_against_outputs({"theirs": [file]}, 2, **FEW, workers=1, out=out)
+    result = run(ErrorAgainstOutputs({"theirs": [file]}, 2, **FEW, workers=1), out)
     assert [(row["num_outputs"], row["num_experts"]) for row in result["rows"]] == [
         (1, 20),
         (2, 20),
@@ -91,7 +97,7 @@ def test_what_the_authors_saved_is_measured_too(tmp_path: Path) -> None:
 
 
 def test_large_agents_live_in_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("badger_graph.experiments.relative_error.PAIRS_AT_ONCE", 3 * 8**2)
+    monkeypatch.setattr("badger_graph.experiments.paper.relative_error.PAIRS_AT_ONCE", 3 * 8**2)
     agent, game = load_agent("micro_badger"), GuessingGame()
     measured = relative_error(agent, game, 8, 2, 4, num_tasks=7, seed=0)
     generator, losses = torch.Generator().manual_seed(0), []
@@ -125,11 +131,11 @@ def test_expert_rules() -> None:
 
 def test_seeds_of_one_recipe_are_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["a-b-0", "a-b-1", "micro_badger", "rec-0", "rec_d3-0"]
-    monkeypatch.setattr(measurements, "shipped_policies", lambda: names)
+    monkeypatch.setattr(jobs, "shipped_policies", lambda: names)
     ends = {"a-b": ["a-b-0", "a-b-1"], "rec": ["rec-0"]}
     assert shipped_groups(stages=False) == ends
     assert shipped_groups() == {**ends, "rec_d3": ["rec_d3-0"]}
-    monkeypatch.setattr(measurements, "shipped_policies", lambda: ["micro_badger"])
+    monkeypatch.setattr(jobs, "shipped_policies", lambda: ["micro_badger"])
     with pytest.raises(ValueError, match=r"must be shipped as <recipe>-<seed>.* got micro_badger"):
         shipped_groups()
 
@@ -217,9 +223,7 @@ def test_a_falling_curve_never_rises() -> None:
 
 
 def against_outputs(groups: dict[str, list[str]], file: Path, **more: Any) -> dict[str, Any]:
-    return error_against_outputs(
-        groups, max_outputs=4, spare_experts=4, out=str(file), **FEW, **more
-    )
+    return run(ErrorAgainstOutputs(groups, max_outputs=4, spare_experts=4, **FEW, **more), file)
 
 
 def test_error_against_outputs(groups: dict[str, list[str]], tmp_path: Path) -> None:
@@ -240,7 +244,7 @@ def test_error_against_outputs(groups: dict[str, list[str]], tmp_path: Path) -> 
     exact = result["limits"]["exact solver"]["error"]
     assert exact == pytest.approx([0, 0, 0, 0], abs=1e-12)  # 5 queries
     table = file.with_suffix(".md").read_text()
-    assert table == markdown(result) + "\n"
+    assert table == ErrorAgainstOutputs.markdown(result) + "\n"
     assert "| d | pair (2 seeds) | alone (1 seed) |" in table
     assert file.with_suffix(".png").stat().st_size > 0
 
@@ -256,7 +260,7 @@ def test_what_was_measured_is_not_measured_again(
         measured.append(sizes)
         return Measured(9.0, 1.0)
 
-    monkeypatch.setattr(measurements, "_measure", pretend)
+    monkeypatch.setattr(jobs, "_measure", pretend)
     assert against_outputs(groups, file) == first
     card, weights = read_policy(groups["alone"][0])
     write_policy(Path(groups["alone"][0]), card, {k: 2 * tensor for k, tensor in weights.items()})
@@ -264,16 +268,15 @@ def test_what_was_measured_is_not_measured_again(
     assert {r["policy"] for r in measured} == {groups["alone"][0]}  # the one that changed
     assert again["curves"]["pair"] == first["curves"]["pair"]
     assert again["curves"]["alone"]["error"] == [9.0] * 4
-    fewer = error_against_outputs(
-        {"alone": groups["alone"]}, max_outputs=2, spare_experts=4, out=str(file), **FEW
-    )
+    alone = {"alone": groups["alone"]}
+    fewer = run(ErrorAgainstOutputs(alone, max_outputs=2, spare_experts=4, **FEW), file)
     assert fewer["curves"]["alone"]["error"] == [9.0] * 2
     assert len(fewer["rows"]) == 2 + 2 + 8  # asked for; the larger d; the other group
 
 
 def test_error_against_experts(groups: dict[str, list[str]], tmp_path: Path) -> None:
     file = tmp_path / "n.json"
-    result = error_against_experts(groups, experts=[2, 6, 8, 12], out=str(file), **FEW)
+    result = run(ErrorAgainstExperts(groups, experts=[2, 6, 8, 12], **FEW), file)
     assert json.loads(file.read_text()) == result
     assert result["curves"]["pair"]["x"] == [6, 8, 12]  # an expert for every output
     assert result["largest_rise"].keys() == {"pair", "alone"}
@@ -289,7 +292,7 @@ def test_fewer_tasks_for_large_agents() -> None:
 def test_figures_draw_what_the_json_says(groups: dict[str, list[str]], tmp_path: Path) -> None:
     outputs, experts = tmp_path / "o.json", tmp_path / "n.json"
     against_outputs(groups, outputs)
-    error_against_experts(groups, experts=[6, 8], out=str(experts), **FEW)
+    run(ErrorAgainstExperts(groups, experts=[6, 8], **FEW), experts)
     for file, draw in (
         (outputs, plots.error_against_outputs),
         (experts, plots.error_against_experts),
@@ -307,9 +310,7 @@ def test_figures_draw_what_the_json_says(groups: dict[str, list[str]], tmp_path:
 
 def test_attention_is_measured_with_the_best_alone_too(tmp_path: Path) -> None:
     agent = load_agent("recurrent-0")
-    found = error_against_experts(
-        {"r": ["recurrent-0"]}, [8, 9], top_k=8, out=str(tmp_path / "n.json"), **FEW
-    )
+    found = run(ErrorAgainstExperts({"r": ["recurrent-0"]}, [8, 9], **FEW), tmp_path / "n.json")
     assert found["curves"].keys() == found["largest_rise"].keys() == {"r", "r, top 8"}
     (all_8, all_9), (top_8, top_9) = (curve["error"] for curve in found["curves"].values())
     assert top_8 == pytest.approx(all_8, rel=1e-4)  # all of them are the best eight
@@ -322,10 +323,8 @@ def test_attention_is_measured_with_the_best_alone_too(tmp_path: Path) -> None:
 
 
 def test_from_the_command_line(groups: dict[str, list[str]], tmp_path: Path) -> None:
-    def main(arguments: list[str]) -> None:
-        program(error_against_experts, arguments)
-
     given = [f"--groups={json.dumps(groups)}", "--experts=[6, 9]", "--num_tasks=4", "--num_steps=3"]
+    main = command(ErrorAgainstExperts)
     result = call(main, *given, cwd=tmp_path)
     assert result.code == 0, result.err
     saved = json.loads((tmp_path / "results/error_against_experts.json").read_text())

@@ -8,7 +8,7 @@ import pytest
 import torch
 from properties import assert_refused
 
-from badger_graph.experiments.supervised import SupervisedLSTM, train_supervised
+from badger_graph.experiments.why_hard.supervised import SupervisedLSTM, train_supervised
 from badger_graph.tasks.waves import waves
 
 

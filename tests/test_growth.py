@@ -41,10 +41,10 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.executors.prepare import Executor
-from badger_graph.experiments.growth import (
+from badger_graph.experiments.paper.growth import (
+    Growth,
     PartlyReached,
     growth,
-    markdown,
     situations,
     steps_until_back,
 )
@@ -520,7 +520,7 @@ def test_the_experiment() -> None:
             whole = unroll(agents[0], part, situation.num_experts, before + 3, generator)
         expected = whole.loss.mean(dim=1)
         assert torch.allclose(torch.tensor(changes["unchanged"]["error"][0]), expected)
-    assert markdown(result).count("\n") == 1 + sum(len(s.changes) for s in wanted)
+    assert Growth.markdown(result).count("\n") == 1 + sum(len(s.changes) for s in wanted)
     figure = plots.growth(result)
     assert [len(axes.lines) for axes in figure.axes] == [len(s.changes) + 1 for s in wanted]
     assert_refused("got none", lambda: growth([]))
@@ -543,5 +543,5 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command.main(["--checkpoints", *names, *sizes])
     result = json.loads(out.read_text())
     assert result["checkpoints"] == names
-    assert out.with_suffix(".md").read_text().strip() == markdown(result)
+    assert out.with_suffix(".md").read_text().strip() == Growth.markdown(result)
     assert out.with_suffix(".png").stat().st_size > 10_000

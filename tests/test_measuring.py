@@ -20,8 +20,10 @@ from torch import Tensor
 from badger_graph import MetaLearner, load_learner
 from badger_graph.analysis.measures import MEASURES, check_measures, intervals, take
 from badger_graph.analysis.subject import Recorded, Subject
-from badger_graph.callbacks.measurements import FILE, Measurements, read_measurements, subject_of
+from badger_graph.callbacks.measurements import Measurements, subject_of
 from badger_graph.cli import fit_main
+from badger_graph.library.load import TrainedAgent
+from badger_graph.logs import MEASUREMENTS, read_measurements
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.tasks import SumOfWaves
 from badger_graph.tasks.waves import waves
@@ -245,7 +247,7 @@ def test_a_resumed_run_measures_on(tmp_path: Path) -> None:
     told = ["--config", "smoke", "--evaluate", "false", "--run_dir", "run"]
     told += ["--measurements.measures", "{squared_error: 2}", "--measurements.num_tasks", "8"]
     assert call(fit_main, *told, "--max_steps", "4", cwd=tmp_path).code == 0
-    file = tmp_path / "run" / FILE
+    file = tmp_path / "run" / MEASUREMENTS
     whole = read_measurements(file.parent)
     with file.open("a") as lines:
         lines.write('{"step": 6, "squared_error": 0.5}\n{"step": 8, "squ')
@@ -320,7 +322,7 @@ def test_lives_that_blow_up_are_said_on_the_command_line(
 ) -> None:
     main = runpy.run_path(str(ROOT / "scripts" / "measure.py"))["main"]
     learner = overflowing(tiny_learner())
-    broken = (learner.agent, learner.task, learner.meta_loss, 5, 2, 3, 0)
+    broken = TrainedAgent(learner.agent, learner.task, learner.meta_loss, 5, 2, 3, 0)
     monkeypatch.setitem(main.__globals__, "load_trained", lambda checkpoint: broken)
     wrong = call(main, "micro_badger", "--num_tasks", "8", cwd=tmp_path)
     assert (wrong.code, wrong.err.count("\n")) == (2, 1)

@@ -38,9 +38,9 @@ from badger_graph import (
     Observation,
     unroll,
 )
-from badger_graph.attention import Ports
+from badger_graph.products import Ports
 from badger_graph.cli import fit_main
-from badger_graph.executors.attention import AttentionWiring
+from badger_graph.executors.masked import AttentionWiring
 from badger_graph.executors.prepare import prepare
 from topologies import (
     AttentionTopology,

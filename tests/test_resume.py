@@ -18,8 +18,8 @@ from command_line import FIT, assert_same_bits, call, load
 
 from badger_graph import files
 from badger_graph.callbacks import WholeFiles
-from badger_graph.callbacks.measurements import read_measurements
 from badger_graph.cli import fit_main
+from badger_graph.logs import read_measurements
 from badger_graph.runs import last_checkpoint
 
 TINY = [

@@ -17,7 +17,7 @@ from torch import Tensor
 from badger_graph import load_agent, load_learner, read_card, shipped_policies, unroll
 from badger_graph.callbacks.record import TrainingRecord, recorded_pieces
 from badger_graph.cli import evaluate_main, fit_main
-from badger_graph.experiments.relative_error import relative_error
+from badger_graph.experiments.paper.relative_error import relative_error
 from badger_graph.library.load import read_checkpoint
 from badger_graph.library.shipping import SHIPPED, write_policy
 from badger_graph.runs import run_folder

@@ -32,7 +32,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from badger_graph import BadgerAgent, Edges, GRUPolicy, GuessingGame, HardwiredMembrane, unroll
-from badger_graph.attention import attention_weights
+from badger_graph.products import attention_weights
 from badger_graph.cli import fit_main
 from badger_graph.executors.prepare import Executor, choose, prepare
 from topologies import AttentionTopology, LearnedGraphTopology, TopKTopology, Topology

@@ -21,20 +21,20 @@ from recorded import recorded
 
 from badger_graph import plots
 from badger_graph.cli import DIVERGED, program, saying_what_is_wrong
-from badger_graph.experiments.error_bars import interval
+from badger_graph.experiments.paper.error_bars import interval
+from badger_graph.experiments.runner import run
 from badger_graph.experiments.trainings import Training, train
 from badger_graph.experiments.why_hard import (
     EXPERIMENTS,
     Claim,
-    Experiment,
     Findings,
     Scale,
+    TrainingExperiment,
     base,
     shortest,
 )
 from badger_graph.experiments.why_hard.page import WORDS, page
 from badger_graph.experiments.why_hard.rejudged import JUDGES, rejudged
-from badger_graph.experiments.why_hard.run import run
 from badger_graph.outer.finite import NonFiniteLossError
 
 SMOKE = "--config smoke --topology.seed {seed} --model.batch_size 4"
@@ -222,7 +222,8 @@ def test_correlation_with_the_error_is_a_seed_each(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------ experiments
 
 
-class Tiny(Experiment):
+class Tiny(TrainingExperiment):
+    name = "tiny"
     title = "A tiny one"
     question = "Does it run?"
     short = full = Scale(1, 4)
@@ -238,7 +239,8 @@ class Tiny(Experiment):
 
 def test_from_trainings_to_a_page(tmp_path: Path) -> None:
     out = tmp_path / "results"
-    result = run(Tiny(), "tiny", 2, 4, 2, str(tmp_path / "runs"), str(out), "python tiny.py")
+    tiny = Tiny(seeds=2, max_steps=4, runs=str(tmp_path / "runs"))
+    result = run(tiny, out / "tiny.json")
     assert json.loads((out / "tiny.json").read_text()) == result
     assert result["trainings"] == 2
     assert (out / "tiny.png").stat().st_size > 0
@@ -246,7 +248,7 @@ def test_from_trainings_to_a_page(tmp_path: Path) -> None:
     written = (tmp_path / "docs" / "page.md").read_text()
     assert "| It runs | 2 trainings | the study | **yes** |" in written
     assert "(../results/tiny.png)" in written
-    assert "python tiny.py" in written
+    assert "why_hard.py tiny --seeds 2 --max_steps 4" in written
     assert_refused("needs results, got none", lambda: page(tmp_path, tmp_path / "p.md"))
 
 

@@ -14,7 +14,7 @@ BUILT = 7
 """Exit status of a training that was about to begin."""
 
 TOLD = {
-    tuple(training.command()[3:])
+    tuple(training.words())
     for make in EXPERIMENTS.values()
     for training in make().trainings(seed=0, max_steps=10)
 }

@@ -20,13 +20,20 @@ from recorded import recorded
 
 from badger_graph import plots
 from badger_graph.cli import program
+from badger_graph.experiments.runner import run
 from badger_graph.experiments.trainings import Trained, Training
-from badger_graph.experiments.why_hard import EXPERIMENTS, Claim, Experiment, losses, symmetry
+from badger_graph.experiments.why_hard import (
+    EXPERIMENTS,
+    Claim,
+    TrainingExperiment,
+    losses,
+    symmetry,
+)
 from badger_graph.experiments.why_hard import shortest as ways_out
 from badger_graph.experiments.why_hard.amplitudes import Course
-from badger_graph.experiments.why_hard.base import CHANCE, Verdict, all_alike, shown_steps
+from badger_graph.experiments.why_hard.base import CHANCE, all_alike, shown_steps
+from badger_graph.experiments.why_hard.findings import Verdict
 from badger_graph.experiments.why_hard.redundancy import EXPERTS
-from badger_graph.experiments.why_hard.run import run
 from badger_graph.experiments.why_hard.topology import (
     CONNECTIVITY,
     DISTANCE,
@@ -163,12 +170,13 @@ def test_findings_whatever_happens(
     def train(wanted: Sequence[Training], runs: Path, jobs: int) -> list[Trained]:
         return [lived(runs, told, **of_seeds[told.seed]) for told in wanted]
 
-    monkeypatch.setattr("badger_graph.experiments.why_hard.run.train", train)
+    monkeypatch.setattr("badger_graph.experiments.why_hard.experiment.train", train)
     if not drawn:
         blank = SimpleNamespace(savefig=lambda file: None)
         monkeypatch.setattr(plots, "panels", lambda panels: blank)
-    experiment, places = EXPERIMENTS[name](), (str(tmp_path / "runs"), str(tmp_path))
-    result = run(experiment, name, len(of_seeds), MAX_STEPS, 1, *places, "command")
+    runs = str(tmp_path / "runs")
+    experiment = EXPERIMENTS[name](seeds=len(of_seeds), max_steps=MAX_STEPS, runs=runs)
+    result = run(experiment, tmp_path / f"{name}.json")
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert all(len(cells) == len(result["columns"]) for cells in result["rows"])
     assert (tmp_path / f"{name}.png").is_file() == drawn
@@ -192,12 +200,12 @@ def test_arguments_are_those_of_every_training(
         assert runs == Path("runs/why_hard/mutual_information-config-fast")
         return [lived(runs, one, **SOLVES) for one in wanted]
 
-    monkeypatch.setattr("badger_graph.experiments.why_hard.run.train", train)
+    monkeypatch.setattr("badger_graph.experiments.why_hard.experiment.train", train)
     arguments = ["mutual_information", "--full", "true", "--arguments", "--config fast"]
     result = call(lambda words: program(why_hard, words), *arguments, cwd=tmp_path)
     assert result.code == 0, result.err
     assert len(told) == full.seeds
-    assert {tuple(one.command()[-6:-4]) for one in told} == {("--config", "fast")}
+    assert {tuple(one.words()[-6:-4]) for one in told} == {("--config", "fast")}
     written = tmp_path / "runs" / "why_hard" / "results" / "mutual_information-config-fast.json"
     assert json.loads(written.read_text())["command"].endswith(" --arguments '--config fast'")
 
@@ -206,7 +214,10 @@ def test_arguments_are_those_of_every_training(
 
 
 def of_experiment(
-    experiment: Experiment, folder: Path, lives: Callable[[str], dict[str, Any]], seeds: int = 2
+    experiment: TrainingExperiment,
+    folder: Path,
+    lives: Callable[[str], dict[str, Any]],
+    seeds: int = 2,
 ) -> list[Claim]:
     """The claims of an experiment whose trainings of a name all went the same way."""
     wanted = [told for seed in range(seeds) for told in experiment.trainings(seed, MAX_STEPS)]

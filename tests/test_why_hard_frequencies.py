@@ -12,7 +12,7 @@ from recorded import recorded
 from badger_graph.experiments.trainings import Trained
 from badger_graph.experiments.why_hard import frequencies
 from badger_graph.experiments.why_hard.amplitudes import Course
-from badger_graph.experiments.why_hard.base import Claim
+from badger_graph.experiments.why_hard.findings import Claim
 from badger_graph.experiments.why_hard.frequencies import (
     BADGER_11,
     BADGER_41,

@@ -13,7 +13,8 @@ from recorded import recorded
 
 from badger_graph import analysis
 from badger_graph.experiments.trainings import Trained
-from badger_graph.experiments.why_hard.base import CHANCE, Claim
+from badger_graph.experiments.why_hard.base import CHANCE
+from badger_graph.experiments.why_hard.findings import Claim
 from badger_graph.experiments.why_hard.plateaus import THREE, Plateaus, _noise
 
 OUTPUTS = 4

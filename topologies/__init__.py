@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from topologies.attention import AttentionTopology, TopKTopology
 from topologies.base import FixedTopology, GraphTopology, Redraw, Topology
 from topologies.edges import Edges
 from topologies.file import graph_file
@@ -20,6 +19,7 @@ from topologies.hardwired import (
 from topologies.learned import LearnedGraphTopology
 from topologies.networkx import NetworkXTopology
 from topologies.random import ErdosRenyiTopology, RandomTopology
+from topologies.scored import AttentionTopology, TopKTopology
 from topologies.spectrum import GraphSummary, is_strongly_connected, laplacian, summarise
 
 __all__ = [

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from topologies.attention import all_pairs
 from topologies.base import Topology, batch_of
 from topologies.checks import POSITIVE, checked, limited_weights, size
 from topologies.edges import Edges
+from topologies.scored import all_pairs
 
 
 class LearnedGraphTopology(Topology):

@@ -15,11 +15,10 @@ from badger_graph.analysis.checks import DivergedError, UndefinedError
 from badger_graph.analysis.measures import Measured, intervals, take
 from badger_graph.analysis.subject import Subject
 from badger_graph.files import append_line, write_text
+from badger_graph.logs import MEASUREMENTS, read_measurements
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
 from topologies.checks import SEED, checked, size
-
-FILE = "measurements.jsonl"
 
 
 class Measurements(Callback):
@@ -64,7 +63,7 @@ class Measurements(Callback):
         self._warned: set[str] = set()
         if not self._works(trainer):
             return
-        self._file = Path(trainer.default_root_dir) / FILE
+        self._file = Path(trainer.default_root_dir) / MEASUREMENTS
         kept = [
             row for row in read_measurements(self._file.parent) if row["step"] < trainer.global_step
         ]
@@ -117,12 +116,3 @@ def subject_of(learner: MetaLearner, num_tasks: int, seed: int) -> Subject:
     """The agent that is trained, at the sizes of its validation."""
     sizes = (learner.sizes.num_experts, learner.sizes.num_outputs, learner.sizes.num_steps)
     return Subject(learner.agent, learner.task, learner.meta_loss, *sizes, num_tasks, seed)
-
-
-def read_measurements(folder: Path) -> list[dict[str, Any]]:
-    """The rows of a run; a line that a kill cut short is left out. None without a file."""
-    file = folder / FILE
-    if not file.is_file():
-        return []
-    lines = file.read_text().splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]

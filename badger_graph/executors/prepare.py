@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 
 from badger_graph.channels import Channel, ClearChannel
-from badger_graph.executors.attention import AttentionExecutor
 from badger_graph.executors.base import Executor, once_for_an_index
 from badger_graph.executors.dense import DenseExecutor
 from badger_graph.executors.fused import FusedExecutor
+from badger_graph.executors.masked import MaskedExecutor
 from badger_graph.executors.reference import ReferenceExecutor
 from badger_graph.executors.sparse import SparseExecutor
 from badger_graph.policies import ExpertPolicy
@@ -25,7 +25,7 @@ EXECUTORS: dict[str, type[Executor]] = {
     executor.name: executor
     for executor in (
         *(ReferenceExecutor, DenseExecutor, SparseExecutor),
-        *(FusedExecutor, AttentionExecutor),
+        *(FusedExecutor, MaskedExecutor),
     )
 }
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_graph.arguments import configurations, resolve_files
-from badger_graph.callbacks.measurements import read_measurements
 from badger_graph.callbacks.record import recorded_pieces
-from badger_graph.cli import DIVERGED, WRONG
+from badger_graph.experiments.process import PROGRAM, fit
 from badger_graph.files import only_writer, write_json
 from badger_graph.library.load import read_checkpoint
+from badger_graph.library.moved import current
+from badger_graph.logs import read_log, read_measurements
 from badger_graph.progress import progress
-from badger_graph.runs import last_checkpoint
 
 TRAINING_LOCK = ".training.lock"
 
@@ -47,16 +43,16 @@ class Training(NamedTuple):
         slug = re.sub(r"\W+", "-", self.name).strip("-").lower()
         return runs / f"{slug}-{self.max_steps}-{self.seed}"
 
-    def command(self) -> list[str]:
-        """What is typed, but for the folder."""
-        told = [*shlex.split(self.arguments.format(seed=self.seed)), "--seed", str(self.seed)]
-        return [sys.executable, "-m", "badger_graph", *told, "--max_steps", str(self.max_steps)]
+    def words(self) -> list[str]:
+        """What ``fit.py`` is told, but for the folder."""
+        words = [*shlex.split(self.arguments.format(seed=self.seed)), "--seed", str(self.seed)]
+        return [*words, "--max_steps", str(self.max_steps)]
 
     def told(self) -> dict[str, Any]:
         """All that decides what is trained: the command, and what each configuration says."""
-        configs = configurations(resolve_files(self.command()))
+        configs = current(configurations(resolve_files(self.words())))
         told = {Path(file).name: content for file, content in configs.items()}
-        return {"command": shlex.join(self.command()[1:]), **told}
+        return {"command": shlex.join([*PROGRAM[1:], *self.words()]), **told}
 
 
 class Trained(NamedTuple):
@@ -73,19 +69,12 @@ class Trained(NamedTuple):
         return self.folder / "checkpoints" / "last.ckpt"
 
     def logged(self, column: str) -> tuple[list[int], list[float]]:
-        """A column of the log of every piece of the training, with the outer steps."""
-        found: dict[int, float] = {}
-        for file in sorted(self.folder.glob("logs/version_*/metrics.csv"), key=_version):
-            with file.open() as lines:
-                rows = [row for row in csv.DictReader(lines) if row.get(column)]
-            # What a piece trained after its last checkpoint, the next one trains again.
-            first = int(rows[0]["step"]) + 1 if rows else 0
-            found = {step: value for step, value in found.items() if step < first}
-            found |= {int(row["step"]) + 1: float(row[column]) for row in rows}
-        return list(found), list(found.values())
+        """A column of the log of the training, with the outer steps."""
+        found = read_log(self.folder / "logs").get(column, {})
+        return [step + 1 for step in found], list(found.values())
 
     def measured(self) -> list[dict[str, Any]]:
-        """What :class:`badger_graph.callbacks.measurements.Measurements` wrote."""
+        """What :class:`badger_graph.callbacks.Measurements` wrote."""
         return read_measurements(self.folder)
 
 
@@ -116,7 +105,7 @@ def train(
             return Trained(training, folder, **json.loads(note.read_text()))
         with only_writer(folder, TRAINING_LOCK):
             _remember(training, folder)
-            diverged = not _fit(training, folder)
+            diverged = fit(training.words(), folder).diverged
             write_json(note, {"cpu_seconds": _cpu_seconds(folder), "diverged": diverged})
             with lock:
                 say(f"{folder} diverged" if diverged else str(folder))
@@ -137,7 +126,7 @@ def _remember(training: Training, folder: Path) -> None:
     if not (note.is_file() and (folder / "logs").is_dir()):  # not begun, or refused
         write_json(note, told)
         return
-    before = json.loads(note.read_text())
+    before = current(json.loads(note.read_text()))
     for what in told.keys() | before.keys():
         was, now = before.get(what), told.get(what)
         if was != now:
@@ -152,34 +141,3 @@ def _cpu_seconds(folder: Path) -> float:
     last = folder / "checkpoints" / "last.ckpt"
     pieces = recorded_pieces(read_checkpoint(last)) if last.is_file() else []
     return sum(piece["cpu_seconds"] for piece in pieces)
-
-
-def _fit(training: Training, folder: Path) -> bool:
-    """Train to the end; false when it diverged."""
-    command = [*training.command(), *going_on(folder), "--evaluate", "false"]
-    out = folder / "out.txt"
-    with out.open("a") as printed:
-        done = subprocess.run(
-            command,
-            # No module is imported from the current folder, but those that arguments name.
-            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"},
-            stdout=printed,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode not in (0, DIVERGED):
-        end = "\n".join(out.read_text().splitlines()[-12:])
-        failed = ValueError if done.returncode == WRONG else RuntimeError
-        raise failed(f"{shlex.join(command)} failed; the end of {str(out)!r}:\n{end}")
-    return not done.returncode
-
-
-def going_on(folder: Path) -> list[str]:
-    """Arguments of ``fit.py`` that begin a run in a folder, or go on where it was killed."""
-    last = last_checkpoint(folder)
-    resumed = [] if last is None else ["--ckpt_path", str(last)]
-    return ["--run_dir", str(folder), *resumed]
-
-
-def _version(file: Path) -> int:
-    return int(file.parent.name.removeprefix("version_"))

@@ -16,6 +16,8 @@ MOVED = {
     f"{OUTER}.curriculum.more_worlds.MoreWorlds": (
         f"{OUTER}.curriculum.more_codebooks.MoreCodebooks"
     ),
+    "topologies.attention.AttentionTopology": "topologies.scored.AttentionTopology",
+    "topologies.attention.TopKTopology": "topologies.scored.TopKTopology",
     "badger_graph.MoreWorlds": "badger_graph.MoreCodebooks",
     "badger_graph.outer.anneal.Anneal": "badger_graph.callbacks.annealing.Annealing",
     "badger_graph.outer.checkpoint.LastCheckpoint": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,7 +18,7 @@ from badger_graph.library.load import (
     undescribed,
 )
 from badger_graph.outer.config import CONFIG_KEY, Config, completed, to_config
-from badger_graph.outer.gradients import Backpropagation
+from badger_graph.outer.gradients import Backpropagation, Captured
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.sizes import DEFAULT_SIZES, Sizes
 from topologies.checks import checked
@@ -82,13 +83,24 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
         ("agent." + key, saved["agent"]["init_args"], given["agent"]["init_args"], key)
         for key in given["agent"]["init_args"]
     ]
-    pairs += [(key, saved, given, key) for key in given if key != "agent"]
+    pairs += [(key, saved["sizes"], given["sizes"], key) for key in given["sizes"]]
+    pairs += [(key, saved, given, key) for key in given if key not in ("agent", "sizes")]
     for label, before, now, key in pairs:
-        if before.get(key) != now[key]:
+        if _bare(before.get(key)) != _bare(now[key]):
             raise ValueError(
                 f"a run must be resumed as it was started, but {label} was {before.get(key)} in "
                 f"{str(path)!r} and is {now[key]} now"
             )
+
+
+def _bare(value: Any) -> Any:
+    """A config, but for what carries it out: a CUDA graph does what backpropagation does."""
+    if not isinstance(value, dict) or value.get("class_path") != CAPTURED:
+        return value
+    return to_config(Backpropagation(**value["init_args"]))
+
+
+CAPTURED = to_config(Captured())["class_path"]
 
 
 def require_same_optimizer(path: str | Path, optimizer: torch.optim.Optimizer) -> None:

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from badger_graph.attention import Ports
 from badger_graph.life import Addresses, Life
 from badger_graph.membranes.base import Membrane, check_counts, refuse_inputs
+from badger_graph.products import Ports
 from badger_graph.typing import Interface, Observation
 from topologies.checks import checked, limited_weights, size
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from badger_graph.experiments.growth import error_after
+from badger_graph.analysis.seeds import mean_and_bar
 from badger_graph.plots.style import (
     INK,
     MUTED,
@@ -27,7 +27,7 @@ def growth(result: Mapping[str, Any]) -> Figure:
     Over agents, where there are more than one; of a single one over its tasks.
 
     Args:
-        result: what :func:`badger_graph.experiments.growth.growth` returns.
+        result: what :func:`badger_graph.experiments.paper.growth.growth` returns.
     """
     situations = result["situations"]
     figure = Figure(figsize=(6.4 * len(situations), 6.4), layout="constrained")
@@ -36,6 +36,14 @@ def growth(result: Mapping[str, Any]) -> Figure:
         _draw(axes, situation)
     panels[0].set_ylabel("error (MSE), mean over tasks")
     return figure
+
+
+def error_after(change: Mapping[str, Any]) -> tuple[list[float], list[float]]:
+    """The mean error at every step, and its standard error over agents; of a single one, tasks."""
+    errors = zip(*change["error"], strict=True)
+    steps = zip(errors, change["standard_error"][0], strict=True)
+    mean, bar = zip(*(mean_and_bar(error, alone) for error, alone in steps), strict=True)
+    return list(mean), list(bar)
 
 
 def _draw(axes: Axes, situation: Mapping[str, Any]) -> None:

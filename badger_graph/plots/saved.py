@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from badger_graph.logs import read_log
 from badger_graph.plots.animation import animate
 from badger_graph.plots.communication import communication
 from badger_graph.plots.error_after_queries import error_after_queries
@@ -57,39 +56,18 @@ def save_all(folder: str | Path) -> list[Path]:
 def read_history(folder: Path) -> dict[str, list[float]] | None:
     """The learning curve in the files of Lightning's ``CSVLogger``; none without such files.
 
-    A resumed run writes a new ``version_*``. Each version replaces what earlier ones say from
-    its own first training step on, so that steps which were run twice are drawn once. A version
-    without a training error (a validation run) is no part of the curve.
-
     Args:
-        folder: holds ``version_*/metrics.csv`` with columns step, train/error and val/error.
+        folder: as :func:`badger_graph.logs.read_log` takes it.
     """
-    train: dict[float, float] = {}
-    val: dict[float, float] = {}
-    for path in sorted(folder.glob("version_*/metrics.csv"), key=_version):
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        new_train, new_val = _column(rows, "train/error"), _column(rows, "val/error")
-        if new_train:
-            first = min(new_train)
-            train = {step: e for step, e in train.items() if step < first} | new_train
-            val = {step: e for step, e in val.items() if step < first} | new_val
-    if not train:
+    log = read_log(folder)
+    if not log:
         return None
+    train, val = (
+        dict(sorted(log.get(column, {}).items())) for column in ("train/error", "val/error")
+    )
     return {
-        "step": sorted(train),
-        "train": [train[step] for step in sorted(train)],
-        "val_step": sorted(val),
-        "val": [val[step] for step in sorted(val)],
+        "step": [*train],
+        "train": [*train.values()],
+        "val_step": [*val],
+        "val": [*val.values()],
     }
-
-
-def _version(path: Path) -> int:
-    number = path.parent.name.removeprefix("version_")
-    return int(number) if number.isdigit() else -1
-
-
-def _column(rows: Sequence[Mapping[str, str | None]], name: str) -> dict[float, float]:
-    # A killed run may leave half a line, in which the last cells are missing.
-    cells = [(row.get("step"), row.get(name)) for row in rows]
-    return {float(step): float(cell) for step, cell in cells if step and cell}

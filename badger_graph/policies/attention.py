@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from badger_graph.attention import Ports, attend, standardise
 from badger_graph.policies.base import ExpertPolicy, Neighbours, scale_weights
+from badger_graph.products import Ports, attend, standardise
 from topologies.checks import NOT_NEGATIVE, POSITIVE, checked, limited_weights, size
 
 
@@ -47,8 +47,8 @@ class AttentionPolicy(ExpertPolicy):
     Receivers are the outputs of the membrane and the Q query heads of every expert; senders are the
     membrane's ports and the S sender heads of every expert, all in one softmax. With
     :math:`z_i = (h_i, \mathrm{id}_i)`, :math:`\rho` the leaky ReLU, :math:`S`
-    :func:`~badger_graph.attention.standardise` and :math:`y` what
-    :func:`~badger_graph.attention.attend` gives each receiver, standardised, expert i sends,
+    :func:`~badger_graph.products.standardise` and :math:`y` what
+    :func:`~badger_graph.products.attend` gives each receiver, standardised, expert i sends,
     looks for and becomes
 
     .. math::
@@ -76,7 +76,7 @@ class AttentionPolicy(ExpertPolicy):
 
     Shapes:
         - **hidden:** ``[V, H]``
-        - **percept:** :class:`~badger_graph.attention.Ports`
+        - **percept:** :class:`~badger_graph.products.Ports`
         - **initial_hidden:** ``[H]``, learned: the state at birth for
           ``initial_state="learned"``
 

@@ -72,9 +72,9 @@ def main_of(script: str) -> Callable[[list[str]], None]:
     def main(arguments: list[str]) -> None:
         from badger_graph.cli import evaluate_main, fit_main, program
 
-        own = {"fit": fit_main, "evaluate": evaluate_main, "measure": None, "growth": None}
-        if script in own:
-            (own[script] or module.main)(arguments)
+        own = {"fit": fit_main, "evaluate": evaluate_main}
+        if main := own.get(script, getattr(module, "main", None)):
+            main(arguments)
         else:
             program(getattr(module, script), arguments)
 

@@ -15,7 +15,7 @@ import yaml
 import badger_graph
 import topologies
 from badger_graph import analysis, attention, baselines, plots
-from badger_graph.callbacks.measurements import Measurements
+from badger_graph.callbacks import Annealing, Measurements
 from badger_graph.evaluation import evaluate
 from badger_graph.membranes import OwnReadoutMembrane
 from badger_graph.outer import (

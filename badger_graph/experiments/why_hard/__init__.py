@@ -1,7 +1,8 @@
 """Every experiment of "Why is Badger hard to train?" (Šimánek, GoodAI blog), one a file."""
 
-from badger_graph.experiments.why_hard.base import Claim, Experiment, Findings, Scale
 from badger_graph.experiments.why_hard.binding import Binding
+from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
+from badger_graph.experiments.why_hard.findings import Claim, Findings
 from badger_graph.experiments.why_hard.frequencies import Frequencies
 from badger_graph.experiments.why_hard.losses import Losses
 from badger_graph.experiments.why_hard.mutual_information import MutualInformation
@@ -11,7 +12,7 @@ from badger_graph.experiments.why_hard.shortest import Shortest
 from badger_graph.experiments.why_hard.symmetry import Symmetry
 from badger_graph.experiments.why_hard.topology import TopologyExperiment
 
-EXPERIMENTS: dict[str, type[Experiment]] = {
+EXPERIMENTS: dict[str, type[TrainingExperiment]] = {
     "plateaus": Plateaus,
     "frequencies": Frequencies,
     "mutual_information": MutualInformation,
@@ -23,4 +24,4 @@ EXPERIMENTS: dict[str, type[Experiment]] = {
     "shortest": Shortest,
 }
 
-__all__ = ["EXPERIMENTS", "Claim", "Experiment", "Findings", "Scale"]
+__all__ = ["EXPERIMENTS", "Claim", "Findings", "Scale", "TrainingExperiment"]

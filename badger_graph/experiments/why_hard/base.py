@@ -1,25 +1,17 @@
-"""What every experiment of the second seed is: trainings, and what they say about a claim."""
+"""What experiments read of trainings, and when it shows something."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any
 
 from scipy.stats import spearmanr
 
-from badger_graph.experiments.error_bars import interval
-from badger_graph.experiments.trainings import Trained, Training, first_below
-
-
-class Scale(NamedTuple):
-    """How much is trained: seeds of each training, and outer steps at most."""
-
-    seeds: int
-    max_steps: int
-
+from badger_graph.analysis.seeds import interval
+from badger_graph.experiments.trainings import Trained, first_below
+from badger_graph.experiments.why_hard.findings import Claim, Panel, Verdict
 
 CHANCE = 1 / 3
 """The error of always guessing zero."""
@@ -42,74 +34,6 @@ def all_alike(num_outputs: int) -> float:
     .. math:: \tfrac{1}{3} (1 - 1/d)
     """
     return CHANCE * (1 - 1 / num_outputs)
-
-
-Whose = Literal["blog", "suggested", "ours"]
-"""Claimed in the blog, only suggested there as worth a try, or a question of our own."""
-
-Verdict = Literal["yes", "no", "partly", "undecided"]
-
-
-class Claim(NamedTuple):
-    """What was claimed, what was measured, whether it holds, and whose claim it is."""
-
-    says: str
-    measured: str
-    holds: Verdict
-    of: Whose = "blog"
-
-
-class Panel(NamedTuple):
-    """Curves to draw, or points; see :func:`badger_graph.plots.panels`."""
-
-    title: str
-    x: str
-    y: str
-    curves: dict[str, dict[str, Any]]
-    log: bool = False
-    lines: Mapping[str, float] = {}
-    log_x: bool = False
-    never: float | None = None
-
-
-class Findings(NamedTuple):
-    """What came out, all plain data.
-
-    Attributes:
-        claims: of the blog and our own, each with its verdict.
-        panels: the figure.
-        columns: heads of the table.
-        rows: the table.
-        numbers: what else was measured.
-    """
-
-    claims: list[Claim]
-    panels: list[Panel]
-    columns: list[str]
-    rows: list[list[str]]
-    numbers: dict[str, Any]
-
-
-class Experiment(ABC):
-    """One question about training, answered by trainings of several seeds."""
-
-    title: ClassVar[str]
-    question: ClassVar[str]
-    """What is asked, for a reader who never saw the blog."""
-
-    short: ClassVar[Scale]
-    """Within a quarter of an hour on two cores."""
-
-    full: ClassVar[Scale]
-    """What the committed results are made with."""
-
-    @abstractmethod
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        """What is trained with a seed."""
-
-    @abstractmethod
-    def findings(self, trained: Sequence[Trained]) -> Findings:
-        """What the trainings of all seeds say."""
 
 
 def by_name(trained: Sequence[Trained]) -> dict[str, list[Trained]]:

@@ -13,11 +13,6 @@ from badger_graph.analysis import GaussianEntropy, binding_information, principa
 from badger_graph.analysis.subject import COMPONENTS, Subject
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
-    Claim,
-    Experiment,
-    Findings,
-    Panel,
-    Scale,
     curve,
     measured,
     plateaus_panel,
@@ -27,6 +22,8 @@ from badger_graph.experiments.why_hard.base import (
     taken,
     with_error,
 )
+from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
+from badger_graph.experiments.why_hard.findings import Claim, Findings, Panel
 from badger_graph.library.load import load_trained
 from badger_graph.outer.config import from_config, to_config
 
@@ -43,12 +40,13 @@ SWINGS = 0.1
 """Motion is periodic when more than this part of it is in modes that oscillate."""
 
 
-class Binding(Experiment):
+class Binding(TrainingExperiment):
     """Binding information of 16 experts with 4 in-links that guess 4 numbers.
 
     Source: Šimánek (blog), "Organization" and its two figures, "Dynamic Mode Decomposition".
     """
 
+    name = "binding"
     title = "Binding information: organisation of the experts"
     question = (
         "Binding information is the part of what can be known about all experts' states that two "

@@ -7,16 +7,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from badger_graph.experiments.supervised import train_supervised
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, wave_course
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
-    Claim,
-    Experiment,
-    Findings,
-    Panel,
-    Scale,
     absent,
     by_name,
     curve,
@@ -30,6 +24,9 @@ from badger_graph.experiments.why_hard.base import (
     sign_claim,
     squared_error,
 )
+from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
+from badger_graph.experiments.why_hard.findings import Claim, Findings, Panel
+from badger_graph.experiments.why_hard.supervised import train_supervised
 from badger_graph.files import write_json
 
 SUPERVISED, LSTM, BINS = "supervised LSTM", "LSTM meta-learner", "LSTM meta-learner, 12 bins"
@@ -68,13 +65,14 @@ last_moves = measured("last_moves")
 steps_at_rest = measured("steps_at_rest")
 
 
-class Frequencies(Experiment):
+class Frequencies(TrainingExperiment):
     """Supervised LSTM, LSTM meta-learner with and without bins, and Badger on sums of waves.
 
     Source: Šimánek (blog), "F-principle" and "How does the F-principle apply to Badger?";
     Rabinowitz 2019, "Meta-learners' learning dynamics are unlike learners'".
     """
 
+    name = "frequencies"
     title = "The frequency principle"
     question = (
         "All learners guess n samples of a sum of waves that share one random phase: a network "

@@ -8,20 +8,9 @@ from typing import Any
 
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard import variants
-from badger_graph.experiments.why_hard.base import (
-    Claim,
-    Experiment,
-    Findings,
-    Panel,
-    Scale,
-    Verdict,
-    Whose,
-    absent,
-    by_name,
-    positive,
-    shown,
-    shown_steps,
-)
+from badger_graph.experiments.why_hard.base import absent, by_name, positive, shown, shown_steps
+from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
+from badger_graph.experiments.why_hard.findings import Claim, Findings, Panel, Verdict, Whose
 from badger_graph.experiments.why_hard.variants import FIRST, SOLVED_AT
 
 PLAIN, L1 = "MSE, Adam", "L1, Adam"
@@ -48,7 +37,7 @@ HELP: tuple[tuple[str, str, Whose], ...] = (
 LSTM, LSTM_L1 = "LSTM of three numbers, MSE", "LSTM of three numbers, L1"
 
 LSTM_TOLD = (
-    "--config lstm --config losses --policy.gain 1.65 --num_outputs 3 --policy.num_outputs 3 "
+    "--config lstm --config losses --policy.gain 1.65 --num_outputs 3 "
     f"--membrane.num_outputs 3 {variants.SOAP}"
 )
 """With Adam it guesses zeros for more than 1,500 outer steps in most seeds, of either loss."""
@@ -59,13 +48,14 @@ MARGIN = 0.1
 """What is less than this part of the plain one's is no gain."""
 
 
-class Losses(Experiment):
+class Losses(TrainingExperiment):
     """Losses, gradient surgery between outputs, a second-order optimiser, and transient chaos.
 
     Source: Šimánek (blog), "Why are the plateaus present?", points 2 to 4, "Transiently chaotic NN"
     and "Future"; Yu et al. 2020 (PCGrad); Quinton and Rey 2024 (UPGrad); Vyas et al. 2024 (SOAP).
     """
 
+    name = "losses"
     title = "Losses and optimisers"
     question = (
         "Sixteen experts, which identifiers tell apart, learn to guess four numbers with another "

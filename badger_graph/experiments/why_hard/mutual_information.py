@@ -13,11 +13,6 @@ from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
     LEFT,
-    Claim,
-    Experiment,
-    Findings,
-    Panel,
-    Scale,
     all_alike,
     curve,
     in_all,
@@ -31,6 +26,8 @@ from badger_graph.experiments.why_hard.base import (
     taken,
     with_error,
 )
+from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
+from badger_graph.experiments.why_hard.findings import Claim, Findings, Panel
 from badger_graph.experiments.why_hard.standstill import LEAST, one_by_one
 
 OUTPUTS = 4
@@ -48,12 +45,13 @@ mean_pair = measured("mutual_information", statistics.mean)
 """In the mean over all pairs of experts."""
 
 
-class MutualInformation(Experiment):
+class MutualInformation(TrainingExperiment):
     """Mutual information between pairs of experts, while 14 of them learn to guess 4 numbers.
 
     Source: Šimánek (blog), "Mutual Information" and its two figures.
     """
 
+    name = "mutual_information"
     title = "Mutual information between experts"
     question = (
         "Fourteen experts, which nothing but their places in the graph tells apart at birth, learn "

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from badger_graph.analysis.subject import COMPONENTS
+from badger_graph.experiments.runner import write
 from badger_graph.experiments.why_hard import EXPERIMENTS
 from badger_graph.experiments.why_hard.base import CHANCE, LEFT
 from badger_graph.experiments.why_hard.binding import SWINGS
+from badger_graph.experiments.why_hard.experiment import TrainingExperiment
+from badger_graph.experiments.why_hard.findings import WHOSE, claims_of, markdown
 from badger_graph.experiments.why_hard.frequencies import WEAK
 from badger_graph.experiments.why_hard.losses import MARGIN as GAIN
 from badger_graph.experiments.why_hard.mutual_information import COPIES
 from badger_graph.experiments.why_hard.plateaus import CLOSE
 from badger_graph.experiments.why_hard.rejudged import rejudged
-from badger_graph.experiments.why_hard.run import WHOSE, claims_of, markdown, write
 from badger_graph.experiments.why_hard.standstill import LEAST, SHARE
 from badger_graph.files import write_text
 
@@ -139,7 +141,7 @@ def page(results: Path, file: Path) -> None:
     if not found:
         raise ValueError(f"the page needs results, got none in {str(results)!r}")
     for path, result in found:
-        write(path, result)
+        write(TrainingExperiment, result, path)
     sections = [_section(path, result, file.parent) for path, result in found]
     parts = [INTRODUCTION, _overview(found), RULES, _glossary(), *sections, NOT_TESTED]
     file.parent.mkdir(parents=True, exist_ok=True)

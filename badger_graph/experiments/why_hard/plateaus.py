@@ -15,13 +15,7 @@ from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
     LEFT,
-    Claim,
-    Experiment,
-    Findings,
-    Panel,
-    Scale,
     Series,
-    Verdict,
     all_alike,
     by_name,
     curve,
@@ -36,6 +30,8 @@ from badger_graph.experiments.why_hard.base import (
     shown_steps,
     taken,
 )
+from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
+from badger_graph.experiments.why_hard.findings import Claim, Findings, Panel, Verdict
 from badger_graph.experiments.why_hard.standstill import (
     LEAST,
     SHARE,
@@ -65,13 +61,14 @@ gradient_norm = logged("train/gradient_norm")
 """Before clipping, of every outer step."""
 
 
-class Plateaus(Experiment):
+class Plateaus(TrainingExperiment):
     """The game of 20 numbers: error, gradients and curvature on plateaus and between them.
 
     Source: Šimánek (blog), "Plateaus in training" and "Why are the plateaus present?", points 1
     to 3, with the figure "The error of the guessing game, N=20".
     """
 
+    name = "plateaus"
     title = "Plateaus of the guessing game of twenty numbers"
     question = (
         "Twenty-four experts, which identifiers tell apart, learn to guess twenty numbers from one "

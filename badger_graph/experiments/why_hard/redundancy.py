@@ -10,11 +10,6 @@ from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     SOLVED,
-    Claim,
-    Experiment,
-    Findings,
-    Panel,
-    Scale,
     absent,
     by_name,
     positive,
@@ -23,6 +18,8 @@ from badger_graph.experiments.why_hard.base import (
     shown_steps,
     taken,
 )
+from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
+from badger_graph.experiments.why_hard.findings import Claim, Findings, Panel
 
 MARGIN = 0.1
 """Less than this part of the outer steps, or of the error that counts as solved, is no gain."""
@@ -37,13 +34,14 @@ SHARED = {
 """Of what each further expert brings, and what is drawn of it, beside the untrained."""
 
 
-class Redundancy(Experiment):
+class Redundancy(TrainingExperiment):
     """Agents of more and more experts that guess 4 numbers, and what each expert shares.
 
     Source: Šimánek (blog), "Organization": redundancy-dominated, so that more than some number of
     experts do not help and slow training down; Rosas et al. 2018 and 2019.
     """
 
+    name = "redundancy"
     title = "Redundancy or synergy: what a further expert brings"
     question = (
         "Agents of 4 to 32 experts, which identifiers tell apart, learn to guess four numbers. In "

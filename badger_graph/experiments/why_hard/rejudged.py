@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from badger_graph.experiments.why_hard import losses, plateaus, redundancy, topology
-from badger_graph.experiments.why_hard.base import Claim, Panel
+from badger_graph.experiments.why_hard.findings import Claim, Panel
 
 Judge = Callable[[Mapping[str, Any], int], tuple[list[Claim], list[Panel]]]
 """From the numbers of a result and its outer steps at most to those claims and panels of it that

@@ -11,11 +11,6 @@ from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
     LEFT,
-    Claim,
-    Experiment,
-    Findings,
-    Scale,
-    Verdict,
     by_name,
     in_all,
     measured,
@@ -25,6 +20,8 @@ from badger_graph.experiments.why_hard.base import (
     shown_steps,
     squared_error,
 )
+from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
+from badger_graph.experiments.why_hard.findings import Claim, Findings, Verdict
 from badger_graph.experiments.why_hard.variants import FIRST, SOLVED_AT
 
 PLAIN = "Adam, MSE over the last half"
@@ -38,7 +35,7 @@ VARIANTS = {
     "--curriculum.last_share 1.0",
     "SOAP": variants.SOAP,
     "exponential update": "--policy exponential",
-    "own output weights": "--membrane own_readout --membrane.hidden_size 48",
+    "own output weights": "--membrane own_readout",
     "--config fast": "--config fast",
     "--config fast, curriculum in d": "--config fast --curriculum one_more_output "
     "--curriculum.num_experts 24 --curriculum.last_share 1.0",
@@ -67,12 +64,13 @@ ASKED = 3000
 """Outer steps in which the game of twenty numbers is to be solved."""
 
 
-class Shortest(Experiment):
+class Shortest(TrainingExperiment):
     """The game of twenty numbers with one thing changed, and with all.
 
     Source: Šimánek (blog), "Plateaus in training" and "Conclusion": ways out.
     """
 
+    name = "shortest"
     title = "What shortens the first plateau most"
     question = (
         "Twenty-four experts, which identifiers tell apart, guess twenty numbers in thirty steps. "

@@ -13,14 +13,13 @@ from badger_graph.experiments.trainings import Trained, first_below
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
-    Claim,
     Series,
-    Verdict,
     error,
     positive,
     shown,
     taken,
 )
+from badger_graph.experiments.why_hard.findings import Claim, Verdict
 
 LEAST = 64
 """Outer steps of the shortest plateau: fewer have no Hurst exponent."""

@@ -8,16 +8,9 @@ import torch
 
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard import variants
-from badger_graph.experiments.why_hard.base import (
-    Claim,
-    Experiment,
-    Findings,
-    Scale,
-    Whose,
-    by_name,
-    in_all,
-    shown,
-)
+from badger_graph.experiments.why_hard.base import by_name, in_all, shown
+from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
+from badger_graph.experiments.why_hard.findings import Claim, Findings, Whose
 from badger_graph.experiments.why_hard.variants import FIRST, LEARNED_AT, SOLVED_AT
 from badger_graph.library.load import load_trained
 from badger_graph.rollout import Recorder, unroll
@@ -26,8 +19,8 @@ PLAIN = "plain"
 
 VARIANTS = {
     PLAIN: "",
-    "identifiers": "--model.agent.identifiers fixed",
-    "random states at birth": "--model.agent.initial_state random",
+    "identifiers": "--birth.identifiers fixed",
+    "random states at birth": "--birth.initial_state random",
     "exponential update": "--policy exponential",
     "own output weights": "--membrane own_readout",
     "diversity rewarded": "--meta_loss sum",
@@ -61,13 +54,14 @@ EXPLODED = 10.0
 """States of a larger root mean square; those of the plain update stay within -1 and 1."""
 
 
-class Symmetry(Experiment):
+class Symmetry(TrainingExperiment):
     """Ways to break the symmetry of experts, against the plain policy.
 
     Source: Šimánek (blog), "Symmetry" and "Mutual Information": different output weights of each
     expert, and the update ``0.5*hid0 + 0.7*(...)``, remove the first plateau.
     """
 
+    name = "symmetry"
     title = "Breaking the symmetry of the experts"
     question = (
         "At birth all experts of the plain agent are in the same state, without identifiers: only "

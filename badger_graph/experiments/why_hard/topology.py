@@ -11,13 +11,6 @@ import networkx as nx
 from badger_graph.experiments.trainings import Trained, Training
 from badger_graph.experiments.why_hard.base import (
     SOLVED,
-    Claim,
-    Experiment,
-    Findings,
-    Panel,
-    Scale,
-    Verdict,
-    Whose,
     by_name,
     in_all,
     lowest,
@@ -29,6 +22,8 @@ from badger_graph.experiments.why_hard.base import (
     sign_claim,
     squared_error,
 )
+from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
+from badger_graph.experiments.why_hard.findings import Claim, Findings, Panel, Verdict, Whose
 from badger_graph.library.load import load_agent
 from topologies import GraphTopology
 
@@ -65,13 +60,14 @@ SPEAKERS = 4
 PROPERTIES = (CONNECTIVITY, GAP, LINKS, DISTANCE)
 
 
-class TopologyExperiment(Experiment):
+class TopologyExperiment(TrainingExperiment):
     """Graphs of sixteen experts, one of which is told the error of the guess at four numbers.
 
     Source: Šimánek (blog), "Topology": strongly connected graphs, and the eigenvalues of the
     Laplacian, decide how soon experts agree.
     """
 
+    name = "topology"
     title = "Topology: connectivity against speed of learning"
     question = (
         "Only one expert of sixteen, which identifiers tell apart, is told the error, so that what "

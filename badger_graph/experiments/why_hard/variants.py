@@ -12,9 +12,6 @@ from badger_graph.experiments.why_hard.base import (
     LEARNED,
     LEFT,
     SOLVED,
-    Claim,
-    Panel,
-    Whose,
     all_alike,
     by_name,
     curve,
@@ -25,6 +22,7 @@ from badger_graph.experiments.why_hard.base import (
     shown_steps,
     squared_error,
 )
+from badger_graph.experiments.why_hard.findings import Claim, Panel, Whose
 
 SOAP = (
     "--optimizer pytorch_optimizer.SOAP --optimizer.betas [0.9,0.999] --optimizer.weight_decay 0.0"

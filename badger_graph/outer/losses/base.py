@@ -25,11 +25,15 @@ class MetaLoss(ABC):
         """The meta-loss of a rollout; gradients flow through its errors and states."""
 
 
-def check_errors(loss: Float[Tensor, "T B"]) -> None:
-    """Refuse what are no errors of a rollout.
+def check_errors(rollout: Rollout) -> None:
+    """Refuse what is no rollout with errors.
 
     Raises:
-        ValueError: when they are no tensor [T, B], or there are none.
+        ValueError: when it is none, or its errors are no tensor [T, B], or there are none.
     """
-    if not isinstance(loss, Tensor) or loss.dim() != 2 or not loss.numel():
-        raise ValueError(f"loss must be errors [T, B], at least one, got {shown(loss)}")
+    loss = rollout.loss if isinstance(rollout, Rollout) else rollout
+    if not isinstance(rollout, Rollout) or loss.dim() != 2 or not loss.numel():
+        raise ValueError(
+            "a meta-loss must get a Rollout, its loss the errors [T, B], at least one, "
+            f"got {shown(loss)}"
+        )

@@ -27,7 +27,7 @@ class WeightedMean(MetaLoss, ABC):
         """How much each inner step counts, up to a common factor."""
 
     def __call__(self, rollout: Rollout) -> Float[Tensor, ""]:
-        check_errors(rollout.loss)
+        check_errors(rollout)
         return self.shares(rollout.loss) @ rollout.loss.mean(dim=1)
 
     def shares(self, loss: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:

@@ -14,7 +14,7 @@ from badger_graph.policies import AttentionPolicy, ExpertPolicy
 from badger_graph.typing import Edges
 
 
-class AttentionExecutor(Executor):
+class MaskedExecutor(Executor):
     """The edges as one mask for each agent; none where every expert hears every other.
 
     Attention itself is part of the policy, which carries out its own rounds, and is who decides

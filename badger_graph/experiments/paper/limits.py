@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from badger_graph.baselines import ExactSolver, error_after_queries
-from badger_graph.experiments.published import Curve
+from badger_graph.experiments.paper.published import Curve
 from badger_graph.tasks import GuessingGame
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from matplotlib.figure import Figure
 from torch import Tensor
 
+from badger_graph import plots
 from badger_graph.agent import BadgerAgent
-from badger_graph.experiments.error_bars import mean_and_bar
+from badger_graph.experiments.paper.jobs import load_policy
+from badger_graph.experiments.runner import Experiment
 from badger_graph.growth import (
     CloneIdentifiers,
     add_experts,
@@ -24,6 +28,7 @@ from badger_graph.growth import (
 )
 from badger_graph.life import Life
 from badger_graph.membranes import Membrane
+from badger_graph.plots.growth import error_after
 from badger_graph.progress import track
 from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingGame, Task
@@ -127,6 +132,64 @@ def situations(agent: BadgerAgent) -> list[Situation]:
     ]
 
 
+class Growth(Experiment):
+    """The five steps of Rosa et al. 2019, "Scalability and Growing": agents are trained, which is
+    done already, and frozen; live for some steps; get experts, clones or newborn ones, in the midst
+    of it; and go on. Beside it, experts are removed and links are drawn anew.
+
+    Args:
+        checkpoints: trained agents of one configuration, one a seed of training; files or names of
+            shipped policies.
+        num_tasks: lives of each agent.
+        after: inner steps after the change.
+        seed: seed of the tasks.
+    """
+
+    name = "growth"
+
+    @checked(num_tasks=size(2), after=size(), seed=SEED)
+    def __init__(
+        self, checkpoints: list[str], num_tasks: int = 512, after: int = 30, seed: int = 1
+    ) -> None:
+        self.checkpoints = checkpoints
+        self.num_tasks = num_tasks
+        self.after = after
+        self.seed = seed
+
+    def compute(self, file: Path) -> dict[str, Any]:
+        agents = [load_policy(name) for name in self.checkpoints]
+        lives = growth(agents, self.num_tasks, self.after, self.seed)
+        return {"checkpoints": self.checkpoints, **lives}
+
+    @staticmethod
+    def markdown(result: dict[str, Any]) -> str:
+        """One row a change; ± as :func:`error_after`."""
+        lines = [
+            "| situation | what changes | experts | outputs | MSE just before | worst step after "
+            "| steps until back | MSE at the end |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        for situation in result["situations"]:
+            before, unchanged = situation["before"], situation["changes"][UNCHANGED]
+            for name, change in situation["changes"].items():
+                mean, bar = error_after(change)
+                worst = max(range(before, len(mean)), key=mean.__getitem__)
+                shown = (f"{mean[step]:.4f} ± {bar[step]:.4f}" for step in (before - 1, worst, -1))
+                just_before, at_worst, at_end = shown
+                pairs = zip(change["error"], unchanged["error"], strict=True)
+                back = [steps_until_back(error, control, before) for error, control in pairs]
+                lines.append(
+                    f"| {situation['name']} | {name} | {change['num_experts']} "
+                    f"| {change['num_outputs']} of {situation['numbers']} | {just_before} "
+                    f"| {at_worst} | {_steps(back)} | {at_end} |"
+                )
+        return "\n".join(lines)
+
+    @staticmethod
+    def figure(result: dict[str, Any]) -> Figure:
+        return plots.growth(result)
+
+
 @torch.no_grad()
 @checked(num_tasks=size(2), after=size(), seed=SEED)
 def growth(
@@ -193,38 +256,6 @@ def steps_until_back(error: Sequence[float], unchanged: Sequence[float], before:
     if not away:
         return 0
     return None if away[-1] == len(levels) else away[-1] + 1
-
-
-def markdown(result: dict[str, Any]) -> str:
-    """One row a change; ± as :func:`error_after`."""
-    lines = [
-        "| situation | what changes | experts | outputs | MSE just before | worst step after "
-        "| steps until back | MSE at the end |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for situation in result["situations"]:
-        before, unchanged = situation["before"], situation["changes"][UNCHANGED]
-        for name, change in situation["changes"].items():
-            mean, bar = error_after(change)
-            worst = max(range(before, len(mean)), key=mean.__getitem__)
-            shown = (f"{mean[step]:.4f} ± {bar[step]:.4f}" for step in (before - 1, worst, -1))
-            just_before, at_worst, at_end = shown
-            pairs = zip(change["error"], unchanged["error"], strict=True)
-            back = [steps_until_back(error, control, before) for error, control in pairs]
-            lines.append(
-                f"| {situation['name']} | {name} | {change['num_experts']} "
-                f"| {change['num_outputs']} of {situation['numbers']} | {just_before} "
-                f"| {at_worst} | {_steps(back)} | {at_end} |"
-            )
-    return "\n".join(lines)
-
-
-def error_after(change: Mapping[str, Any]) -> tuple[list[float], list[float]]:
-    """The mean error at every step, and its standard error over agents; of a single one, tasks."""
-    errors = zip(*change["error"], strict=True)
-    steps = zip(errors, change["standard_error"][0], strict=True)
-    mean, bar = zip(*(mean_and_bar(error, alone) for error, alone in steps), strict=True)
-    return list(mean), list(bar)
 
 
 class _Lived(NamedTuple):

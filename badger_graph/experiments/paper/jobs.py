@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.experiments.relative_error import ExpertRule, Measured, relative_error
+from badger_graph.experiments.paper.relative_error import ExpertRule, Measured, relative_error
 from badger_graph.files import read_json, write_json
 from badger_graph.library.authors import load_authors
 from badger_graph.library.load import load_agent, load_trained, read_trained

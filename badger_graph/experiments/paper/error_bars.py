@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from scipy.stats import t as student
-
-from badger_graph.experiments.measurements import Row
-from badger_graph.experiments.relative_error import Measured
+from badger_graph.analysis.seeds import interval, mean_and_bar
+from badger_graph.experiments.paper.jobs import Row
+from badger_graph.experiments.paper.relative_error import Measured
 
 
 def curves(rows: Sequence[Row], against: str) -> dict[str, dict[str, Any]]:
@@ -28,29 +27,6 @@ def curves(rows: Sequence[Row], against: str) -> dict[str, dict[str, Any]]:
         }
         for group, of_group in _by(rows, "group")
     }
-
-
-def mean_and_bar(values: Sequence[float], alone: float = 0.0) -> tuple[float, float]:
-    r"""The mean over seeds and its standard error, :math:`s / \sqrt n`.
-
-    Args:
-        values: one a seed.
-        alone: the bar of a single value.
-
-    Raises:
-        ValueError: when there is no value.
-    """
-    if not values:
-        raise ValueError("a mean needs at least one value, got none")
-    if len(values) == 1:
-        return values[0], alone
-    return statistics.mean(values), statistics.stdev(values) / math.sqrt(len(values))
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The mean over seeds and half of its 95% interval, by Student's t; of one seed none, zero."""
-    mean, bar = mean_and_bar(values)
-    return mean, (_quantile(len(values)) * bar if len(values) > 1 else 0.0)
 
 
 def largest_rise(rows: Sequence[Row], against: str) -> dict[str, Any]:
@@ -122,10 +98,6 @@ def _rise(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:
         bar = interval(rises)[1]
     rise = statistics.mean(rises)
     return {"rise": rise, "bar": bar, "rises": rise > bar}
-
-
-def _quantile(seeds: int) -> float:
-    return float(student.ppf(0.975, seeds - 1))
 
 
 def _by(rows: Sequence[Row], column: str) -> list[tuple[Any, list[Row]]]:
