@@ -84,14 +84,16 @@ class BadgerAgent(nn.Module):
         self.interface = interface
         sizes = (identifier_size, hidden_size)
         build = membrane or HardwiredMembrane
-        self.membrane: Membrane = _built("membrane", Membrane, build, interface, *sizes)
-        percept_size = self.membrane.percept_size
+        contact: Membrane = _built("membrane", Membrane, build, interface, *sizes)
+        percept_size = contact.percept_size
+        # In this order: an optimiser numbers the weights, and its state is kept by these numbers.
         self.policy: ExpertPolicy = _built("policy", ExpertPolicy, policy, percept_size, *sizes)
         self.topology: Topology = (
             topology
             if isinstance(topology, Topology)
             else _built("topology", Topology, topology, hidden_size)
         )
+        self.membrane = contact
         self.communication = communication or FixedRounds()
         self.birth = birth
         self.identifier_size = identifier_size
