@@ -85,18 +85,17 @@ class BadgerAgent(nn.Module):
         super().__init__()
         self.interface = interface
         sizes = {"identifier_size": identifier_size, "hidden_size": hidden_size}
-        contact = {"interface": interface, **sizes}
-        self.membrane: Membrane = _built(
-            "membrane", Membrane, membrane or HardwiredMembrane, contact
-        )
-        percept = {"percept_size": self.membrane.percept_size, **sizes}
+        build, world = membrane or HardwiredMembrane, {"interface": interface, **sizes}
+        contact: Membrane = _built("membrane", Membrane, build, world)
+        percept = {"percept_size": contact.percept_size, **sizes}
+        # In this order: an optimiser numbers the weights, and its state is kept by these numbers.
         self.policy: ExpertPolicy = _built("policy", ExpertPolicy, policy, percept)
-        states = {"hidden_size": hidden_size}
         self.topology: Topology = (
             topology
             if isinstance(topology, Topology)
-            else _built("topology", Topology, topology, states)
+            else _built("topology", Topology, topology, {"hidden_size": hidden_size})
         )
+        self.membrane = contact
         self.communication = communication or FixedRounds()
         self.birth = birth
         self.identifier_size = identifier_size

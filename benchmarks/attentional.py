@@ -38,11 +38,12 @@ def attentional_rollout(agent: BadgerAgent, game: Game, num_steps: int) -> Tenso
     The authors' T forwards are then T - 1 of our steps, since their first action is all zeros.
     """
     (batch_size, num_outputs), num_experts = game.target.shape, len(game.identifier)
-    graph = agent.reset(batch_size, num_experts, num_outputs)
-    graph.address = game.address
-    graph.identifier = game.identifier.repeat(batch_size, 1)
+    born = agent.reset(batch_size, num_experts, num_outputs)
+    experts = born.experts._replace(identifier=game.identifier.repeat(batch_size, 1))
+    addresses = born.addresses._replace(outputs=game.address)
+    life = agent.life(experts, addresses, born.action, born.edges)
     task = GuessingTask(game.target, FAMILY)
-    rollout = unroll(agent, task, num_experts, num_steps - 1, graph=graph)
+    rollout = unroll(agent, task, num_experts, num_steps - 1, life=life)
     return error_of(rollout.action[-1], game).mean()
 
 

@@ -17,7 +17,6 @@ from typing import Any, get_args
 import torch
 from torch_geometric.data import Batch, Data
 
-from badger_graph import BadgerAgent
 from badger_graph.cli import fit_main
 from benchmarks.clock import FILE, PARTS, STEPS, Clock
 from benchmarks.report import Report, milliseconds, table
@@ -32,7 +31,7 @@ FLAGS = {
     "k": "--topology.k",
     "num_outputs": "--num_outputs",
     "num_steps": "--num_steps",
-    "hidden_size": "--policy.hidden_size",
+    "hidden_size": "--hidden_size",
     "message_size": "--policy.message_size",
 }
 """What sets the sizes in ``fit.py``."""
@@ -83,19 +82,17 @@ def markdown(data: dict[str, Any]) -> str:
 def short_costs(sizes: Sizes) -> dict[str, Callable[[], object]]:
     """Task sampling, ``reset`` for every way to redraw the graph, and PyG's batching beside it."""
     generator = torch.Generator().manual_seed(0)
-    agent = sizes.agent()
-    born = agent.reset(1, sizes.num_experts, sizes.num_outputs)
+    born = sizes.agent().reset(1, sizes.num_experts, sizes.num_outputs)
     costs: dict[str, Callable[[], object]] = {"task sampling": partial(sizes.task, generator)}
     for redraw in get_args(Redraw):
-        topology = RandomTopology(sizes.k, redraw=redraw)
-        fresh = BadgerAgent(agent.policy, topology, agent.membrane)
+        fresh = sizes.agent(topology=RandomTopology(sizes.k, redraw=redraw))
         reset = partial(
             fresh.reset, sizes.batch_size, sizes.num_experts, sizes.num_outputs, generator
         )
         costs[f"agent.reset: batching and topology, redraw={redraw}"] = reset
 
     def from_data_list() -> Batch:
-        graph = {"identifier": born.identifier, "edge_index": born.edge_index}
+        graph = {"identifier": born.identifier, "edge_index": born.edges.index}
         return Batch.from_data_list([Data(x=born.hidden, **graph) for _ in range(sizes.batch_size)])
 
     return costs | {"the same in plain PyG: Batch.from_data_list": from_data_list}

@@ -12,7 +12,7 @@ import optax
 import torch
 from torch import Tensor
 
-from badger_graph import Task
+from badger_graph.tasks import GuessingTask
 from benchmarks.sizes import Sizes
 
 BLOCKS_UP_TO = 64
@@ -57,10 +57,10 @@ class JaxScan:
         self._loss_and_gradient = jax.jit(jax.value_and_grad(loss))
         self._outer_step = jax.jit(outer_step)
 
-    def loss(self, task: Task) -> float:
+    def loss(self, task: GuessingTask) -> float:
         return float(self._loss(self._state[0], _array(task.target)))
 
-    def loss_and_gradient(self, task: Task) -> tuple[float, Tensor]:
+    def loss_and_gradient(self, task: GuessingTask) -> tuple[float, Tensor]:
         weights, _, _ = self._state
         loss, gradient = self._loss_and_gradient(weights, _array(task.target))
         flat = np.concatenate([np.asarray(gradient[name]).ravel() for name in self._names])
@@ -114,7 +114,7 @@ def make_loss(sizes: Sizes, remat: bool) -> Callable[[Weights, Any], Any]:
 def make_mean_received(sizes: Sizes) -> Callable[[Any], Any]:
     """The mean over in-neighbours of messages ``[B, N, M]``, every expert having k of them."""
     born = sizes.agent().reset(1, sizes.num_experts, sizes.num_outputs)
-    heard = born.edge_index[0].view(-1, sizes.k).numpy()  # edges are ordered by target
+    heard = born.edges.index[0].view(-1, sizes.k).numpy()  # edges are ordered by target
     if sizes.num_experts <= BLOCKS_UP_TO:
         block = np.zeros((sizes.num_experts, sizes.num_experts), np.float32)
         np.put_along_axis(block, heard, 1 / sizes.k, axis=1)

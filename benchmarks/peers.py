@@ -10,8 +10,8 @@ from typing import Protocol, get_args
 
 from torch import Tensor
 
-from badger_graph import Task
-from badger_graph.executors.prepare import Executor
+from badger_graph.executors.prepare import ExecutorName
+from badger_graph.tasks import GuessingTask
 from benchmarks.badger import badger
 from benchmarks.plain_pyg import plain_pyg
 from benchmarks.sizes import Sizes
@@ -19,7 +19,7 @@ from benchmarks.sizes import Sizes
 PLAIN = "plain PyG"
 """The peer that every other is compared with."""
 
-MESSAGES = [name for name in get_args(Executor) if name != "attention"]
+MESSAGES = [name for name in get_args(ExecutorName) if name != "attention"]
 """The executors of policies whose messages travel along edges."""
 
 DENSE_UP_TO = 2**28
@@ -32,10 +32,10 @@ class Peer(Protocol):
     The loss is the mean error over the second half of the inner steps.
     """
 
-    def loss(self, task: Task) -> float:
+    def loss(self, task: GuessingTask) -> float:
         """The loss of a rollout; nothing is kept for a gradient."""
 
-    def loss_and_gradient(self, task: Task) -> tuple[float, Tensor]:
+    def loss_and_gradient(self, task: GuessingTask) -> tuple[float, Tensor]:
         """The loss and its gradient, flattened in the order of the policy's parameters."""
 
     def outer_step(self) -> None:

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 from torch_geometric.nn import MessagePassing
 
-from badger_graph import GRUPolicy, Task
+from badger_graph import GRUPolicy
+from badger_graph.tasks import GuessingTask
 from benchmarks.sizes import Sizes
 from benchmarks.torch_peer import TorchPeer
 
@@ -34,10 +35,10 @@ def plain_pyg(sizes: Sizes) -> TorchPeer:
     plain = PlainPolicy(agent.policy)
     born = agent.reset(1, sizes.num_experts, sizes.num_outputs)
     # As torch_geometric.utils.from_networkx lists them: by source.
-    edge_index = born.edge_index[:, born.edge_index[0].argsort(stable=True)]
+    edge_index = born.edges.index[:, born.edges.index[0].argsort(stable=True)]
     hidden, identifier = born.hidden, born.identifier
 
-    def loss(task: Task) -> Tensor:
+    def loss(task: GuessingTask) -> Tensor:
         graphs = [
             Data(x=hidden, identifier=identifier, edge_index=edge_index, y=target)
             for target in task.target.split(1)

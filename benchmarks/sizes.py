@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
-from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, HardwiredMembrane, Task
-from badger_graph.executors.prepare import Executor
-from topologies import RandomTopology
+from badger_graph import BadgerAgent, GRUPolicy, GuessingGame
+from badger_graph.executors.prepare import ExecutorName
+from badger_graph.tasks import GuessingTask
+from topologies import RandomTopology, Topology
 
 FAMILY = GuessingGame()
 
@@ -25,18 +27,21 @@ class Sizes:
     hidden_size: int = 32
     message_size: int = 32
 
-    def agent(self, executor: Executor = "auto") -> BadgerAgent:
+    def agent(
+        self, executor: ExecutorName = "auto", topology: Topology | None = None
+    ) -> BadgerAgent:
         """The agent, with the same weights, graph and identifiers at every call."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            policy = self.policy()
-        return BadgerAgent(policy, RandomTopology(self.k), HardwiredMembrane(), executor=executor)
+            return BadgerAgent(
+                FAMILY.interface,
+                partial(GRUPolicy, message_size=self.message_size),
+                topology or RandomTopology(self.k),
+                hidden_size=self.hidden_size,
+                executor=executor,
+            )
 
-    def policy(self) -> GRUPolicy:
-        """A policy of these sizes, with random weights."""
-        return GRUPolicy(hidden_size=self.hidden_size, message_size=self.message_size)
-
-    def task(self, generator: torch.Generator | None = None) -> Task:
+    def task(self, generator: torch.Generator | None = None) -> GuessingTask:
         """A batch of tasks; without a generator the same at every call."""
         generator = generator or torch.Generator().manual_seed(0)
         return FAMILY.sample(self.batch_size, self.num_outputs, generator)

@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from badger_graph import Task
+from badger_graph.tasks import GuessingTask
 from benchmarks.sizes import Sizes
 
 
@@ -20,7 +20,7 @@ class TorchPeer:
         self,
         sizes: Sizes,
         policy: nn.Module,
-        loss: Callable[[Task], Tensor],
+        loss: Callable[[GuessingTask], Tensor],
         optimizer: torch.optim.Optimizer,
     ) -> None:
         self._sizes = sizes
@@ -29,11 +29,11 @@ class TorchPeer:
         self._optimizer = optimizer
         self._generator = torch.Generator().manual_seed(0)
 
-    def loss(self, task: Task) -> float:
+    def loss(self, task: GuessingTask) -> float:
         with torch.no_grad():
             return self._loss(task).item()
 
-    def loss_and_gradient(self, task: Task) -> tuple[float, Tensor]:
+    def loss_and_gradient(self, task: GuessingTask) -> tuple[float, Tensor]:
         loss = self._loss(task)
         gradients = torch.autograd.grad(loss, list(self._policy.parameters()))
         return loss.item(), torch.cat([gradient.flatten() for gradient in gradients])

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch
 
 from badger_graph import AttentionPolicy, LSTMPolicy, MetaLearner, unroll
-from badger_graph.executors.base import TorchWiring
-from badger_graph.executors.fused import obstacle
+from badger_graph.communication import FixedRounds
 from badger_graph.executors.prepare import EXECUTORS
+from badger_graph.life import Addresses, Life
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.gradients import Backpropagation
 from badger_graph.policies import MessagePolicy
-from badger_graph.tasks import Task
+from badger_graph.tasks import GuessingTask
+from badger_graph.typing import Edges
 from fuzzing.draw import Config
 from fuzzing.lives import Lived, clear, learner, live, precision, rebuilt
 
@@ -74,7 +73,7 @@ def check(config: Config) -> Outcome:
             except NonFiniteLossError:
                 return Outcome("diverged", lived.refusals)
             raise AssertionError("an action is not finite and what is minimised is")
-        alone = lived.graph.num_graphs == 1
+        alone = lived.life.batch_size == 1
         try:
             check_gradients(made, lived, config)
             check_same_bits(made, lived, config)
@@ -147,21 +146,22 @@ def _short(made: MetaLearner) -> bool:
     num_steps = made.sizes.num_steps
     most = _detach_every(made) or num_steps
     steps, last = min(num_steps, most), (num_steps - 1) % most + 1
-    return made.agent.rounds * min(steps, last) < 2
+    communication = made.agent.communication
+    assert isinstance(communication, FixedRounds)
+    return communication.rounds * min(steps, last) < 2
 
 
 def speaks(made: MetaLearner, lived: Lived) -> bool:
     """Whether every part of an agent has something to do, so that no gradient may be zero."""
-    graph, agent = lived.graph, made.agent
-    num_experts = len(graph.hidden) // graph.num_graphs
-    complete = graph.edge_index.size(1) >= graph.num_graphs * num_experts * (num_experts - 1)
+    life, agent = lived.life, made.agent
+    pairs = life.batch_size * life.num_experts * (life.num_experts - 1)
     return (
-        num_experts > 1
-        and complete
-        and bool(graph.edge_weight.all())
+        life.num_experts > 1
+        and life.edges.index.size(1) >= pairs
+        and bool(life.edges.weight.all())
         and not lived.edited
-        and agent.initial_state == "random"
-        and agent.identifiers != "none"
+        and agent.birth.initial_state == "random"
+        and agent.birth.identifiers != "none"
         and made.sizes.num_steps > 1
         and _detach_every(made) is None
         and all(getattr(part, "beta", 1) > 0 for part in (agent.topology, agent.policy))
@@ -192,33 +192,30 @@ def _assert_same_bits(actual: Lived, expected: Lived, what: str) -> None:
         assert same, f"{what}: other bits of the gradient of {name}"
 
 
-def servants(made: MetaLearner) -> tuple[str, ...]:
+def servants(made: MetaLearner, lived: Lived) -> tuple[str, ...]:
     """The executors of messages that can serve a policy."""
     policy = made.agent.policy
     if not isinstance(policy, MessagePolicy):
         return ()
-    serve = [name for name, wiring in EXECUTORS.items() if issubclass(wiring, TorchWiring)]
-    if obstacle(policy, next(policy.parameters())) is None:
-        serve.append("fused")
-    return tuple(serve)
+    channel, edges = made.agent.communication.channel, lived.life.edges
+    return tuple(
+        name
+        for name, executor in EXECUTORS.items()
+        if executor.obstacle(policy, channel, edges) is None
+    )
 
 
 def check_executors(made: MetaLearner, lived: Lived, config: Config) -> tuple[str, ...]:
     """All executors that can serve give the reference's errors, actions and gradients."""
-    names = servants(made)
+    names = servants(made, lived)
     if not names:
         return ()
-    used = str(lived.graph.wiring.executor)  # also where it was chosen automatically
+    used = lived.life.executor.name  # also where it was chosen automatically
     expected = lived if used == "reference" else live(made, config, "reference")
     noise: list[Lived] = []
     compared = []
     for name in names[1:]:
-        try:
-            ours = lived if used == name else live(made, config, name)
-        except ValueError as error:  # it lacks an option of this policy
-            if f"executor '{name}'" not in clear(error):
-                raise
-            continue
+        ours = lived if used == name else live(made, config, name)
         compared.append(name)
         away = distance(ours, expected)
         if away <= NEAR[made.agent.dtype]:
@@ -271,17 +268,18 @@ def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
     Returns:
         Whether all is the same to the bit.
     """
-    graph = _alone(lived.graph, made)
-    task = made.task.sample(graph.num_graphs, graph.action.size(1), _generator(config))
-    usual = _first(made, graph, task, inputs=True)
+    life = _alone(made, lived.life)
+    task = made.task.sample(life.batch_size, life.num_outputs, _generator(config))
+    assert isinstance(task, GuessingTask)
+    usual = _first(made, life, task, inputs=True)
     must_be_finite("the action of living agents", usual.action)
-    experts = slice(len(graph.hidden) // graph.num_graphs)
+    experts = slice(life.num_experts)
     owned = {
         "hidden": experts,
         "identifier": experts,
         "action": slice(1),
         "address": slice(1),
-        "edge_weight": graph.edge_index[1] < experts.stop,
+        "edge_weight": life.edges.index[1] < experts.stop,
     }
     for name, gradient in usual.by.items():
         must_be_finite(f"the gradient of {name}", gradient)
@@ -289,7 +287,7 @@ def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
             leaked = gradient.clone()
             leaked[owned[name]] = 0
             assert not leaked.any(), f"a leak: the first agent's error depends on others' {name}"
-    others, other_task = _disturbed(graph, task, _generator(config))
+    others, other_task = _disturbed(made, life, task, _generator(config))
     changed = _first(made, others, other_task, inputs=False)
     near = ALIKE[made.agent.dtype]
     bits = True
@@ -306,44 +304,51 @@ def _generator(config: Config) -> torch.Generator:
     return torch.Generator().manual_seed(config["seed"] + 2)
 
 
-def _alone(graph: Batch, made: MetaLearner) -> Batch:
+def _alone(made: MetaLearner, life: Life) -> Life:
     """The same agents, with nothing of how they came to be."""
-    after = copy.copy(graph)
-    for name in ("hidden", "identifier", "edge_weight", "action", "address"):
-        setattr(after, name, getattr(graph, name).detach().clone())
-    return after
+    return made.agent.life(
+        life.experts._replace(
+            hidden=life.hidden.detach().clone(), identifier=life.identifier.detach().clone()
+        ),
+        Addresses(*(address.detach().clone() for address in life.addresses)),
+        life.action.detach().clone(),
+        Edges(life.edges.index, life.edges.weight.detach().clone()),
+    )
 
 
-def _disturbed(graph: Batch, task: Task, generator: torch.Generator) -> tuple[Batch, Task]:
-    """All agents but the first in other states, with other weights and other tasks."""
-    after, other = copy.copy(graph), copy.copy(task)
-    experts = len(graph.hidden) // graph.num_graphs
+def _disturbed(
+    made: MetaLearner, life: Life, task: GuessingTask, generator: torch.Generator
+) -> tuple[Life, GuessingTask]:
+    """All agents but the first in other states, and with other tasks."""
 
     def moved(value: Tensor, first: int) -> Tensor:
         noise = torch.randn(value.shape, generator=generator, dtype=value.dtype)
         noise[:first] = 0
         return value + noise
 
-    after.hidden = moved(graph.hidden, experts)
-    after.identifier = moved(graph.identifier, experts)
-    after.action, after.address = moved(graph.action, 1), moved(graph.address, 1)
-    other.target = moved(task.target, 1)
-    return after, other
+    experts = life.experts._replace(
+        hidden=moved(life.hidden, life.num_experts),
+        identifier=moved(life.identifier, life.num_experts),
+    )
+    action = moved(life.action, 1)
+    addresses = life.addresses._replace(outputs=moved(life.addresses.outputs, 1))
+    after = made.agent.life(experts, addresses, action, life.edges)
+    return after, GuessingTask(moved(task.target, 1), task.family)
 
 
-def _first(made: MetaLearner, graph: Batch, task: Task, inputs: bool) -> First:
+def _first(made: MetaLearner, life: Life, task: GuessingTask, inputs: bool) -> First:
     agent = made.agent
     by = {name: p for name, p in agent.named_parameters() if p.requires_grad}
     if inputs:
-        names = ["hidden", "identifier", "action", "address"]
+        by["hidden"], by["identifier"] = life.hidden, life.identifier
+        by["action"], by["address"] = life.action, life.addresses.outputs
         if isinstance(agent.policy, MessagePolicy) and not agent.topology.dynamic:
-            names.append("edge_weight")
-        graph = copy.copy(graph)
-        for name in names:
-            by[name] = getattr(graph, name).requires_grad_()
-            setattr(graph, name, by[name])
-    experts = len(graph.hidden) // graph.num_graphs
-    rollout = unroll(agent, task, experts, min(2, made.sizes.num_steps), graph=graph)
+            by["edge_weight"] = life.edges.weight
+        for value in by.values():
+            value.requires_grad_()
+        life = agent.life(life.experts, life.addresses, life.action, life.edges)
+    steps = min(2, made.sizes.num_steps)
+    rollout = unroll(agent, task, life.num_experts, steps, life=life)
     gradients = torch.autograd.grad(
         rollout.loss[:, 0].sum(), list(by.values()), allow_unused=True, materialize_grads=True
     )

@@ -12,8 +12,10 @@ from itertools import chain
 from random import Random
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
-from badger_graph import BadgerAgent
-from badger_graph.executors.prepare import Executor
+from badger_graph import BadgerAgent, Birth
+from badger_graph.channels import CHANNELS
+from badger_graph.communication import COMMUNICATIONS
+from badger_graph.executors.prepare import ExecutorName
 from badger_graph.membranes import MEMBRANES
 from badger_graph.outer.curriculum import CURRICULA
 from badger_graph.outer.losses import META_LOSSES, Alikeness, Sum
@@ -33,6 +35,9 @@ TABLES: dict[str, dict[str, Callable[..., Any]]] = {
     "meta_loss": {k: v for k, v in META_LOSSES.items() if v not in (Alikeness, Sum)},
     "curriculum": dict(CURRICULA),
     "regulariser": {"alikeness": Alikeness},
+    "communication": dict(COMMUNICATIONS),
+    "channel": dict(CHANNELS),
+    "birth": {"birth": Birth},
     "agent": {"agent": BadgerAgent},
 }
 """Every component by its name."""
@@ -48,8 +53,6 @@ class Sizes(NamedTuple):
     num_outputs: int
     hidden_size: int
     identifier_size: int
-    key_size: int
-    percept_size: int = 0
 
 
 Draw = Callable[[Random, Sizes], Any]
@@ -142,14 +145,13 @@ def spare(random: Random, sizes: Sizes) -> int:
     return max(0, sizes.num_experts - sizes.num_outputs)
 
 
-EXECUTORS = get_args(Executor)
+EXECUTORS = get_args(ExecutorName)
 
 ARGUMENTS: dict[str, Draw] = {
     # Sizes that several parts must agree on.
     **{name: agreed(name) for name in Sizes._fields},
     # Policies.
     "message_size": whole(1, 20),
-    "cell_size": whole(1, 12),
     "query_heads": whole(1, 3),
     "sender_heads": whole(1, 3),
     "gain": one_of(0.5, 1.0, 1.65, 2.0),
@@ -162,6 +164,7 @@ ARGUMENTS: dict[str, Draw] = {
     # Membranes.
     "readers": some_readers,
     "address_size": whole(1, 6),
+    "key_size": lambda random, sizes: 2 * random.randint(1, 4),
     "heads": whole(1, 3),
     "value_size": whole(1, 4),
     "width": whole(1, 6),
@@ -195,11 +198,13 @@ ARGUMENTS: dict[str, Draw] = {
     "threshold": one_of(0.08, 1.0, 100.0),
     "window": whole(1, 3),
     "largest": one_of(1, 2, 8),
-    # The agent.
+    # The agent, its communication and its birth.
     "rounds": one_of(1, 1, 2, 3),
-    "agent.identifiers": one_of("fixed", "fixed", "random", "random", "none"),
+    "identifiers": one_of("fixed", "fixed", "random", "random", "none"),
     "initial_state": one_of("zero", "random"),
-    "worlds": seldom(whole(1, 5), None),
+    "codebooks": seldom(whole(1, 5), None),
+    "address_seed": whole(0, 2**31),
+    "graph_seed": seldom(whole(0, 2**31), None),
     "executor": one_of("auto", "auto", "auto", *EXECUTORS),
     "compiled": one_of(False),  # half a minute each
 }
@@ -255,7 +260,9 @@ NODES: dict[str, Callable[[Config], int]] = {
 MEMBRANES_OF = {"lstm": ("whole",), "attention": ("attention",)}
 """The membranes that show what a policy perceives; others take any that shows channels."""
 
-CHANNELS = [name for name in MEMBRANES if name not in chain.from_iterable(MEMBRANES_OF.values())]
+USUAL_MEMBRANES = [
+    name for name in MEMBRANES if name not in chain.from_iterable(MEMBRANES_OF.values())
+]
 
 SCORED = ("attention", "top_k", "learned_graph")
 """Topologies with weights to learn, which the attentional policy does not take."""
@@ -265,26 +272,28 @@ def configuration(seed: int) -> Config:
     """The configuration of a number: everything that a learner is made of, as plain data."""
     random = Random(seed)
     policy = random.choice([*POLICIES, "gru", "gru"])
-    membrane = random.choice(MEMBRANES_OF.get(policy, CHANNELS))
+    membrane = random.choice(MEMBRANES_OF.get(policy, USUAL_MEMBRANES))
     if random.random() < 0.02:
         membrane = random.choice(list(MEMBRANES))
     task = random.choice(list(TASKS))
-    sizes = _sizes(random, membrane, task)
+    sizes = _sizes(random, policy, membrane, task)
     kind = random.choice(list(TABLES["topology"]))
     wrong = SCORED if policy == "attention" else ("networkx", "layered", "given", "file")
     if kind in wrong and (policy == "attention" or membrane == "whole") and random.random() < 0.9:
         kind = "random"
     topology, sizes = _topology(random, kind, sizes)
-    parts: dict[str, Config] = {"membrane": component(random, sizes, "membrane", membrane)}
-    shown = TABLES["membrane"][membrane](**parts["membrane"]["arguments"]).percept_size
-    sizes = sizes._replace(percept_size=shown if isinstance(shown, int) else 1)
-    parts["policy"] = component(random, sizes, "policy", policy)
-    agent = component(random, sizes, "agent", "agent", leave=("policy", "topology", "membrane"))
-    _suit(random, policy, parts["policy"]["arguments"], agent["arguments"])
+    parts = {
+        "membrane": component(random, sizes, "membrane", membrane),
+        "policy": component(random, sizes, "policy", policy),
+        "communication": component(random, sizes, "communication"),
+        "channel": component(random, sizes, "channel"),
+        "birth": component(random, sizes, "birth"),
+        "agent": component(random, sizes, "agent"),
+    }
+    _suit(random, policy, parts)
     config = {
         **parts,
         "topology": topology,
-        "agent": agent,
         "task": component(random, sizes, "task", task),
         "meta_loss": component(random, sizes, "meta_loss"),
         "regulariser": component(random, sizes, "regulariser") if random.random() < 0.3 else None,
@@ -310,13 +319,7 @@ def configuration(seed: int) -> Config:
     return config
 
 
-def component(
-    random: Random,
-    sizes: Sizes,
-    kind: str,
-    name: str | None = None,
-    leave: tuple[str, ...] = (),
-) -> Config:
+def component(random: Random, sizes: Sizes, kind: str, name: str | None = None) -> Config:
     """A component with all its arguments drawn, or left at their defaults.
 
     Raises:
@@ -324,20 +327,26 @@ def component(
     """
     name = name or random.choice(list(TABLES[kind]))
     entry = TABLES[kind][name]
+    said = Sizes._fields[2:] if kind in BUILT_BY_AGENTS else ()
     drawn = {
         argument: draw(random, sizes)
         for argument, draw in draws(name, entry).items()
-        if argument not in leave and random.random() < (1 if argument in _NEEDED else 0.8)
+        if argument not in said and random.random() < (1 if argument in _NEEDED else 0.8)
     }
     return {"name": name, "arguments": drawn}
 
 
 _NEEDED = {*Sizes._fields, "path", "generator", "index", "stages", "first", "last", "largest"}
-_NEEDED |= {"spare_experts", "readers", "max_outputs", "num_inputs", "k", "cell_size"}
+_NEEDED |= {"spare_experts", "readers", "max_outputs", "num_inputs", "k"}
 """Arguments whose defaults do not fit sizes as small as ours."""
 
-ELSEWHERE = {"policy", "topology", "membrane", "index", "path", "generator", "kwargs"}
-"""Arguments that are drawn elsewhere: parts of an agent, and graphs."""
+PARTS = {"interface", "policy", "topology", "membrane", "communication", "birth", "channel"}
+
+ELSEWHERE = PARTS | {"percept_size", "index", "path", "generator", "kwargs"}
+"""Arguments that are drawn elsewhere, parts of an agent and graphs, or said by membranes."""
+
+BUILT_BY_AGENTS = ("policy", "membrane", "topology")
+"""Parts to which the agent says sizes."""
 
 
 def draws(name: str, entry: Callable[..., Any]) -> dict[str, Draw]:
@@ -349,9 +358,9 @@ def draws(name: str, entry: Callable[..., Any]) -> dict[str, Draw]:
     init: Any = entry.__init__ if inspect.isclass(entry) else entry
     types = get_type_hints(init)
     found: dict[str, Draw] = {}
-    for argument in inspect.signature(entry).parameters:
+    for argument, parameter in inspect.signature(entry).parameters.items():
         known = ARGUMENTS.get(f"{name}.{argument}", ARGUMENTS.get(argument))
-        if argument in ELSEWHERE:
+        if argument in ELSEWHERE or parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
             continue
         if known is None and types[argument] is bool:
             known = one_of(False, True)
@@ -363,17 +372,16 @@ def draws(name: str, entry: Callable[..., Any]) -> dict[str, Draw]:
     return found
 
 
-def _sizes(random: Random, membrane: str, task: str) -> Sizes:
+def _sizes(random: Random, policy: str, membrane: str, task: str) -> Sizes:
     outputs = random.choice([3, 5, 7]) if task == "waves" else random.randint(1, 8)
     fewest = outputs if membrane in ("hardwired", "own_readout") else 1
     most = random.choice([8, 8, 8, 16, 16, 16, 70])
     experts = 1 if membrane == "whole" else random.randint(fewest, max(fewest, most))
-    key_size = 2 * random.randint(1, 4)
     hidden_size = random.choice([random.randint(1, 20), random.choice([16, 17, 33])])
     identifier_size = random.choice([0, *range(1, 9)] if membrane != "addressed" else range(1, 9))
-    return Sizes(
-        experts, outputs, max(hidden_size, 1 + (membrane == "attention")), identifier_size, key_size
-    )
+    if policy == "lstm":
+        hidden_size = 2 * random.randint(1, 12)
+    return Sizes(experts, outputs, max(hidden_size, 1 + (membrane == "attention")), identifier_size)
 
 
 def _topology(random: Random, kind: str, sizes: Sizes) -> tuple[Config, Sizes]:
@@ -416,16 +424,17 @@ ONE_SIZE = ("given", "file", "networkx", "layered", "learned_graph", "grid", "wh
 """Parts that do not serve every number of experts and outputs."""
 
 
-def _suit(random: Random, policy: str, of_policy: Config, agent: Config) -> None:
+def _suit(random: Random, policy: str, parts: dict[str, Config]) -> None:
     """Choose what only one policy can do, and for most what it cannot do not."""
+    of_policy = parts["policy"]["arguments"]
     if policy == "attention":
-        agent["initial_state"] = random.choice(["zero", "random", "learned"])
+        parts["birth"]["arguments"]["initial_state"] = random.choice(["zero", "random", "learned"])
     serve = {"attention": ("auto", "attention"), "gru": ("auto", *EXECUTORS[1:5])}
     if random.random() < 0.9:
         able = serve.get(policy, ("auto", "reference", "dense", "sparse"))
         if of_policy.get("aggregation", "mean") != "mean":
             able = ("auto", "reference", "sparse")
-        agent["executor"] = random.choice(able)
+        parts["agent"]["arguments"]["executor"] = random.choice(able)
 
 
 def _replace_one(random: Random, config: Config) -> None:

@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from random import Random
 from typing import get_args
 
 import torch
-from torch_geometric.data import Batch
 
 from badger_graph import (
     BadgerAgent,
     add_experts,
     change_outputs,
     clone_experts,
+    from_pyg,
     remove_experts,
     rewire,
+    to_pyg,
 )
 from badger_graph.growth import CloneIdentifiers
+from badger_graph.life import Life
 from badger_graph.typing import Edges
 from topologies import CompleteTopology, RandomTopology, RingTopology, StarTopology, Topology
 
 DTYPES = (torch.float32, torch.float64)
 
-Edit = Callable[[BadgerAgent, Batch, Random, torch.Generator], Batch]
+Edit = Callable[[BadgerAgent, Life, Random, torch.Generator], Life]
 
 
-def edit(agent: BadgerAgent, graph: Batch, name: str, seed: int) -> Batch:
-    """Living agents after one edit; the graph before is unchanged.
+def edit(agent: BadgerAgent, life: Life, name: str, seed: int) -> Life:
+    """Living agents after one edit; the life before is unchanged.
 
     Raises:
         ValueError: when it is refused.
     """
-    after = EDITS[name](agent, graph, Random(seed), torch.Generator().manual_seed(seed))
-    agent.life(after)  # what was assigned is looked at when they live on
-    return after
+    return EDITS[name](agent, life, Random(seed), torch.Generator().manual_seed(seed))
 
 
-def _some_experts(graph: Batch, random: Random) -> list[int]:
-    num_experts = len(graph.hidden) // graph.num_graphs
-    return random.sample(range(num_experts), random.randint(1, min(3, num_experts)))
+def _some_experts(life: Life, random: Random) -> list[int]:
+    return random.sample(range(life.num_experts), random.randint(1, min(3, life.num_experts)))
 
 
 def _some_topology(random: Random) -> Topology:
@@ -49,11 +47,10 @@ def _some_topology(random: Random) -> Topology:
     )
 
 
-def _some_edges(graph: Batch, random: Random, generator: torch.Generator) -> Edges:
+def _some_edges(life: Life, random: Random, generator: torch.Generator) -> Edges:
     """Other edges in every agent, each once and in no order, self-loops among them."""
-    num_agents = graph.num_graphs
-    num_experts = len(graph.hidden) // num_agents
-    pairs = num_agents * num_experts**2
+    num_experts = life.num_experts
+    pairs = life.batch_size * num_experts**2
     number = torch.randperm(pairs, generator=generator)[: random.randint(0, 4 * num_experts)]
     target, source = number // num_experts, number % num_experts
     index = torch.stack([source + target // num_experts * num_experts, target])
@@ -63,56 +60,56 @@ def _some_edges(graph: Batch, random: Random, generator: torch.Generator) -> Edg
     return Edges(index, weight if random.random() < 0.5 else torch.ones_like(weight))
 
 
-def _add(agent: BadgerAgent, graph: Batch, random: Random, generator: torch.Generator) -> Batch:
+def _add(agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator) -> Life:
     topology = random.choice([None, _some_topology(random)])
-    return add_experts(agent, graph, random.randint(1, 3), generator, topology)
+    return add_experts(agent, life, random.randint(1, 3), generator, topology)
 
 
-def _clone(agent: BadgerAgent, graph: Batch, random: Random, generator: torch.Generator) -> Batch:
-    experts, identifiers = _some_experts(graph, random), random.choice(get_args(CloneIdentifiers))
-    return clone_experts(agent, graph, experts, identifiers, generator)
+def _clone(agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator) -> Life:
+    experts, identifiers = _some_experts(life, random), random.choice(get_args(CloneIdentifiers))
+    return clone_experts(agent, life, experts, identifiers, generator)
 
 
-def _remove(agent: BadgerAgent, graph: Batch, random: Random, generator: torch.Generator) -> Batch:
-    return remove_experts(agent, graph, _some_experts(graph, random))
+def _remove(agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator) -> Life:
+    return remove_experts(agent, life, _some_experts(life, random))
 
 
-def _rewire(agent: BadgerAgent, graph: Batch, random: Random, generator: torch.Generator) -> Batch:
-    edges = _some_edges(graph, random, generator)
+def _rewire(agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator) -> Life:
+    edges = _some_edges(life, random, generator)
     choices: list[Topology | Edges] = [_some_topology(random), edges]
     links = random.choice(choices)
-    return rewire(agent, graph, links, generator)
+    return rewire(agent, life, links, generator)
 
 
-def _outputs(agent: BadgerAgent, graph: Batch, random: Random, generator: torch.Generator) -> Batch:
-    return change_outputs(agent, graph, random.randint(1, 8), generator)
+def _outputs(agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator) -> Life:
+    return change_outputs(agent, life, random.randint(1, 8), generator)
 
 
 def _assign_edges(
-    agent: BadgerAgent, graph: Batch, random: Random, generator: torch.Generator
-) -> Batch:
-    after = copy.copy(graph)
-    after.edge_index, after.edge_weight = _some_edges(graph, random, generator)
-    return after
+    agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator
+) -> Life:
+    graph = to_pyg(life)
+    graph.edge_index, graph.edge_weight = _some_edges(life, random, generator)
+    return from_pyg(agent, graph)
 
 
 def _assign_weights(
-    agent: BadgerAgent, graph: Batch, random: Random, generator: torch.Generator
-) -> Batch:
-    after = copy.copy(graph)
-    after.edge_weight = graph.edge_weight * random.uniform(-1, 2)
-    return after
+    agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator
+) -> Life:
+    graph = to_pyg(life)
+    graph.edge_weight = graph.edge_weight * random.uniform(-1, 2)
+    return from_pyg(agent, graph)
 
 
 def _assign_states(
-    agent: BadgerAgent, graph: Batch, random: Random, generator: torch.Generator
-) -> Batch:
-    after = copy.copy(graph)
+    agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator
+) -> Life:
+    graph = to_pyg(life)
     noise = torch.randn(graph.hidden.shape, generator=generator, dtype=graph.hidden.dtype)
-    after.hidden = graph.hidden + 0.1 * noise
+    graph.hidden = graph.hidden + 0.1 * noise
     if random.random() < 0.3:  # laid out otherwise
-        after.hidden = after.hidden.t().contiguous().t()
-    return after
+        graph.hidden = graph.hidden.t().contiguous().t()
+    return from_pyg(agent, graph)
 
 
 EDITS: dict[str, Edit] = {

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from badger_graph.outer.checkpoint import build_learner
 from torch import Tensor
-from torch_geometric.data import Batch
 
 from badger_graph import BadgerAgent, MetaLearner, Stage, unroll
+from badger_graph.library.resume import build_learner
+from badger_graph.life import Life
+from badger_graph.outer.config import SAID_BY_AGENTS
 from badger_graph.outer.curriculum import Lesson
 from badger_graph.outer.gradients import Backpropagation
 from badger_graph.outer.losses import Sum
 from badger_graph.outer.sizes import Sizes
-from fuzzing.draw import TABLES, Config
+from fuzzing.draw import BUILT_BY_AGENTS, TABLES, Config
 from fuzzing.edits import edit
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -49,12 +52,19 @@ def learner(config: Config) -> MetaLearner:
         ValueError: when it is refused.
     """
     torch.manual_seed(config["seed"])
-    parts = {kind: _built(kind, config[kind]) for kind in ("policy", "topology", "membrane")}
+    task = _built("task", config["task"])
+    parts = {
+        kind: _built(kind, config[kind]) for kind in ("policy", "topology", "membrane", "birth")
+    }
+    channel = _built("channel", config["channel"])
+    communication = _built("communication", config["communication"], channel=channel)
     meta_loss = _built("meta_loss", config["meta_loss"])
     regulariser = _built("regulariser", config["regulariser"])
     made = MetaLearner(
-        BadgerAgent(**parts, **config["agent"]["arguments"]),
-        _built("task", config["task"]),
+        BadgerAgent(
+            task.interface, **parts, communication=communication, **config["agent"]["arguments"]
+        ),
+        task,
         meta_loss if regulariser is None else Sum([meta_loss, regulariser]),
         Backpropagation(config["detach_every"], config["checkpoint_every"]),
         _built("curriculum", config["curriculum"]),
@@ -78,10 +88,10 @@ def rebuilt(original: MetaLearner) -> MetaLearner:
     return again
 
 
-def _built(kind: str, part: Config | None) -> Any:
+def _built(kind: str, part: Config | None, **others: Any) -> Any:
     if part is None:
         return None
-    arguments = dict(part["arguments"])
+    arguments = part["arguments"] | others
     if part["name"] == "file":
         with tempfile.TemporaryDirectory() as folder:
             return TABLES[kind]["file"](_write_graph(Path(folder), **arguments["path"]))
@@ -89,7 +99,10 @@ def _built(kind: str, part: Config | None) -> Any:
         arguments["stages"] = [Stage(**stage) for stage in arguments["stages"]]
     if isinstance(arguments.get("of"), dict):
         arguments["of"] = _built("meta_loss", arguments["of"])
-    return TABLES[kind][part["name"]](**arguments)
+    entry = TABLES[kind][part["name"]]
+    if kind in BUILT_BY_AGENTS and SAID_BY_AGENTS & inspect.signature(entry).parameters.keys():
+        return partial(entry, **arguments)
+    return entry(**arguments)
 
 
 def _write_graph(folder: Path, rows: list[list[float]], ending: str) -> str:
@@ -112,7 +125,7 @@ class Lived:
     Args:
         values: errors and actions of every step, and what is minimised, by name.
         gradients: of every parameter that is trained; none where nothing reaches it.
-        graph: the agents at the end.
+        life: the agents at the end.
         lesson: what the step was like.
         refusals: what was said to edits that were refused.
         edited: how many were not.
@@ -120,7 +133,7 @@ class Lived:
 
     values: dict[str, Tensor]
     gradients: dict[str, Tensor | None]
-    graph: Batch
+    life: Life
     lesson: Lesson
     refusals: list[str]
     edited: int
@@ -156,22 +169,20 @@ def _live(learner: MetaLearner, config: Config) -> Lived:
     assert isinstance(learner.gradient, Backpropagation)
     every = (learner.gradient.detach_every, learner.gradient.checkpoint_every)
     rollouts = [learner.objective.unroll(seed, lesson, *every)]
-    graph, refusals = rollouts[0].graph, []
+    life, refusals = rollouts[0].life, []
     for change in config["edits"]:
         try:
-            after = edit(agent, graph, **change)
-            learner.task.sample(1, after.action.size(1))
+            after = edit(agent, life, **change)
+            learner.task.sample(1, after.num_outputs)
         except ValueError as error:
             refusals.append(clear(error))
         else:
-            graph = after
+            life = after
     if config["edits"]:
         generator = torch.Generator().manual_seed(seed + 1)
-        num_outputs = graph.action.size(1)
-        task = learner.task.sample(graph.num_graphs, num_outputs, generator)
+        task = learner.task.sample(life.batch_size, life.num_outputs, generator)
         steps = max(1, learner.sizes.num_steps // 2)
-        experts = len(graph.hidden) // graph.num_graphs
-        rollouts.append(unroll(agent, task, experts, steps, generator, *every, graph=graph))
+        rollouts.append(unroll(agent, task, life.num_experts, steps, generator, *every, life=life))
     wanted = torch.stack([learner.meta_loss(rollout) for rollout in rollouts]).sum()
     named = {name: p for name, p in learner.named_parameters() if p.requires_grad}
     gradients = torch.autograd.grad(wanted, list(named.values()), allow_unused=True)
@@ -182,7 +193,7 @@ def _live(learner: MetaLearner, config: Config) -> Lived:
     return Lived(
         values=values,
         gradients=dict(zip(named, gradients, strict=True)),
-        graph=rollouts[-1].graph,
+        life=rollouts[-1].life,
         lesson=lesson,
         refusals=refusals,
         edited=len(config["edits"]) - len(refusals),

@@ -141,7 +141,7 @@ def _parts(seeds: list[int]) -> dict[str, dict[str, int]]:
     counts = {
         kind: _sorted(config[kind]["name"] if config[kind] else "none" for config in configs)
         for kind in (
-            *("policy", "topology", "membrane", "task"),
+            *("policy", "topology", "membrane", "communication", "channel", "task"),
             *("meta_loss", "regulariser", "curriculum"),
         )
     }

@@ -36,9 +36,11 @@ ROOT = Path(__file__).parent.parent
 
 TESTS = {
     "badger_graph/agent.py": "agent contracts rollout policies_attention",
+    "badger_graph/birth.py": "agent growth contracts",
+    "badger_graph/pyg.py": "agent growth",
     "badger_graph/rollout.py": "rollout",
     "badger_graph/growth.py": "growth",
-    "badger_graph/communication.py": "communication",
+    "badger_graph/communication/fixed_rounds.py": "communication agent",
     "badger_graph/executors/adjacency.py": "executors policies",
     "badger_graph/executors/base.py": "executors contracts agent",
     "badger_graph/executors/dense.py": "executors policies",
@@ -68,7 +70,7 @@ TESTS = {
     "badger_graph/outer/gradients/hand_on.py": "captured outer_gradients",
     "badger_graph/outer/gradients/jacobian.py": "learner_options",
     "badger_graph/outer/curriculum/stages.py": "curriculum",
-    "badger_graph/outer/curriculum/more_worlds.py": "curriculum",
+    "badger_graph/outer/curriculum/more_codebooks.py": "curriculum",
     "badger_graph/outer/curriculum/one_more_output.py": "curriculum",
     "badger_graph/analysis/discrete_entropy.py": "analysis_discrete_entropy",
     "badger_graph/analysis/frequencies.py": "analysis_frequencies",

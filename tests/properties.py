@@ -40,13 +40,13 @@ from badger_graph import (
     split,
     to_pyg,
 )
-from badger_graph.products import Ports
 from badger_graph.executors.base import Executor, TorchExecutor
 from badger_graph.executors.prepare import EXECUTORS, ExecutorName, prepare
 from badger_graph.life import Addresses, Experts, Life
 from badger_graph.outer.config import from_config, to_config
 from badger_graph.policies import POLICIES, GRUPolicy, MessagePolicy
 from badger_graph.policies.aggregation import Aggregation
+from badger_graph.products import Ports
 from badger_graph.rollout import Rollout
 from topologies import TOPOLOGIES, Topology
 

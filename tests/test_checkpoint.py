@@ -7,6 +7,7 @@ import pickle
 import random
 import typing
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,10 @@ from torch import Tensor
 
 from badger_graph import (
     BadgerAgent,
+    Birth,
     ConvergeFast,
+    FixedRounds,
+    GRUPolicy,
     GuessingGame,
     HardwiredMembrane,
     MetaLearner,
@@ -107,13 +111,14 @@ def test_every_setting_comes_back(tiny_learner: Make, fit: Fit, tmp_path: Path) 
     learner = tiny_learner(meta_loss=ConvergeFast(discount=0.9), seed=5)
     learner.task = GuessingGame(error="l1", feedback="per_output", bins=12)
     learner.agent = BadgerAgent(
-        learner.agent.policy,
+        learner.task.interface,
+        partial(GRUPolicy, message_size=4),
         RandomTopology(k=3, redraw="agent", seed=2),
-        HardwiredMembrane(readers=[1], see_action=False),
-        rounds=2,
-        identifiers="random",
-        initial_state="random",
-        seed=9,
+        partial(HardwiredMembrane, readers=[1], see_action=False),
+        FixedRounds(2),
+        Birth("random", "fixed", "random", codebooks=7, seed=9, address_seed=3, graph_seed=1),
+        identifier_size=2,
+        hidden_size=5,
     )
     fit(learner, 1, saving(tmp_path, filename="trained"))
     again = load_learner(tmp_path / "trained.ckpt")
@@ -294,9 +299,7 @@ def test_another_agent_may_not_go_on(tiny_learner: Make, path: Path) -> None:
         return learner
 
     others = {
-        r"agent\.policy was .*'hidden_size': 8.* and is .*'hidden_size': 9": tiny_learner(
-            hidden_size=9
-        ),
+        r"agent\.hidden_size was 8 in .* and is 9": tiny_learner(hidden_size=9),
         r"agent\.topology was .*RandomTopology.* and is .*RingTopology": changed(
             lambda learner: setattr(learner.agent, "topology", RingTopology())
         ),
@@ -304,10 +307,13 @@ def test_another_agent_may_not_go_on(tiny_learner: Make, path: Path) -> None:
             lambda learner: setattr(learner.agent, "topology", RandomTopology(k=3))
         ),
         r"agent\.membrane was .*'all'.* and is .*'one'": changed(
-            lambda learner: setattr(learner.agent, "membrane", HardwiredMembrane("one"))
+            lambda learner: setattr(learner.agent.membrane, "readers", "one")
         ),
-        r"agent\.rounds was 1 in .* and is 2": changed(
-            lambda learner: setattr(learner.agent, "rounds", 2)
+        r"agent\.communication was .*'rounds': 1.* and is .*'rounds': 2": changed(
+            lambda learner: setattr(learner.agent, "communication", FixedRounds(2))
+        ),
+        r"agent\.birth was .*'fixed'.* and is .*'random'": changed(
+            lambda learner: setattr(learner.agent, "birth", Birth("random"))
         ),
         r"task was .*'bins': None.* and is .*'bins': 12": changed(
             lambda learner: setattr(learner, "task", GuessingGame(bins=12))

@@ -34,9 +34,9 @@ from badger_graph import (
 )
 from badger_graph.executors.prepare import ExecutorName
 from badger_graph.life import Addresses
-from badger_graph.products import Ports
 from badger_graph.membranes import AttentionMembrane, WholeMembrane
 from badger_graph.policies import AttentionPolicy, LSTMPolicy, MessagePolicy
+from badger_graph.products import Ports
 from badger_graph.tasks import GuessingTask
 from topologies import CompleteTopology, RandomTopology, RingTopology, Topology
 from topologies.edges import check_graphs

@@ -17,9 +17,10 @@ from properties import assert_refused, assert_round_trip, assert_table_is_the_fo
 
 import badger_graph.outer.curriculum
 from badger_graph import (
+    Birth,
     Curriculum,
     MetaLearner,
-    MoreWorlds,
+    MoreCodebooks,
     OneMoreOutput,
     Stage,
     Stages,
@@ -100,7 +101,7 @@ def test_table_is_the_folder() -> None:
 
 @pytest.mark.parametrize(
     "curriculum",
-    [three_stages(), quick(), OneMoreOutput(2, 5, [5, 7]), MoreWorlds(quick(), 2, 5, 4)],
+    [three_stages(), quick(), OneMoreOutput(2, 5, [5, 7]), MoreCodebooks(quick(), 2, 5, 4)],
 )
 def test_round_trip(curriculum: Curriculum) -> None:
     assert_round_trip(
@@ -195,10 +196,12 @@ def test_one_more_output_when_the_error_is_small_enough() -> None:
 # ---------------------------------------------------------------------------------- training
 
 
-def test_worlds_double_before_the_next_curriculum() -> None:
-    """1, 2 and 4 worlds, each left at an error of 0.2 of chance; then one output, then two."""
+def test_codebooks_double_before_the_next_curriculum() -> None:
+    """1, 2 and 4 codebooks, each left at an error of 0.2 of chance; then one output, then two."""
     then = OneMoreOutput(1, 3, num_experts=4, frontier_share=1.0, threshold=0.3, window=2)
-    curriculum = MoreWorlds(then, num_outputs=2, num_experts=5, largest=4, threshold=0.1, window=2)
+    curriculum = MoreCodebooks(
+        then, num_outputs=2, num_experts=5, largest=4, threshold=0.1, window=2
+    )
     assert curriculum.num_stages == 3 + 3
     assert [curriculum.sizes(stage) for stage in (0, 2, 3, 5)] == [
         [(2, 5)],
@@ -209,7 +212,7 @@ def test_worlds_double_before_the_next_curriculum() -> None:
     seen = []
     for error in (0.9, 0.15, 0.15, 0.15, 0.3, 0.06, 0.19, 0.19, 0.29, 0.25, 0.5, 0.65, 0.2):
         lesson = curriculum.lesson(0, len(seen))
-        seen.append((curriculum.stage, lesson.worlds, lesson.num_outputs, lesson.num_experts))
+        seen.append((curriculum.stage, lesson.codebooks, lesson.num_outputs, lesson.num_experts))
         assert curriculum.judges(lesson) == (curriculum.stage < 5)
         curriculum.learn(error * CHANCE, CHANCE)
     few = [(0, 1, 2, 5)] * 3 + [(1, 2, 2, 5)] * 3 + [(2, 4, 2, 5)] * 2
@@ -218,10 +221,10 @@ def test_worlds_double_before_the_next_curriculum() -> None:
 
 
 @pytest.mark.parametrize("window", [1, 3])
-def test_the_curriculum_after_more_worlds_keeps_its_own_window(window: int) -> None:
+def test_the_curriculum_after_more_codebooks_keeps_its_own_window(window: int) -> None:
     """Which its config says all along: a resumed run is held against it."""
     then = OneMoreOutput(1, 2, num_experts=4, frontier_share=1.0, window=window)
-    curriculum = MoreWorlds(then, largest=1, window=2)
+    curriculum = MoreCodebooks(then, largest=1, window=2)
     config = to_config(curriculum)
     ends = []
     for step in range(2 + window + 1):
@@ -346,7 +349,7 @@ def test_identifiers_are_the_same_for_all_agents_until_they_are_redrawn(
 ) -> None:
     curriculum = Stages([Stage(2, 5, redraw_identifiers_every=3)])
     learner = tiny_learner(curriculum=curriculum)
-    learner.agent.identifiers = "random"
+    learner.agent.birth = Birth("random")
     before = learner.config()
     identifiers, graphs = zip(*(born(learner, step) for step in range(6)), strict=True)
     assert all(torch.equal(agents, agents[:1].expand_as(agents)) for agents in identifiers)
@@ -397,7 +400,7 @@ def test_resumed_to_the_same_bits(
 ) -> None:
     def learner() -> MetaLearner:
         made = tiny_learner(curriculum=make(), decay_from=0.3)
-        made.agent.identifiers = "random"
+        made.agent.birth = Birth("random")
         return made
 
     def keep(name: str) -> ModelCheckpoint:

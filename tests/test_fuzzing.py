@@ -13,7 +13,7 @@ import torch
 from command_line import ROOT
 
 from badger_graph import AddressedMembrane
-from badger_graph.executors.dense import DenseWiring
+from badger_graph.executors.dense import DenseExecutor
 from badger_graph.executors.sparse import NeighbourSum
 from fuzzing import run
 from fuzzing.draw import TABLES, configuration, draws
@@ -61,11 +61,11 @@ def test_a_configuration_is_a_function_of_its_number() -> None:
 
 
 def _with_next_agents_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    def exchange(self: DenseWiring, policy: object, sent: torch.Tensor) -> torch.Tensor:
+    def exchange(self: DenseExecutor, policy: object, sent: torch.Tensor) -> torch.Tensor:
         of_agents = sent.view(self.batch_size, self.num_experts, -1).roll(1, 0)
         return (self.blocks @ of_agents).view_as(sent)
 
-    monkeypatch.setattr(DenseWiring, "exchange", exchange)
+    monkeypatch.setattr(DenseExecutor, "exchange", exchange)
 
 
 def _with_a_wrong_sign(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from badger_graph import (
     BadgerAgent,
     GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
     LastStep,
     MetaLearner,
     load_agent,
@@ -373,9 +373,14 @@ def test_refused_before_any_training(
 def test_training_teaches_to_guess_a_number(fit: Fit) -> None:
     """Two experts, one number, six guesses: an easy game, so chance is soon far behind."""
     torch.manual_seed(0)
-    policy = GRUPolicy(identifier_size=4, hidden_size=16, message_size=8)
-    agent = BadgerAgent(policy, CompleteTopology(), HardwiredMembrane())
     family = GuessingGame()
+    agent = BadgerAgent(
+        family.interface,
+        partial(GRUPolicy, message_size=8),
+        CompleteTopology(),
+        identifier_size=4,
+        hidden_size=16,
+    )
     learner = MetaLearner(agent, family, LastStep(), sizes=Sizes(2, 1, 6, 32))
 
     def error() -> float:

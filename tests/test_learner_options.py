@@ -49,13 +49,15 @@ def weights(learner: MetaLearner) -> torch.Tensor:
 def test_alikeness_by_hand(tiny_learner: Make) -> None:
     """Two experts at a right angle and a third opposite to the first: cosines 0, 0 and -1."""
     rollout = tiny_learner().objective.unroll(0)
-    rollout.graph._num_graphs = 1
-    rollout.graph.hidden = torch.tensor([[2.0, 0.0], [0.0, 1.0], [-3.0, 0.0]])
-    assert Alikeness(1.0)(rollout).item() == pytest.approx(-1 / 3)
-    rollout.graph.hidden = torch.ones(3, 4)
-    assert Alikeness(0.2)(rollout).item() == pytest.approx(0.2)
-    rollout.graph.hidden = torch.ones(1, 4)
-    assert Alikeness(0.2)(rollout).item() == pytest.approx(0)
+
+    def alikeness(weight: float, states: torch.Tensor) -> float:
+        life = SimpleNamespace(hidden=states, batch_size=1)
+        return Alikeness(weight)(rollout._replace(life=life)).item()
+
+    states = torch.tensor([[2.0, 0.0], [0.0, 1.0], [-3.0, 0.0]])
+    assert alikeness(1.0, states) == pytest.approx(-1 / 3)
+    assert alikeness(0.2, torch.ones(3, 4)) == pytest.approx(0.2)
+    assert alikeness(0.2, torch.ones(1, 4)) == pytest.approx(0)
     assert_refused("weight must not be negative, got -1", lambda: Alikeness(-1))
 
 
@@ -209,5 +211,5 @@ def test_a_buffer_falls_with_every_outer_step(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert wrong.code == 2
-    assert "one of policy.chaos" in wrong.err
+    assert "one of policy.chaos, membrane._reads, got 'policy.heat'" in wrong.err
     assert_refused(r"factor must be in \[0, 1\], got 2", lambda: Annealing("policy.chaos", 2))

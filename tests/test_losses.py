@@ -38,8 +38,8 @@ TABLE = torch.tensor([[8.0, 0.0], [4.0, 2.0], [1.0, 3.0], [0.5, 0.5]])
 def lived(seed: int, device: str = "cpu") -> Rollout:
     """Eleven steps of three agents of four experts."""
     loss, hidden = uniform(seed, 11, 3).abs().to(device), uniform(seed + 1, 12, 5).to(device)
-    graph = SimpleNamespace(hidden=hidden, num_graphs=3)
-    return rollout_of(loss)._replace(graph=graph)
+    life = SimpleNamespace(hidden=hidden, batch_size=3)
+    return rollout_of(loss)._replace(life=life)
 
 
 def test_every_meta_loss_is_in_the_table() -> None:

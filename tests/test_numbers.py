@@ -17,7 +17,13 @@ from sources import Block, Source, blocks, missing, results, sources
 from badger_graph.experiments.paper import EXPERIMENTS
 from badger_graph.experiments.why_hard.findings import markdown as why_hard
 from badger_graph.library.shipping import read_card
-from benchmarks import attention_products, fixed_costs, large_agent, long_life, measuring, micro_badger
+from benchmarks import (
+    fixed_costs,
+    large_agent,
+    long_life,
+    measuring,
+    micro_badger,
+)
 
 PAGES = [page for page in WITH_TABLES if page != "docs/why_hard.md"]  # a command writes that one
 

@@ -45,13 +45,13 @@ from badger_graph import (
     to_pyg,
     unroll,
 )
-from badger_graph.products import Ports
 from badger_graph.birth import Birth
 from badger_graph.cli import fit_main
 from badger_graph.communication import FixedRounds
 from badger_graph.executors.masked import MaskedExecutor
 from badger_graph.executors.prepare import prepare
 from badger_graph.policies.attention import Traits
+from badger_graph.products import Ports
 from topologies import (
     AttentionTopology,
     CompleteTopology,

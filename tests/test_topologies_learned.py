@@ -45,9 +45,9 @@ from badger_graph import (
     to_pyg,
     unroll,
 )
-from badger_graph.products import attention_weights
 from badger_graph.cli import fit_main
 from badger_graph.executors.prepare import ExecutorName, prepare
+from badger_graph.products import attention_weights
 from topologies import TOPOLOGIES, AttentionTopology, LearnedGraphTopology, TopKTopology, Topology
 from topologies import attention as module
 

@@ -16,13 +16,12 @@ from lightning import Trainer
 
 from badger_graph import MetaLearner, load_learner
 from badger_graph.cli import fit_main
+from badger_graph.library.resume import build_learner, require_same_agent
+from badger_graph.library.shipping import read_card, shipped_policies
 from badger_graph.library.upgrade import upgrade_model, upgrade_settings
-from badger_graph.outer.checkpoint import build_learner, require_same_agent
-from badger_graph.outer.config import to_config
+from badger_graph.outer.config import CONFIG_KEY, to_config
 from badger_graph.outer.gradients import Backpropagation, Captured
-from badger_graph.outer.learner import CONFIG_KEY
 from badger_graph.outer.losses import Alikeness, LogError, MeanOverEnd, Sum
-from badger_graph.shipping import read_card, shipped_policies
 
 OLD = ROOT / "tests" / "old_runs"
 """The config.yaml of a run and the description in a checkpoint of another, word for word."""

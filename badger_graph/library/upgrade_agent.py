@@ -12,8 +12,15 @@ IDENTIFIER_SIZES = {"AttentionPolicy": 16, "LSTMPolicy": 0}
 
 BIRTH = "badger_graph.birth.Birth"
 
-INTERFACE = {"class_path": "badger_graph.typing.Interface", "init_args": {"output": 1}}
+REAL = {"class_path": "badger_graph.actions.real.Real", "init_args": {}}
+
+INTERFACE = {
+    "class_path": "badger_graph.typing.Interface",
+    "init_args": {"feedback": 1, "input": 0, "output": 1, "action": REAL},
+}
 """Between an agent and any game of those versions."""
+
+CLEAR = {"class_path": "badger_graph.channels.clear.ClearChannel", "init_args": {}}
 
 SIZES = ("percept_size", "identifier_size", "hidden_size", "cell_size", "num_outputs", "key_size")
 """Of a policy, which are now said by the agent and its membrane."""
@@ -56,7 +63,7 @@ def _upgraded(config: Config, described: bool) -> Config:
         "birth": {"class_path": BIRTH, "init_args": birth} if described else birth,
         "communication": {
             "class_path": "badger_graph.communication.fixed_rounds.FixedRounds",
-            "init_args": {"rounds": config.get("rounds", 1)},
+            "init_args": {"rounds": config.get("rounds", 1), "channel": CLEAR},
         },
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,10 +14,10 @@ import yaml
 
 import badger_graph
 import topologies
-from badger_graph import analysis, attention, baselines, plots
+from badger_graph import analysis, baselines, plots, products
 from badger_graph.callbacks import Annealing, Measurements
 from badger_graph.evaluation import evaluate
-from badger_graph.membranes import OwnReadoutMembrane
+from badger_graph.membranes import MEMBRANES
 from badger_graph.outer import (
     Alikeness,
     Backpropagation,
@@ -27,7 +27,7 @@ from badger_graph.outer import (
     Sizes,
     Sum,
 )
-from badger_graph.policies import ChaoticPolicy, ExponentialPolicy
+from badger_graph.policies import POLICIES
 
 LIST = Path(__file__).with_name("python_api.yaml")
 
@@ -68,18 +68,31 @@ def fault(call: BadCall) -> str | None:
 @cache
 def names() -> dict[str, Any]:
     """What the expressions are made of."""
+    game = badger_graph.GuessingGame()
     agent = badger_graph.BadgerAgent(
-        badger_graph.GRUPolicy(hidden_size=4, message_size=2, identifier_size=2),
+        game.interface,
+        partial(badger_graph.GRUPolicy, message_size=2),
         topologies.RandomTopology(k=2),
-        badger_graph.HardwiredMembrane(),
+        identifier_size=2,
+        hidden_size=4,
     )
-    task = badger_graph.GuessingGame().sample(2, 2)
-    parts = (badger_graph.GRUPolicy(), topologies.RingTopology(), badger_graph.HardwiredMembrane())
+    of_agent = {"identifier_size": 12, "hidden_size": 32}
+    scored = (topologies.AttentionTopology, topologies.TopKTopology)
+    usual: dict[Any, dict[str, Any]] = {
+        **{policy: {"percept_size": 4, **of_agent} for policy in POLICIES.values()},
+        **{made: {"interface": game.interface, **of_agent} for made in MEMBRANES.values()},
+        **{topology: {"hidden_size": 32} for topology in scored},
+        badger_graph.BadgerAgent: {
+            "interface": game.interface,
+            "policy": badger_graph.GRUPolicy,
+            "topology": topologies.RingTopology(),
+        },
+    }
     packages = (badger_graph, topologies, analysis, baselines)
     return {
         **{name: getattr(package, name) for package in packages for name in package.__all__},
-        "attend": attention.attend,
-        "standardise": attention.standardise,
+        "attend": products.attend,
+        "standardise": products.standardise,
         "math": math,
         "np": np,
         "nx": nx,
@@ -100,13 +113,10 @@ def names() -> dict[str, Any]:
                 Sum,
             )
         },
-        "OwnReadoutMembrane": OwnReadoutMembrane,
-        "ChaoticPolicy": ChaoticPolicy,
-        "ExponentialPolicy": ExponentialPolicy,
+        **{made.__name__: partial(made, **arguments) for made, arguments in usual.items()},
         "agent": agent,
-        "task": task,
-        "parts": parts,
-        "graph": agent.reset(2, 6, 2),
+        "task": game.sample(2, 2),
+        "life": agent.reset(2, 6, 2),
         "generator": torch.Generator().manual_seed(0),
         "weighted": weighted,
         "squared": lambda guess, target: float(((guess - target) ** 2).mean()),
