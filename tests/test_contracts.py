@@ -60,8 +60,8 @@ class Membrane(HardwiredMembrane):
     def perceive(self, life: Life, observation: Observation) -> typing.Any:
         return self.show(super().perceive(life, observation))
 
-    def act(self, life: Life, said: Tensor) -> typing.Any:
-        return self.do(super().act(life, said))
+    def act(self, life: Life, speech: Tensor) -> typing.Any:
+        return self.do(super().act(life, speech))
 
 
 class Drawn(Topology):

@@ -28,5 +28,5 @@ class Choice(Action):
         self, score: Float[Tensor, "B d"], generator: torch.Generator | None = None
     ) -> Float[Tensor, "B d"]:
         share = score.softmax(dim=-1)
-        drawn = share.detach().multinomial(1, generator=generator)[:, 0]
-        return F.one_hot(drawn, share.size(1)) + share - share.detach()
+        sample = share.detach().multinomial(1, generator=generator)[:, 0]
+        return F.one_hot(sample, share.size(1)) + share - share.detach()
