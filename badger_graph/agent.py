@@ -86,14 +86,14 @@ class BadgerAgent(nn.Module):
         self.interface = interface
         sizes = {"identifier_size": identifier_size, "hidden_size": hidden_size}
         build, world = membrane or HardwiredMembrane, {"interface": interface, **sizes}
-        contact: Membrane = _built("membrane", Membrane, build, world)
+        contact: Membrane = _build("membrane", Membrane, build, world)
         percept = {"percept_size": contact.percept_size, **sizes}
         # In this order: an optimiser numbers the weights, and its state is kept by these numbers.
-        self.policy: ExpertPolicy = _built("policy", ExpertPolicy, policy, percept)
+        self.policy: ExpertPolicy = _build("policy", ExpertPolicy, policy, percept)
         self.topology: Topology = (
             topology
             if isinstance(topology, Topology)
-            else _built("topology", Topology, topology, {"hidden_size": hidden_size})
+            else _build("topology", Topology, topology, {"hidden_size": hidden_size})
         )
         self.membrane = contact
         self.communication = communication or FixedRounds()
@@ -106,9 +106,10 @@ class BadgerAgent(nn.Module):
         self.birth.check(self.policy)
         if compiled:
             check_compilable(executor, self.communication.channel)
-        if isinstance(learned := getattr(self.policy, "initial_hidden", None), nn.Parameter):
+        initial_hidden = getattr(self.policy, "initial_hidden", None)
+        if isinstance(initial_hidden, nn.Parameter):
             # Processes that train together wait for the gradient of all that is to be trained.
-            learned.requires_grad_(self.birth.initial_state == "learned")
+            initial_hidden.requires_grad_(self.birth.initial_state == "learned")
 
     @property
     def device(self) -> torch.device:
@@ -170,9 +171,9 @@ class BadgerAgent(nn.Module):
         self, number: int, generator: torch.Generator | None = None, birth: Birth | None = None
     ) -> Float[Tensor, "V H"]:
         """The states of so many newborn experts."""
-        learned = getattr(self.policy, "initial_hidden", None)
+        initial_hidden = getattr(self.policy, "initial_hidden", None)
         shape = (number, self.hidden_size)
-        return (birth or self.birth).draw_hidden(shape, learned, self._like, generator)
+        return (birth or self.birth).draw_hidden(shape, initial_hidden, self._like, generator)
 
     def life(
         self,
@@ -192,7 +193,7 @@ class BadgerAgent(nn.Module):
         """
         batch_size = len(action)
         num_experts = len(experts.hidden) // batch_size
-        executor = self._prepared(edges, batch_size, num_experts)
+        executor = self._prepare(edges, batch_size, num_experts)
         contacts = self.membrane.open(
             addresses, experts.identifier.unflatten(0, (batch_size, num_experts))
         )
@@ -214,7 +215,7 @@ class BadgerAgent(nn.Module):
         counts = (life.batch_size, life.num_outputs, life.num_inputs)
         check_observation(observation, self.interface, counts, life.hidden)
         if self.topology.dynamic:
-            life = self._rewired(life, generator)
+            life = self._rewire(life, generator)
         parts = (self.policy, self.membrane, self.communication)
         if self.compiled and life.executor.compilable:
             hidden, score = compiled(deliberate)(*parts, *uniform(life, observation), None)
@@ -223,13 +224,13 @@ class BadgerAgent(nn.Module):
         action = self.interface.action.decide(score, generator)
         return life.with_hidden(hidden)._replace(score=score, action=action)
 
-    def _rewired(self, life: Life, generator: torch.Generator | None) -> Life:
+    def _rewire(self, life: Life, generator: torch.Generator | None) -> Life:
         states = life.hidden.view(life.batch_size, life.num_experts, -1)
         edges = self.topology(states, generator)
         sizes = (life.batch_size, life.num_experts)
-        return life._replace(executor=self._prepared(edges, *sizes, every_step=True))
+        return life._replace(executor=self._prepare(edges, *sizes, every_step=True))
 
-    def _prepared(
+    def _prepare(
         self, edges: Edges, batch_size: int, num_experts: int, every_step: bool = False
     ) -> Executor:
         who = (self.executor, self.policy, self.communication.channel)
@@ -259,14 +260,14 @@ def deliberate(
     def round(hidden: Tensor) -> tuple[Tensor, Tensor]:
         return executor.round(policy, hidden, percept, life.traits, send)
 
-    hidden, said = communication(round, life.hidden, life.batch_size)
+    hidden, speech = communication(round, life.hidden, life.batch_size)
     check_hidden(policy, hidden, life.hidden)
-    score = membrane.act(life.with_hidden(hidden), said)
+    score = membrane.act(life.with_hidden(hidden), speech)
     check_action(membrane, score, life.hidden, life.action)
     return hidden, score
 
 
-def _built(name: str, kind: type, build: Callable[..., Part], said: Mapping[str, object]) -> Part:
+def _build(name: str, kind: type, build: Callable[..., Part], said: Mapping[str, object]) -> Part:
     """A part of an agent, for what its interface and sizes are.
 
     Raises:

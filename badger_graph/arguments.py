@@ -104,13 +104,13 @@ def expand(arguments: Sequence[str], long: bool = True) -> list[str]:
     Raises:
         ValueError: for a name that no component has; lists those that exist.
     """
-    expanded: list[str] = []
+    expansion: list[str] = []
     waiting = None
     for argument in arguments:
         flag = re.fullmatch(r"--(\w+)((?:\.\w+)*)(=.*)?", argument, re.DOTALL)
         name = flag[1] if flag else ""
         if waiting is not None:
-            expanded.append(_class_path(waiting, argument))
+            expansion.append(_class_path(waiting, argument))
             waiting = None
         elif flag and name in COMPONENTS:
             full = COMPONENTS[name][0] if long else name
@@ -119,15 +119,15 @@ def expand(arguments: Sequence[str], long: bool = True) -> list[str]:
                 value = "=" + _class_path(name, value[1:])
             elif not flag[2]:
                 waiting = name
-            expanded.append(f"--{full}{flag[2]}{value or ''}")
+            expansion.append(f"--{full}{flag[2]}{value or ''}")
         elif flag and long and name in SHORT:
-            expanded.append(f"--{SHORT[name]}{flag[2]}{flag[3] or ''}")
+            expansion.append(f"--{SHORT[name]}{flag[2]}{flag[3] or ''}")
         else:
-            expanded.append(argument)
-    return expanded
+            expansion.append(argument)
+    return expansion
 
 
-def check_moved(arguments: Sequence[str], moved: Mapping[str, str] = MOVED) -> None:
+def check_moved(arguments: Sequence[str], replacements: Mapping[str, str] = MOVED) -> None:
     """Refuse flags by the names that they had.
 
     Raises:
@@ -135,7 +135,7 @@ def check_moved(arguments: Sequence[str], moved: Mapping[str, str] = MOVED) -> N
     """
     for argument in arguments:
         flag = argument.partition("=")[0].removeprefix("--")
-        for name, now in moved.items():
+        for name, now in replacements.items():
             if argument.startswith("--") and (flag == name or flag.startswith(f"{name}.")):
                 raise ValueError(
                     f"--{name} must be given in its form of today, {now}, got {argument}"
@@ -149,9 +149,9 @@ def _check_moved_settings(file: str) -> None:
         ValueError: says which, and their new forms.
     """
     model = (read_yaml(file) or {}).get("model")
-    found = [name for name in MOVED if isinstance(model, dict) and name.partition(".")[2] in model]
-    if found:
-        now = ", ".join(f"{name} by {MOVED[name]}" for name in found)
+    names = [name for name in MOVED if isinstance(model, dict) and name.partition(".")[2] in model]
+    if names:
+        now = ", ".join(f"{name} by {MOVED[name]}" for name in names)
         raise ValueError(
             "settings must have their names of today (what --print_config shows), "
             f"got old ones in {file!r}: {now}"
@@ -170,10 +170,10 @@ def own_defaults(arguments: Sequence[str]) -> list[str]:
     after: dict[int, list[str]] = {}
     places = {component: full for component, (full, _) in COMPONENTS.items()}
     for component, full in {**places, "optimizer": SHORT["optimizer"]}.items():
-        for flag, chosen, place in values_of(arguments, f"--{component}"):
+        for flag, choice, place in values_of(arguments, f"--{component}"):
             configs = configurations(arguments) if configs is None else configs
-            before = _configured(full, configs.values())
-            class_path = _class_path(component, chosen) if component in COMPONENTS else chosen
+            before = _settings_of(full, configs.values())
+            class_path = _class_path(component, choice) if component in COMPONENTS else choice
             if class_path == before["class_path"]:
                 continue
             after[place] = [
@@ -185,8 +185,11 @@ def own_defaults(arguments: Sequence[str]) -> list[str]:
             ]
             if component == "policy":
                 after[place] += _usual_sizes(class_path, flags)
-    typed = enumerate(arguments)
-    return [part for place, argument in typed for part in (argument, *after.get(place, []))]
+    return [
+        part
+        for place, argument in enumerate(arguments)
+        for part in (argument, *after.get(place, []))
+    ]
 
 
 def _usual_sizes(class_path: str, flags: set[str]) -> list[str]:
@@ -210,17 +213,17 @@ def configurations(arguments: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _configured(full: str, configs: Iterable[Any]) -> dict[str, Any]:
+def _settings_of(full: str, configs: Iterable[Any]) -> dict[str, Any]:
     """The class of a component and all its arguments, as the configurations leave it."""
-    found: dict[str, Any] = {"class_path": None, "init_args": {}}
+    component: dict[str, Any] = {"class_path": None, "init_args": {}}
     for part in configs:
         for key in full.split("."):
             part = part.get(key) if isinstance(part, dict) else None
         if isinstance(part, dict):
-            found["class_path"] = part.get("class_path", found["class_path"])
-            told = found["init_args"] | (part.get("init_args") or {})
-            found["init_args"] = _defaults(str(found["class_path"])) | told
-    return found
+            component["class_path"] = part.get("class_path", component["class_path"])
+            arguments = component["init_args"] | (part.get("init_args") or {})
+            component["init_args"] = _defaults(str(component["class_path"])) | arguments
+    return component
 
 
 def _defaults(class_path: str) -> dict[str, Any]:
@@ -282,15 +285,17 @@ def reach_own_code(arguments: Sequence[str]) -> None:
             texts.append(config)
         elif Path(config).is_file():
             texts.append(Path(config).read_text(errors="replace"))
-    imported = {name.partition(".")[0] for name in modules_named(arguments)}
-    named = imported | set(re.findall(r"(?<![\w./])([^\W\d]\w*)\.\w", "\n".join(texts)))
-    found = any(Path(here, name).is_dir() or Path(here, f"{name}.py").is_file() for name in named)
-    if found and here not in sys.path:
+    imports = {name.partition(".")[0] for name in modules_named(arguments)}
+    names = imports | set(re.findall(r"(?<![\w./])([^\W\d]\w*)\.\w", "\n".join(texts)))
+    own_code = any(
+        Path(here, name).is_dir() or Path(here, f"{name}.py").is_file() for name in names
+    )
+    if own_code and here not in sys.path:
         sys.path.append(here)
 
 
 def resolve_files(
-    arguments: Sequence[str], shape: Shape = None, imported: Sequence[str] = ()
+    arguments: Sequence[str], shape: Shape = None, imports: Sequence[str] = ()
 ) -> list[str]:
     """Presets and checkpoints to files.
 
@@ -300,22 +305,22 @@ def resolve_files(
     Args:
         arguments: what the user typed.
         shape: of the settings, see :func:`badger_graph.trust.require_trusted`.
-        imported: modules whose classes the settings of a run may name, too.
+        imports: modules whose classes the settings of a run may name, too.
 
     Raises:
         ValueError: when there is no such preset, run or checkpoint, the checkpoint is bad, or the
             settings of its run name code that nobody vouches for.
     """
-    resolved = list(arguments)
+    resolution = list(arguments)
     checkpoint = None
     for flag, value, place in values_of(arguments, "--config", "-c", "--ckpt_path"):
         if flag == "--ckpt_path":
             value = checkpoint = _find_checkpoint(value, arguments)
         else:
             value = _find_config(value)
-        resolved[place] = f"{flag}={value}" if arguments[place].startswith("-") else value
-    settings = own_settings(checkpoint, shape, imported) if checkpoint else None
-    return resolved if settings is None else [f"--config={settings}", *resolved]
+        resolution[place] = f"{flag}={value}" if arguments[place].startswith("-") else value
+    settings = own_settings(checkpoint, shape, imports) if checkpoint else None
+    return resolution if settings is None else [f"--config={settings}", *resolution]
 
 
 def values_of(arguments: Sequence[str], *flags: str) -> Iterator[tuple[str, str, int]]:
@@ -350,18 +355,18 @@ def _find_checkpoint(name: str, arguments: Sequence[str]) -> str:
     if name != "last":
         read_checkpoint(name)
         return name
-    told = [value for _, value, _ in values_of(arguments, "--run_dir")]
-    runs = [Path(told[-1])] if told else newest_first(Path("runs").glob("*"))
-    found = next((path for run in runs if (path := last_checkpoint(run)) is not None), None)
-    if found is not None:
-        return str(found)
-    if told and (runs[0] / "checkpoints").exists():
+    folders = [value for _, value, _ in values_of(arguments, "--run_dir")]
+    runs = [Path(folders[-1])] if folders else newest_first(Path("runs").glob("*"))
+    checkpoint = next((path for run in runs if (path := last_checkpoint(run)) is not None), None)
+    if checkpoint is not None:
+        return str(checkpoint)
+    if folders and (runs[0] / "checkpoints").exists():
         raise ValueError(
-            f"--ckpt_path last needs a whole checkpoint, got none in {told[-1]}; without "
+            f"--ckpt_path last needs a whole checkpoint, got none in {folders[-1]}; without "
             "--ckpt_path its run starts afresh"
         )
     raise ValueError(
-        f"--ckpt_path last needs a run to resume, got none in {told[-1] if told else 'runs'}"
+        f"--ckpt_path last needs a run to resume, got none in {folders[-1] if folders else 'runs'}"
     )
 
 
@@ -405,13 +410,13 @@ def component_help(arguments: Sequence[str]) -> str | None:
         flag = f"--{component}.help"
         if not any(argument.partition("=")[0] == flag for argument in arguments):
             continue
-        asked = [value for _, value, _ in values_of(arguments, flag) if not value.startswith("-")]
-        if not asked:
+        choices = [value for _, value, _ in values_of(arguments, flag) if not value.startswith("-")]
+        if not choices:
             names = "\n".join(f"  {name:<15} {_summary(table[name])}" for name in table)
             return f"--{component} takes one of\n\n{names}"
-        _class_path(component, asked[0])
-        if asked[0] in table:
-            return f"--{component} {asked[0]}\n\n{_description(component, table[asked[0]])}"
+        _class_path(component, choices[0])
+        if choices[0] in table:
+            return f"--{component} {choices[0]}\n\n{_description(component, table[choices[0]])}"
     return None
 
 

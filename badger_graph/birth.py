@@ -74,7 +74,7 @@ class Birth:
     def draw_hidden(
         self,
         shape: tuple[int, int],
-        learned: Tensor | None,
+        initial_hidden: Tensor | None,
         like: Tensor,
         generator: torch.Generator | None,
     ) -> Float[Tensor, "V H"]:
@@ -82,15 +82,15 @@ class Birth:
 
         Args:
             shape: V and H.
-            learned: the policy's ``initial_hidden``, ``[H]``.
+            initial_hidden: the policy's ``initial_hidden``, ``[H]``.
             like: gives the precision and the device.
             generator: source of the random draws.
         """
         if self.initial_state == "zero":
             return like.new_zeros(shape)
         if self.initial_state == "learned":
-            assert learned is not None
-            return learned.repeat(shape[0], 1)
+            assert initial_hidden is not None
+            return initial_hidden.repeat(shape[0], 1)
         uniform = torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
         return uniform * 2 - 1
 

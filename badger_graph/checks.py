@@ -45,10 +45,12 @@ def refuse(name: str, value: Any, shape: tuple[int, ...], like: Tensor) -> NoRet
     Raises:
         ValueError: always.
     """
-    got = type(value).__name__
+    description = type(value).__name__
     if isinstance(value, Tensor):
-        got = f"{list(value.shape)} of {value.dtype} on {value.device}"
-    raise ValueError(f"{name} must be {list(shape)} of {like.dtype} on {like.device}, got {got}")
+        description = f"{list(value.shape)} of {value.dtype} on {value.device}"
+    raise ValueError(
+        f"{name} must be {list(shape)} of {like.dtype} on {like.device}, got {description}"
+    )
 
 
 _ATTRIBUTES = (

@@ -89,7 +89,7 @@ class BadgerCLI(LightningCLI):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        with ExitStack() as self._held:
+        with ExitStack() as self._locks:
             super().__init__(*args, **kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -115,8 +115,8 @@ class BadgerCLI(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        known = LightningCLI.subcommands()
-        return {name: known[name] for name in SUBCOMMANDS}
+        subcommands = LightningCLI.subcommands()
+        return {name: subcommands[name] for name in SUBCOMMANDS}
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint may not change the configuration: Lightning would let it."""
@@ -133,7 +133,7 @@ class BadgerCLI(LightningCLI):
             return
         self.run_dir = Path(choose_run_dir(config.run_dir, config.get("ckpt_path")))
         if is_first_process():
-            self._held.enter_context(writing(self.run_dir, config.get("ckpt_path")))
+            self._locks.enter_context(writing(self.run_dir, config.get("ckpt_path")))
         config.checkpoint.dirpath = str(self.run_dir / "checkpoints")
         config.last_checkpoint.dirpath = config.checkpoint.dirpath
         config.stage_checkpoints.dirpath = config.checkpoint.dirpath
@@ -249,8 +249,8 @@ def choose_run_dir(run_dir: str | None, checkpoint: str | None) -> str:
 
 def new_run_dir() -> str:
     """Make the next free folder in runs/; runs that start together get different ones."""
-    taken = [int(path.name) for path in Path("runs").glob("*") if path.name.isdigit()]
-    for number in itertools.count(max(taken, default=-1) + 1):
+    numbers = [int(path.name) for path in Path("runs").glob("*") if path.name.isdigit()]
+    for number in itertools.count(max(numbers, default=-1) + 1):
         try:
             (Path("runs") / str(number)).mkdir(parents=True)
         except FileExistsError:
@@ -302,15 +302,15 @@ def fit_main(arguments: Sequence[str] | None = None) -> None:
         return
     quieten()
     with saying_what_is_wrong():
-        if asked := component_help(rest):
-            print(asked)
+        if text := component_help(rest):
+            print(text)
             return
         check_texts(rest)
         check_moved(rest)
         # LightningCLI reads sys.argv, and so do the processes that DDP starts; keep one truth.
-        imported, typed = modules_named(rest), import_modules(rest)
-        resolved = resolve_files(typed, SHAPE, imported)
-        sys.argv[1:] = [command, *expand(own_defaults(resolved))]
+        imports, others = modules_named(rest), import_modules(rest)
+        flags = resolve_files(others, SHAPE, imports)
+        sys.argv[1:] = [command, *expand(own_defaults(flags))]
         try:
             BadgerCLI(
                 MetaLearner,
@@ -339,15 +339,15 @@ def evaluate_main(arguments: Sequence[str] | None = None) -> None:
     arguments = current(sys.argv[1:] if arguments is None else list(arguments))
     torch.set_num_threads(1)
     with saying_what_is_wrong():
-        if asked := component_help(arguments):
-            print(asked)
+        if text := component_help(arguments):
+            print(text)
             return
         check_texts(arguments)
-        expanded = expand(import_modules(arguments), long=False)
-        result = auto_cli(evaluate, args=expanded, as_positional=True, exit_on_error=False)
+        flags = expand(import_modules(arguments), long=False)
+        result = auto_cli(evaluate, args=flags, as_positional=True, exit_on_error=False)
     print_evaluation(result)
-    told = [value for _, value, _ in values_of(expanded, "--folder")]
-    folder = told[-1] if told else run_folder(result["checkpoint"]) / "evaluation"
+    folders = [value for _, value, _ in values_of(flags, "--folder")]
+    folder = folders[-1] if folders else run_folder(result["checkpoint"]) / "evaluation"
     print(f"numbers and figures: {folder}")
 
 
@@ -367,9 +367,9 @@ def saying_what_is_wrong(hint: str = HINT) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if (said := in_words(error)) is None:
+        if (reason := in_words(error)) is None:
             raise
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {reason}", file=sys.stderr)
         raise SystemExit(WRONG) from error
     except USER_ERRORS as error:
         print(f"error: {plain(str(error))}", file=sys.stderr)
@@ -377,24 +377,24 @@ def saying_what_is_wrong(hint: str = HINT) -> Iterator[None]:
             print(hint, file=sys.stderr)
         raise SystemExit(DIVERGED if isinstance(error, NonFiniteLossError) else WRONG) from error
     except (MemoryError, RuntimeError, OverflowError) as error:
-        if (said := too_large(error)) is None:
+        if (reason := too_large(error)) is None:
             raise
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {reason}", file=sys.stderr)
         raise SystemExit(WRONG) from error
 
 
 def plain(message: str) -> str:
     """An error without what jsonargparse adds where a value may be of several types."""
-    kept = []
+    lines = []
     for line in message.splitlines():
         line = line.strip().removeprefix("- ")
         line = re.sub(
             r"^Call to compute_fn of link .* failed: |\. Got value: Namespace.*", "", line
         )
         if line and not SAYS_NOTHING.match(line):
-            kept.append(line)
-    kept = [line if len(line) <= 500 else f"{line[:497]}..." for line in kept]
-    return "\n  ".join(kept[:MOST_LINES])
+            lines.append(line)
+    lines = [line if len(line) <= 500 else f"{line[:497]}..." for line in lines]
+    return "\n  ".join(lines[:MOST_LINES])
 
 
 def quieten() -> None:

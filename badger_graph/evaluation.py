@@ -122,7 +122,7 @@ def baseline_errors(
         return float(family.output_errors(_tensor(guess), _tensor(target)).mean())
 
     def feedback(guess: np.ndarray, target: np.ndarray) -> float:
-        return float(family.shown(torch.tensor(error(guess, target), dtype=torch.float64)))
+        return float(family.quantise(torch.tensor(error(guess, target), dtype=torch.float64)))
 
     targets = target.double().cpu().numpy()
     exact = (family.error, family.feedback, family.bins) == ("mse", "scalar", None)

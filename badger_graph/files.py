@@ -100,7 +100,7 @@ def require_writable(*files: str | Path) -> None:
             raise ValueError(f"the name of a file must hold no null byte, got {str(file)!r}")
         if file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
-        with _made_for_now(file.parent), naming(file):
+        with _temporary_folder(file.parent), naming(file):
             with suppress(FileNotFoundError):
                 os.lstat(f"{file}{PARTIAL}")  # its name may be too long
             with TemporaryFile(dir=file.parent, buffering=0) as probe:
@@ -127,7 +127,7 @@ def require_outputs(file: str | Path) -> None:
 
 
 @contextmanager
-def _made_for_now(folder: Path) -> Iterator[None]:
+def _temporary_folder(folder: Path) -> Iterator[None]:
     """Make a folder and those above it that are not there, and remove them at the end."""
     missing: list[Path] = []
     while not os.path.lexists(folder):

@@ -70,14 +70,14 @@ def add_experts(
     )
     experts = _beside(life.experts, newborn, batch_size)
     topology = agent.topology if topology is None else topology
-    drawn = topology(experts.hidden.view(batch_size, now, -1), generator)
-    new = (drawn.index % now >= before).any(dim=0)
-    moved = life.edges.index + life.edges.index // before * num
+    links = topology(experts.hidden.view(batch_size, now, -1), generator)
+    new = (links.index % now >= before).any(dim=0)
+    index = life.edges.index + life.edges.index // before * num
     edges = Edges(
-        torch.cat([moved, drawn.index[:, new]], dim=1),
-        torch.cat([life.edges.weight, drawn.weight[new].to(life.edges.weight)]),
+        torch.cat([index, links.index[:, new]], dim=1),
+        torch.cat([life.edges.weight, links.weight[new].to(life.edges.weight)]),
     )
-    return _changed(agent, life, experts, edges)
+    return _replace(agent, life, experts, edges)
 
 
 @checked()
@@ -116,7 +116,7 @@ def clone_experts(
     _check_listed("clone", experts, life.num_experts)
     device = life.hidden.device
     originals = torch.tensor(experts, device=device)
-    clones = _chosen(life.experts, originals, life.batch_size)
+    clones = _select(life.experts, originals, life.batch_size)
     if identifiers == "fresh":
         fresh = _fresh_identifiers(agent, life, len(experts), generator)
         clones = clones._replace(identifier=fresh)
@@ -125,7 +125,7 @@ def clone_experts(
         clones = clones._replace(identifier=clones.identifier + PERTURBATION * noise)
     together = _beside(life.experts, clones, life.batch_size)
     origin = torch.cat([torch.arange(life.num_experts, device=device), originals])
-    return _changed(agent, life, together, _links(life, origin))
+    return _replace(agent, life, together, _links(life, origin))
 
 
 @checked()
@@ -152,8 +152,8 @@ def remove_experts(agent: BadgerAgent, life: Life, experts: Sequence[int]) -> Li
     stays = torch.ones(num_experts, dtype=torch.bool, device=life.hidden.device)
     stays[list(experts)] = False
     origin = stays.nonzero().flatten()
-    rest = _chosen(life.experts, origin, life.batch_size)
-    return _changed(agent, life, rest, _links(life, origin))
+    rest = _select(life.experts, origin, life.batch_size)
+    return _replace(agent, life, rest, _links(life, origin))
 
 
 @checked()
@@ -185,7 +185,7 @@ def rewire(
         edges = links
     else:
         edges = links(life.hidden.view(life.batch_size, life.num_experts, -1), generator)
-    return _changed(agent, life, life.experts, edges)
+    return _replace(agent, life, life.experts, edges)
 
 
 @checked(num_outputs=size(0))
@@ -219,7 +219,7 @@ def change_outputs(
     return agent.life(life.experts, addresses, action, life.edges, score)
 
 
-def _chosen(experts: Experts, origin: Int[Tensor, " new"], batch_size: int) -> Experts:
+def _select(experts: Experts, origin: Int[Tensor, " new"], batch_size: int) -> Experts:
     """The listed experts of every agent."""
     return Experts(
         *(value.unflatten(0, (batch_size, -1))[:, origin].flatten(0, 1) for value in experts)
@@ -238,10 +238,10 @@ def _fresh_identifiers(
     """Identifiers by the agent's rule, in every agent the first that nobody alive has."""
     batch_size, identifier = life.batch_size, life.identifier
     shape = (batch_size, life.num_experts + num, identifier.size(1))
-    ruled = agent.birth.draw_identifiers(shape, identifier, generator)
-    taken = torch.isin(ruled, identifier).all(dim=-1).view(batch_size, -1)
-    order = taken.long().argsort(dim=1, stable=True)[:, :num]
-    rows = ruled.unflatten(0, (batch_size, -1))
+    candidates = agent.birth.draw_identifiers(shape, identifier, generator)
+    in_use = torch.isin(candidates, identifier).all(dim=-1).view(batch_size, -1)
+    order = in_use.long().argsort(dim=1, stable=True)[:, :num]
+    rows = candidates.unflatten(0, (batch_size, -1))
     return rows.gather(1, order[:, :, None].expand(-1, -1, rows.size(2))).flatten(0, 1)
 
 
@@ -262,7 +262,7 @@ def _links(life: Life, origin: Int[Tensor, " new"]) -> Edges:
     return Edges(index, life.edges.weight[link])
 
 
-def _changed(agent: BadgerAgent, life: Life, experts: Experts, edges: Edges) -> Life:
+def _replace(agent: BadgerAgent, life: Life, experts: Experts, edges: Edges) -> Life:
     """The agents with other experts or edges, prepared for the rounds to come."""
     num_experts = len(experts.hidden) // life.batch_size
     agent.membrane.check(num_experts, life.num_outputs, life.num_inputs)

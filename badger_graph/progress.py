@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 Part = TypeVar("Part")
 
-_shown: list[Progress] = []
+_bars: list[Progress] = []
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
         total: its parts.
     """
     console = Console(stderr=True)
-    if _shown or not total or not sys.stderr.isatty():
+    if _bars or not total or not sys.stderr.isatty():
         yield lambda: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -40,11 +40,11 @@ def progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
         redirect_stdout=sys.stdout.isatty(),  # what is printed meanwhile goes above the bar
     ) as bar:
         task = bar.add_task(doing, total=total)
-        _shown.append(bar)
+        _bars.append(bar)
         try:
             yield lambda: bar.advance(task)
         finally:
-            _shown.remove(bar)
+            _bars.remove(bar)
 
 
 def track(parts: Iterable[Part], doing: str, total: int | None = None) -> Iterator[Part]:

@@ -225,7 +225,7 @@ class _Segment:
         losses, actions = [], []
         for step in self.steps:
             if self.detach_every is not None and step and step % self.detach_every == 0:
-                now = _detached(now)
+                now = _detach(now)
             now, loss = _step(self.agent, self.task, now, self.generator)
             losses.append(loss)
             actions.append(now.life.action)
@@ -234,7 +234,7 @@ class _Segment:
         return now, losses, actions
 
 
-def _detached(now: _Now) -> _Now:
+def _detach(now: _Now) -> _Now:
     life = now.life.with_hidden(now.life.hidden.detach())
     life = life._replace(score=life.score.detach(), action=life.action.detach())
     return _Now(life, *apply_to_collection(now[1:], Tensor, Tensor.detach))

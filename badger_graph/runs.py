@@ -68,19 +68,22 @@ def last_checkpoint(run: Path, say: Callable[[str], None] = note) -> Path | None
             say(f"passed over: {error}")
     if not steps:
         return None
-    found = max(steps, key=lambda path: (steps[path], path.name == "best.ckpt"))
-    say(f"no whole last.ckpt: {found}, of outer step {steps[found]}, is the latest checkpoint")
-    return found
+    checkpoint = max(steps, key=lambda path: (steps[path], path.name == "best.ckpt"))
+    say(
+        f"no whole last.ckpt: {checkpoint}, of outer step {steps[checkpoint]}, "
+        "is the latest checkpoint"
+    )
+    return checkpoint
 
 
 def newest_first(runs: Iterable[Path]) -> list[Path]:
     """Runs that have checkpoints, that with the newest one first."""
-    written = {
-        run: max(path.stat().st_mtime for path in found)
+    times = {
+        run: max(path.stat().st_mtime for path in checkpoints)
         for run in runs
-        if (found := list(run.glob("checkpoints/*.ckpt")))
+        if (checkpoints := list(run.glob("checkpoints/*.ckpt")))
     }
-    return sorted(written, key=lambda run: written[run], reverse=True)
+    return sorted(times, key=lambda run: times[run], reverse=True)
 
 
 def start_afresh(run: Path, say: Callable[[str], None] = note) -> None:
@@ -101,7 +104,7 @@ def start_afresh(run: Path, say: Callable[[str], None] = note) -> None:
     say(f"{run} holds no whole checkpoint: its run starts afresh")
 
 
-def own_settings(checkpoint: str | Path, shape: Shape, imported: Sequence[str]) -> str | None:
+def own_settings(checkpoint: str | Path, shape: Shape, imports: Sequence[str]) -> str | None:
     """The settings of the run of a checkpoint as text for ``--config``; None where it has none.
 
     They are those of its ``config.yaml``, but for where it was: whatever it writes, it writes into
@@ -110,7 +113,7 @@ def own_settings(checkpoint: str | Path, shape: Shape, imported: Sequence[str]) 
     Args:
         checkpoint: its file.
         shape: see :func:`badger_graph.trust.require_trusted`.
-        imported: modules that the user named, whose classes the settings may name, too.
+        imports: modules that the user named, whose classes the settings may name, too.
 
     Raises:
         ValueError: for settings that cannot be read, or name code or folders that they may not.
@@ -123,12 +126,12 @@ def own_settings(checkpoint: str | Path, shape: Shape, imported: Sequence[str]) 
         raise ValueError(f"settings must be a mapping, got something else in {str(file)!r}")
     settings = {key: current(value) for key, value in settings.items() if key not in ELSEWHERE}
     settings = upgrade_settings(settings)
-    require_trusted(settings, shape, imported, file)
+    require_trusted(settings, shape, imports, file)
     before = (settings.get("trainer") or {}).get("default_root_dir")
     home = _Home(Path(before) if isinstance(before, str) else None, file.parent)
     try:
         settings = {
-            key: value if key == "model" else home.moved(value, key)
+            key: value if key == "model" else home.relocate(value, key)
             for key, value in settings.items()
         }
     except ValueError as error:
@@ -148,16 +151,16 @@ class _Home:
         self.before = before
         self.now = now
 
-    def moved(self, value: Any, key: str) -> Any:
+    def relocate(self, value: Any, key: str) -> Any:
         """A setting and all in it, under its own name.
 
         Raises:
             ValueError: when it names a file outside.
         """
         if isinstance(value, dict):
-            return {name: self.moved(item, str(name)) for name, item in value.items()}
+            return {name: self.relocate(item, str(name)) for name, item in value.items()}
         if isinstance(value, list):
-            return [self.moved(item, key) for item in value]
+            return [self.relocate(item, key) for item in value]
         if not isinstance(value, str):
             return value
         path = Path(value)

@@ -47,8 +47,8 @@ def load_yaml(text: str) -> Any:
         _require_bounded(text)
         return yaml.load(text, Loader=LOADER)
     except yaml.YAMLError as error:
-        said = " ".join(str(error).split())
-        raise ValueError(f"YAML must be well-formed plain data, got: {said}") from error
+        message = " ".join(str(error).split())
+        raise ValueError(f"YAML must be well-formed plain data, got: {message}") from error
 
 
 def _require_bounded(text: str) -> None:

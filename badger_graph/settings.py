@@ -19,9 +19,9 @@ from topologies.checks import (
     POSITIVE,
     Rule,
     Rules,
+    brief,
     check,
     check_choice,
-    shown,
     size,
 )
 
@@ -128,14 +128,14 @@ def check_config(file: str, defaults: str) -> None:
         _check_sections(settings, read_yaml(defaults), file, "a config")
 
 
-def _check_sections(given: Any, defaults: dict[str, Any], file: str, name: str) -> None:
+def _check_sections(settings: Any, defaults: dict[str, Any], file: str, name: str) -> None:
     """Refuse what is no mapping where the defaults have one: a parser would pass over it."""
-    if not isinstance(given, dict):
+    if not isinstance(settings, dict):
         raise ValueError(
             f"{name} must be a mapping of settings to values, "
-            f"got a {type(given).__name__} in {file!r}: {shown(given)}"
+            f"got a {type(settings).__name__} in {file!r}: {brief(settings)}"
         )
-    for key, value in given.items():
+    for key, value in settings.items():
         section = defaults.get(key)
         if isinstance(section, dict) and "class_path" not in section:
             _check_sections(value, section, file, str(key))
@@ -185,11 +185,11 @@ def refusals_of_libraries() -> Iterator[None]:
             raise
         raise ValueError(
             f"settings must be ones that can be used, got: {type(error).__name__}: {error}"
-            + _typed(str(error))
+            + _arguments_in(str(error))
         ) from error
 
 
-def _typed(message: str) -> str:
+def _arguments_in(message: str) -> str:
     """The arguments that a message is about: those whose flag ends in a word of it."""
     words = set(re.findall(r"\w+", message.lower()))
     flags = [
@@ -214,8 +214,8 @@ def too_large(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and FULL.search(str(error))
     ):
-        said = str(error).strip().splitlines()
-        return f"sizes must fit in memory, got: {said[0] if said else type(error).__name__}"
+        lines = str(error).strip().splitlines()
+        return f"sizes must fit in memory, got: {lines[0] if lines else type(error).__name__}"
     if isinstance(error, OverflowError):
         return f"numbers must fit in 64 bits, got: {error}"
     return None

@@ -67,20 +67,20 @@ Shape = Any
 these by key, or None."""
 
 
-def require_trusted(config: Any, shape: Shape, imported: Sequence[str], file: Path) -> None:
+def require_trusted(config: Any, shape: Shape, imports: Sequence[str], file: Path) -> None:
     """Refuse a configuration that names code which nobody vouches for; none of it is imported.
 
     Args:
         config: plain data, as it was read.
         shape: of the whole configuration: the class of each section. A string where text is
             expected can be any, elsewhere it may be taken for the name of code or of a file.
-        imported: modules that the user named.
+        imports: modules that the user named.
         file: where it comes from.
 
     Raises:
         ValueError: names what is refused, where it stands, and how to allow it.
     """
-    for place, text, why in _refused(config, shape, tuple(imported), ""):
+    for place, text, why in _refusals(config, shape, tuple(imports), ""):
         raise ValueError(
             "a configuration that is loaded by itself must name only classes of "
             f"{', '.join(KNOWN)} and of modules that --import names, but {place.lstrip('.')} in "
@@ -88,19 +88,19 @@ def require_trusted(config: Any, shape: Shape, imported: Sequence[str], file: Pa
         )
 
 
-def _refused(
-    value: Any, shape: Shape, imported: tuple[str, ...], place: str
+def _refusals(
+    value: Any, shape: Shape, imports: tuple[str, ...], place: str
 ) -> Iterable[tuple[str, str, str]]:
     """Place, text and reason of each string that is refused."""
     if isinstance(value, dict):
         inner = _shapes(value, shape)
         for key, item in value.items():
-            yield from _refused(item, inner.get(key), imported, f"{place}.{key}")
+            yield from _refusals(item, inner.get(key), imports, f"{place}.{key}")
     elif isinstance(value, list | tuple | set):
         for number, item in enumerate(value):
-            yield from _refused(item, _items(shape), imported, f"{place}[{number}]")
+            yield from _refusals(item, _items(shape), imports, f"{place}[{number}]")
     elif isinstance(value, str) and not _is_text(shape):
-        why = _reason(value, imported)
+        why = _reason(value, imports)
         if why is not None:
             yield place, value, why
 
@@ -108,7 +108,7 @@ def _refused(
 def _shapes(value: dict[Any, Any], shape: Shape) -> Mapping[Any, Shape]:
     """What is known of the values of a mapping."""
     if "class_path" in value:
-        cls = _resolved(str(value["class_path"]))
+        cls = _referent(str(value["class_path"]))
         return {"init_args": cls if _is_allowed(cls) else None}
     if isinstance(shape, dict):
         return shape
@@ -145,7 +145,7 @@ def _is_text(shape: Shape) -> bool:
     return shape in PLAIN if isinstance(shape, type) else False
 
 
-def _reason(text: str, imported: tuple[str, ...]) -> str | None:
+def _reason(text: str, imports: tuple[str, ...]) -> str | None:
     """Why a string is refused where a parser may take it for code or for a file; None: it is not.
 
     A parser reads a mapping or a list out of a string, a configuration out of a file that a string
@@ -159,7 +159,7 @@ def _reason(text: str, imported: tuple[str, ...]) -> str | None:
     parts = text.split(".")
     if len(parts) == 1 or not all(part.isidentifier() for part in parts):
         return None
-    if any(text.startswith(f"{module}.") for module in imported):
+    if any(text.startswith(f"{module}.") for module in imports):
         return None
     return _reason_against(text, parts[0])
 
@@ -172,8 +172,8 @@ def _reason_against(name: str, package: str) -> str | None:
         return f"which is no part of them{allow}" if there else None
     if not _is_installed(package):
         return f"and {package} is not installed{allow}"
-    meant = _resolved(name)
-    if meant is None or _is_allowed(meant):
+    referent = _referent(name)
+    if referent is None or _is_allowed(referent):
         return None
     return f"which is no class that a configuration may hold{allow}"
 
@@ -193,7 +193,7 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _resolved(name: str) -> Any:
+def _referent(name: str) -> Any:
     """What a name stands for in an installed package that the project knows; None: nothing."""
     package = name.partition(".")[0]
     if package not in KNOWN or not _is_installed(package):
@@ -211,13 +211,13 @@ def _resolved(name: str) -> Any:
         return None
 
 
-def _is_allowed(found: Any) -> bool:
-    if any(found is component for component in NAMED):
+def _is_allowed(referent: Any) -> bool:
+    if any(referent is component for component in NAMED):
         return True
-    if not isinstance(found, type) or found.__module__.partition(".")[0] not in KNOWN:
+    if not isinstance(referent, type) or referent.__module__.partition(".")[0] not in KNOWN:
         return False
-    aggregator = found.__module__.startswith("torchjd.aggregation.")
-    return issubclass(found, (*KINDS, torch.nn.Module) if aggregator else KINDS)
+    aggregator = referent.__module__.startswith("torchjd.aggregation.")
+    return issubclass(referent, (*KINDS, torch.nn.Module) if aggregator else KINDS)
 
 
 def _is_installed(package: str) -> bool:

@@ -85,8 +85,8 @@ class Strange(Membrane):
     def perceive(self, life: Life, observation: Observation) -> typing.Any:
         return self.show(self.usual.perceive(life, observation))
 
-    def act(self, life: Life, said: Tensor) -> typing.Any:
-        return self.do(self.usual.act(life, said))
+    def act(self, life: Life, speech: Tensor) -> typing.Any:
+        return self.do(self.usual.act(life, speech))
 
 
 class Drawn(Topology):

@@ -80,7 +80,7 @@ def _with_a_wrong_sign(monkeypatch: pytest.MonkeyPatch) -> None:
 def _without_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     right = AddressedMembrane.act
     monkeypatch.setattr(
-        AddressedMembrane, "act", lambda self, life, said: right(self, life, said.detach())
+        AddressedMembrane, "act", lambda self, life, speech: right(self, life, speech.detach())
     )
 
 

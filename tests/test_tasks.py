@@ -175,14 +175,14 @@ def test_bins_of_each_output() -> None:
 def test_the_edges_of_bins() -> None:
     """A bin holds its lower end; everything from 1 on is in the last."""
     errors = torch.tensor([0.0, 0.2499, 0.25, 0.999, 1.0, 4.0])
-    assert GuessingGame(bins=4).shown(errors).tolist() == [
+    assert GuessingGame(bins=4).quantise(errors).tolist() == [
         0.125, 0.125, 0.375, 0.875, 0.875, 0.875,
     ]  # fmt: skip
 
 
 @given(error=st.floats(0, 1, exclude_max=True), bins=st.integers(2, 50))
 def test_bins_miss_by_half_a_bin_at_most(error: float, bins: int) -> None:
-    seen = GuessingGame(bins=bins).shown(torch.tensor(error, dtype=torch.float64)).item()
+    seen = GuessingGame(bins=bins).quantise(torch.tensor(error, dtype=torch.float64)).item()
     assert abs(seen - error) <= 0.5 / bins + 1e-12
 
 

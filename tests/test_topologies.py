@@ -318,7 +318,7 @@ def test_a_sweep_over_sizes_keeps_few_graphs() -> None:
     topology = RandomTopology(k=2)
     for num_experts in range(3, 200):
         topology(states(2, num_experts))
-    assert len(topology._drawn) == topology._drawn.entries
+    assert len(topology._graphs) == topology._graphs.entries
 
 
 def test_the_sizes_of_a_curriculum_are_all_kept() -> None:

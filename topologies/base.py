@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from topologies.checks import EXPERTS, SEED, check, checked, shown
+from topologies.checks import EXPERTS, SEED, brief, check, checked
 from topologies.edges import Edges
 from topologies.recent import Recent
 from topologies.spectrum import GraphSummary, is_strongly_connected, summarise
@@ -67,7 +67,7 @@ def batch_of(hidden: Tensor) -> tuple[int, int]:
         ValueError: when they are no tensor [B, N, H].
     """
     if not isinstance(hidden, Tensor) or hidden.dim() != 3:
-        raise ValueError(f"hidden must be states [B, N, H], got {shown(hidden)}")
+        raise ValueError(f"hidden must be states [B, N, H], got {brief(hidden)}")
     return hidden.size(0), hidden.size(1)
 
 
@@ -93,7 +93,7 @@ class GraphTopology(Topology):
         self.redraw = redraw
         self.seed = seed
         self.strongly_connected = strongly_connected
-        self._drawn: Recent[Edges] = Recent()
+        self._graphs: Recent[Edges] = Recent()
 
     @abstractmethod
     def draw(
@@ -143,15 +143,15 @@ class GraphTopology(Topology):
             ValueError: when no such graph exists for ``num_experts`` experts.
         """
         key = (batch_size, num_experts, device, seed)
-        drawn = self._drawn.get(key)
-        if drawn is None:
+        edges = self._graphs.get(key)
+        if edges is None:
             # Drawn on the CPU, so that every device finds the same graph.
             generator = torch.Generator(_CPU).manual_seed(seed)
             with torch.inference_mode(False):  # or training could not use it later
                 graph = self._draw_valid(1, num_experts, generator, _CPU)
-                drawn = graph.repeat(batch_size, num_experts).to(device)
-            self._drawn.keep(key, drawn, len(drawn.weight))
-        return drawn
+                edges = graph.repeat(batch_size, num_experts).to(device)
+            self._graphs.keep(key, edges, len(edges.weight))
+        return edges
 
     def _draw_valid(
         self,

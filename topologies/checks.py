@@ -93,7 +93,7 @@ def check(name: str, value: Any, *rules: Rule, optional: bool = False) -> None:
     for rule in rules:
         if not rule.holds(value):
             none = ", or none" if optional else ""
-            raise ValueError(f"{name} must {rule.words}{none}, got {shown(value)}")
+            raise ValueError(f"{name} must {rule.words}{none}, got {brief(value)}")
 
 
 def check_sizes(**sizes: tuple[int, int]) -> None:
@@ -124,7 +124,7 @@ def check_choice(name: str, value: Any, choices: Collection[str], other: str = "
     if isinstance(value, str) and value in choices:
         return
     raise ValueError(
-        f"{name} must be one of {', '.join(map(str, choices))}{other}, got {shown(value)}"
+        f"{name} must be one of {', '.join(map(str, choices))}{other}, got {brief(value)}"
         + did_you_mean(value, choices)
     )
 
@@ -158,11 +158,11 @@ def check_numbers(what: str, limit: int = MAX_NUMBERS, **sizes: int) -> None:
         ValueError: says the sizes.
     """
     if math.prod(sizes.values()) > limit:
-        named = ", ".join(f"{name}={value}" for name, value in sizes.items())
-        raise ValueError(f"{what} must be at most {limit:,} numbers, got {named}")
+        listing = ", ".join(f"{name}={value}" for name, value in sizes.items())
+        raise ValueError(f"{what} must be at most {limit:,} numbers, got {listing}")
 
 
-def shown(value: Any) -> str:
+def brief(value: Any) -> str:
     """A value on less than a line: data as it is, of tensors the shape, of objects the class."""
     if isinstance(value, Tensor | np.ndarray):
         return f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
@@ -198,14 +198,14 @@ def checked(**bounds: Rules) -> Callable[[Function], Function]:
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
-                given = signature.bind(*args, **kwargs)
+                binding = signature.bind(*args, **kwargs)
             except TypeError:
                 return function(*args, **kwargs)  # says it better
             if not hints:
                 hints.update(typing.get_type_hints(function))
-            given.arguments.update({name: _plain(v) for name, v in given.arguments.items()})
-            _check_arguments(given.arguments, hints, bounds)
-            return function(*given.args, **given.kwargs)
+            binding.arguments.update({name: _plain(v) for name, v in binding.arguments.items()})
+            _check_arguments(binding.arguments, hints, bounds)
+            return function(*binding.args, **binding.kwargs)
 
         return typing.cast(Function, call)
 
@@ -231,15 +231,15 @@ def limited_weights(constructor: Function) -> Function:
     @functools.wraps(constructor)
     def call(self: Any, *args: Any, **kwargs: Any) -> None:
         try:
-            with _Counted():
+            with _Counter():
                 constructor(self, *args, **kwargs)
         except _TooManyError as error:
-            given = inspect.signature(constructor).bind(self, *args, **kwargs)
-            given.apply_defaults()
-            sizes = {k: v for k, v in given.arguments.items() if _is_whole(v)}
-            named = ", ".join(f"{name}={value}" for name, value in sizes.items())
+            binding = inspect.signature(constructor).bind(self, *args, **kwargs)
+            binding.apply_defaults()
+            sizes = {k: v for k, v in binding.arguments.items() if _is_whole(v)}
+            listing = ", ".join(f"{name}={value}" for name, value in sizes.items())
             raise ValueError(
-                f"a {type(self).__name__} must have at most {MAX_WEIGHTS:,} weights, got {named}"
+                f"a {type(self).__name__} must have at most {MAX_WEIGHTS:,} weights, got {listing}"
             ) from error
 
     return typing.cast(Function, call)
@@ -249,18 +249,18 @@ class _TooManyError(Exception):
     """More weights were asked for than are allowed."""
 
 
-class _Counted(TorchFunctionMode):
+class _Counter(TorchFunctionMode):
     """Counts the numbers in the tensors that are made meanwhile."""
 
-    made = 0
+    count = 0
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if func in (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn):
             shape = args[0] if args and not _is_whole(args[0]) else args
-            self.made += math.prod(shape)
-            if self.made > MAX_WEIGHTS:
+            self.count += math.prod(shape)
+            if self.count > MAX_WEIGHTS:
                 raise _TooManyError
         return func(*args, **(kwargs or {}))
 

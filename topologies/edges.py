@@ -100,8 +100,8 @@ def check_graphs(edges: Edges, batch_size: int, num_experts: int) -> None:
 def _all_differ(cell: Int[Tensor, " E"], cells: int) -> bool:
     if cells > CELLS_PER_EDGE * len(cell):
         return bool((cell.sort().values.diff() > 0).all())
-    taken = torch.zeros(cells, dtype=torch.bool, device=cell.device).index_fill_(0, cell, True)
-    return int(taken.count_nonzero()) == len(cell)
+    occupancy = torch.zeros(cells, dtype=torch.bool, device=cell.device).index_fill_(0, cell, True)
+    return int(occupancy.count_nonzero()) == len(cell)
 
 
 def check_form(edges: Edges) -> None:

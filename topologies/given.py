@@ -10,7 +10,7 @@ import networkx as nx
 import torch
 
 from topologies.base import FixedTopology
-from topologies.checks import EXPERTS, checked, shown
+from topologies.checks import EXPERTS, brief, checked
 from topologies.edges import Edges
 
 LARGEST = torch.finfo(torch.float32).max
@@ -74,7 +74,7 @@ def from_networkx(graph: nx.Graph) -> GivenGraph:
             number.
     """
     if not isinstance(graph, nx.Graph):
-        raise ValueError(f"a topology is made from a NetworkX graph, got {shown(graph)}")
+        raise ValueError(f"a topology is made from a NetworkX graph, got {brief(graph)}")
     number = {label: expert for expert, label in enumerate(_in_order(graph))}
     weights: defaultdict[tuple[int, int], float] = defaultdict(float)  # of (target, source)
     for tail, head, weight in graph.edges(data="weight", default=1.0):

@@ -62,8 +62,8 @@ class LearnedGraphTopology(Topology):
         if not self.training:
             present = (self.logit > 0).flatten().repeat(batch_size)
             return Edges.unweighted(everything[:, present])
-        drawn = self._draw(batch_size, generator)
-        weight = num_experts * drawn / drawn.sum(dim=-1, keepdim=True).clamp(min=1)
+        adjacency = self._draw(batch_size, generator)
+        weight = num_experts * adjacency / adjacency.sum(dim=-1, keepdim=True).clamp(min=1)
         return Edges(everything, weight.flatten())
 
     def _draw(self, batch_size: int, generator: torch.Generator | None) -> Float[Tensor, "B N N"]:

@@ -60,14 +60,14 @@ class RandomTopology(GraphTopology):
             )
         check_edges(num_graphs * num_experts * self.k, f"a {type(self).__name__}")
         target = torch.arange(num_graphs * num_experts, device=device)
-        chosen = target.new_empty(self.k, target.numel())  # [k, V]
+        rank = target.new_empty(self.k, target.numel())  # [k, V], among the others of the target
         for i, last in enumerate(range(num_experts - 1 - self.k, num_experts - 1)):
             candidate = torch.randint(last + 1, target.shape, generator=generator, device=device)
-            taken = (chosen[:i] == candidate).any(dim=0)
-            chosen[i] = torch.where(taken, last, candidate)
+            repeats = (rank[:i] == candidate).any(dim=0)
+            rank[i] = torch.where(repeats, last, candidate)
 
         own = target % num_experts
-        source = chosen + (chosen >= own) + (target - own)
+        source = rank + (rank >= own) + (target - own)
         index = torch.stack([source, target.expand_as(source)])  # [2, k, V]
         return Edges.unweighted(index.transpose(1, 2).reshape(2, -1))
 
@@ -114,14 +114,14 @@ class ErdosRenyiTopology(GraphTopology):
     ) -> Edges:
         others = num_experts - 1
         check_edges(num_graphs * num_experts * others * self.p, f"a {type(self).__name__}")
-        pair = self._joined(num_graphs * num_experts * others, generator, device)
+        pair = self._draw_pairs(num_graphs * num_experts * others, generator, device)
         target = pair // max(others, 1)
-        chosen = pair - target * others  # among the others of the target
+        rank = pair - target * others  # among the others of the target
         own = target % num_experts
-        source = chosen + (chosen >= own) + (target - own)
+        source = rank + (rank >= own) + (target - own)
         return Edges.unweighted(torch.stack([source, target]))
 
-    def _joined(
+    def _draw_pairs(
         self, num_pairs: int, generator: torch.Generator | None, device: torch.device
     ) -> Int[Tensor, " E"]:
         """The numbers of the pairs that are joined, in order."""

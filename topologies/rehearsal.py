@@ -52,7 +52,7 @@ def _try(call: Callable[[], object], seconds: int, megabytes: int) -> int:
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends this process
         signal.alarm(seconds)
-        resource.setrlimit(resource.RLIMIT_AS, (_taken() + megabytes * 2**20,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (_address_space() + megabytes * 2**20,) * 2)
         call()
     except MemoryError:
         return TOO_LARGE
@@ -61,7 +61,7 @@ def _try(call: Callable[[], object], seconds: int, megabytes: int) -> int:
     return ENDED
 
 
-def _taken() -> int:
+def _address_space() -> int:
     """Bytes of address space of this process; where nobody tells, as many as a large one has."""
     try:
         with open("/proc/self/statm") as file:

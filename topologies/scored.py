@@ -124,9 +124,9 @@ class TopKTopology(ScoredTopology):
     @classmethod
     def of(cls, topology: AttentionTopology, k: int) -> TopKTopology:
         """The same queries and keys, where only the k best are heard."""
-        found = cls(topology.hidden_size, k, topology.key_size, topology.beta)
-        found.load_state_dict(topology.state_dict())
-        return found.to(topology.query.weight)
+        copy = cls(topology.hidden_size, k, topology.key_size, topology.beta)
+        copy.load_state_dict(topology.state_dict())
+        return copy.to(topology.query.weight)
 
     def forward(
         self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None
@@ -139,8 +139,8 @@ class TopKTopology(ScoredTopology):
         first = torch.arange(batch_size, device=hidden.device)[:, None, None] * num_experts
         source = (highest(queries, keys, self.k) + first).flatten()
         target = torch.arange(batch_size * num_experts, device=hidden.device)
-        kept = keys.flatten(0, 1).index_select(0, source).view(-1, self.k, self.key_size)
-        score = (kept * queries.flatten(0, 1)[:, None]).sum(dim=-1)  # [V, k]
+        best_keys = keys.flatten(0, 1).index_select(0, source).view(-1, self.k, self.key_size)
+        score = (best_keys * queries.flatten(0, 1)[:, None]).sum(dim=-1)  # [V, k]
         index = torch.stack([source, target.repeat_interleave(self.k)])
         return Edges(index, (self.k * score.softmax(dim=-1)).flatten())
 
@@ -160,10 +160,10 @@ def highest(
     """The k senders of highest score for every receiver, some receivers at a time."""
     batch_size, num_experts, _ = keys.shape
     rows = max(1, CHUNK // (batch_size * num_experts))
-    found = torch.empty(batch_size, num_experts, k, dtype=torch.int64, device=keys.device)
-    for some, place in zip(queries.split(rows, dim=1), found.split(rows, dim=1), strict=True):
+    senders = torch.empty(batch_size, num_experts, k, dtype=torch.int64, device=keys.device)
+    for some, place in zip(queries.split(rows, dim=1), senders.split(rows, dim=1), strict=True):
         place.copy_((some @ keys.mT).topk(k, dim=-1, sorted=False).indices)
-    return found
+    return senders
 
 
 @functools.lru_cache(maxsize=4)

@@ -66,16 +66,16 @@ def summarise(edges: Edges, num_experts: int) -> GraphSummary:
     # by eps^(1/N): its matrix has no full set of eigenvectors.
     blocks = [sorted(component) for component in components]
     spectrum = _spectrum(matrix, blocks)
-    heard = matrix.diag()
-    walk = _spectrum(matrix / torch.where(heard > 0, heard, 1.0)[:, None], blocks)
-    kept = (1 - walk / 2).abs().sort(descending=True).values
+    degree = matrix.diag()
+    walk = _spectrum(matrix / torch.where(degree > 0, degree, 1.0)[:, None], blocks)
+    moduli = (1 - walk / 2).abs().sort(descending=True).values
     return GraphSummary(
         num_experts=num_experts,
         num_edges=edges.index.size(1),
         laplacian_spectrum=spectrum,
         algebraic_connectivity=spectrum[1].real.item() if num_experts > 1 else 0.0,
         strongly_connected=len(components) == 1,
-        spectral_gap=1 - kept[1].item() if num_experts > 1 else 0.0,
+        spectral_gap=1 - moduli[1].item() if num_experts > 1 else 0.0,
     )
 
 

@@ -27,5 +27,5 @@ class Bits(Action):
         self, score: Float[Tensor, "B d"], generator: torch.Generator | None = None
     ) -> Float[Tensor, "B d"]:
         share = score.sigmoid()
-        drawn = share.detach().bernoulli(generator=generator)
-        return drawn + (share - share.detach())  # zero to the bit
+        sample = share.detach().bernoulli(generator=generator)
+        return sample + (share - share.detach())  # zero to the bit

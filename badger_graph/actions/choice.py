@@ -28,6 +28,6 @@ class Choice(Action):
         self, score: Float[Tensor, "B d"], generator: torch.Generator | None = None
     ) -> Float[Tensor, "B d"]:
         share = score.softmax(dim=-1)
-        drawn = share.detach().multinomial(1, generator=generator)[:, 0]
-        chosen = F.one_hot(drawn, share.size(1))
-        return chosen + (share - share.detach())  # zero to the bit
+        sample = share.detach().multinomial(1, generator=generator)[:, 0]
+        one_hot = F.one_hot(sample, share.size(1))
+        return one_hot + (share - share.detach())  # zero to the bit

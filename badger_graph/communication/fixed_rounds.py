@@ -32,7 +32,7 @@ class FixedRounds(Communication):
     def forward(
         self, round: Round, hidden: Float[Tensor, "V H"], batch_size: int
     ) -> tuple[Float[Tensor, "V H"], Tensor]:
-        said = hidden
+        speech = hidden
         for _ in range(self.rounds):
-            hidden, said = round(hidden)
-        return hidden, said
+            hidden, speech = round(hidden)
+        return hidden, speech

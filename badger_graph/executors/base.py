@@ -16,7 +16,7 @@ from badger_graph.policies import AttentionPolicy, ExpertPolicy, MessagePolicy
 from badger_graph.policies.aggregation import Aggregation
 from badger_graph.typing import Edges
 
-Kept = TypeVar("Kept")
+Result = TypeVar("Result")
 
 Send = Callable[[Tensor], Tensor]
 """What happens to messages under way, ``[V, M]`` to ``[V, M]``."""
@@ -118,22 +118,22 @@ def versions(edges: Edges) -> tuple[int, int]:
     return tuple(0 if tensor.is_inference() else tensor._version for tensor in edges)  # type: ignore[return-value]
 
 
-def once_for_an_index(make: Callable[..., Kept]) -> Callable[..., Kept]:
+def once_for_an_index(make: Callable[..., Result]) -> Callable[..., Result]:
     """Keep what a function makes of ``(index, *sizes)`` as long as that index lives unchanged.
 
     A topology whose weights depend on states gives the same index in every step; so only what
     depends on the weights is prepared again.
     """
-    kept: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+    cache: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
     @functools.wraps(make)
-    def known(index: Tensor, *sizes: int) -> Kept:
+    def recall(index: Tensor, *sizes: int) -> Result:
         if index.is_inference():  # nobody could tell whether it changed
             return make(index, *sizes)
         key = (index._version, *sizes)
-        found: tuple[tuple[int, ...], Kept] | None = kept.get(index)
-        if found is None or found[0] != key:
-            found = kept[index] = (key, make(index, *sizes))
-        return found[1]
+        entry: tuple[tuple[int, ...], Result] | None = cache.get(index)
+        if entry is None or entry[0] != key:
+            entry = cache[index] = (key, make(index, *sizes))
+        return entry[1]
 
-    return known
+    return recall

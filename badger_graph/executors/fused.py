@@ -76,7 +76,7 @@ def _missing(like: Tensor) -> str | None:
     return library.load()
 
 
-class Packed(NamedTuple):
+class Layout(NamedTuple):
     """The weights as the native operators read them, see ``struct Packed`` and ``Reversed`` there.
 
     Shapes:
@@ -94,13 +94,13 @@ class _Memo(NamedTuple):
     own: tuple[Tensor, ...]
     copy: Tensor
     mode: tuple[bool, ...]
-    packed: Packed
+    layout: Layout
 
 
 _memos: WeakKeyDictionary[GRUPolicy, _Memo] = WeakKeyDictionary()
 
 
-def pack(policy: GRUPolicy) -> Packed:
+def pack(policy: GRUPolicy) -> Layout:
     """Lay out the weights for the native operators: once for all rounds until they change.
 
     Whether they did is seen by their values: fused optimisers and ``.data`` change a weight
@@ -119,10 +119,10 @@ def pack(policy: GRUPolicy) -> Packed:
     ):
         copy = torch.cat([weight.detach().flatten() for weight in own])
         memo = _memos[policy] = _Memo(own, copy, mode, _pack(policy, *own))
-    return memo.packed
+    return memo.layout
 
 
-def _pack(policy: GRUPolicy, *own: Tensor) -> Packed:
+def _pack(policy: GRUPolicy, *own: Tensor) -> Layout:
     w1, b1, w2, b2, w_ih, b_ih, w_hh, b_hh, readout, readout_bias = own
     size = policy.hidden_size
     reset_ih, update_ih, new_ih = b_ih.split(size)
@@ -134,10 +134,10 @@ def _pack(policy: GRUPolicy, *own: Tensor) -> Packed:
     forward = [w1.t(), b1, w2.t(), b2, new_first, by_input, bias, readout, readout_bias]
     with torch.no_grad():
         parts = w_ih.split([policy.message_size, policy.percept_size, policy.identifier_size], 1)
-        to_input = torch.cat([_padded(_padded_gates(part, size)) for part in parts], dim=1)
-        reset_update, new = _padded_gates(w_hh, size).tensor_split([2 * _up(size)])
+        to_input = torch.cat([_pad(_pad_gates(part, size)) for part in parts], dim=1)
+        reset_update, new = _pad_gates(w_hh, size).tensor_split([2 * _up(size)])
         backward = [w1, w2, torch.cat([new, reset_update]), to_input]
-    return Packed(_joined(forward), _joined(backward), policy.message_size, len(w1))
+    return Layout(_join(forward), _join(backward), policy.message_size, len(w1))
 
 
 def _up(size: int) -> int:
@@ -145,14 +145,14 @@ def _up(size: int) -> int:
     return -(-size // 16) * 16
 
 
-def _padded(rows: Tensor) -> Tensor:
+def _pad(rows: Tensor) -> Tensor:
     return F.pad(rows, (0, _up(rows.size(-1)) - rows.size(-1)))
 
 
-def _padded_gates(weight: Tensor, size: int) -> Tensor:
+def _pad_gates(weight: Tensor, size: int) -> Tensor:
     """``[3 H, K]`` with the H rows of every gate filled up with zeros."""
     return F.pad(weight.unflatten(0, (3, size)), (0, 0, 0, _up(size) - size)).flatten(0, 1)
 
 
-def _joined(rows: list[Tensor]) -> Tensor:
-    return torch.cat([_padded(part).flatten() for part in rows])
+def _join(rows: list[Tensor]) -> Tensor:
+    return torch.cat([_pad(part).flatten() for part in rows])

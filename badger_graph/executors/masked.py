@@ -39,8 +39,8 @@ class MaskedExecutor(Executor):
             return f"a ClearChannel, got {type(channel).__name__}"
         if edges.weight.requires_grad:
             return "edges of weight 1, got weights to learn"
-        unlike = edges.weight[edges.weight != 1]
-        return f"edges of weight 1, got one of {unlike[0].item():g}" if len(unlike) else None
+        others = edges.weight[edges.weight != 1]
+        return f"edges of weight 1, got one of {others[0].item():g}" if len(others) else None
 
     def round(
         self,

@@ -109,9 +109,9 @@ class Preparation:
         # A topology drawn once returns the same tensors at every reset.
         like = next(policy.parameters())
         key = (batch_size, num_experts, executor, like.dtype, like.device)
-        prepared = self._recent.get(key)
-        if prepared is not None and prepared.describes(edges):
-            return prepared
+        entry = self._recent.get(key)
+        if entry is not None and entry.describes(edges):
+            return entry
         if edges.index.device != like.device:
             raise ValueError(
                 f"edges must be on the agent's device, {like.device}, got {edges.index.device}"
@@ -124,10 +124,10 @@ class Preparation:
                 check_graphs(edges, batch_size, num_experts)
             elif like.device.type == "cpu":  # elsewhere a synchronisation
                 _check_ends_once(edges.index, batch_size, num_experts)
-            prepared = prepare(edges, batch_size, num_experts, executor, policy, channel)
+            entry = prepare(edges, batch_size, num_experts, executor, policy, channel)
         if not edges.weight.requires_grad:  # else their whole rollout would be kept alive
-            self._recent.keep(key, prepared, len(edges.weight))
-        return prepared
+            self._recent.keep(key, entry, len(edges.weight))
+        return entry
 
 
 _check_ends_once = once_for_an_index(check_ends)

@@ -115,7 +115,7 @@ def _gather(
 
 
 @triton.jit
-def _said(
+def _message_layer(
     hidden, w1, b1, rows, rows_ok, units,
     hidden_size: tl.constexpr, block_units: tl.constexpr,
 ):  # fmt: skip
@@ -211,7 +211,7 @@ def _send(
     total += tl.load(b2 + cols, mask=ok, other=0.0)[None, :]
     for k in range(0, 2 * hidden_size, block_units):
         units = k + tl.arange(0, block_units)
-        u = _said(hidden, w1, b1, rows, rows_ok, units, hidden_size, block_units)
+        u = _message_layer(hidden, w1, b1, rows, rows_ok, units, hidden_size, block_units)
         w = _tile(w2, cols, ok, units, units < 2 * hidden_size, 2 * hidden_size)
         total = _dot(u, tl.trans(w), total)
     _put(total, sent, rows, rows_ok, cols, ok, message_size)
@@ -357,7 +357,7 @@ def _send_back(
             d_received, hearer, hearer_start, hearer_coefficient, rows, rows_ok,
             messages, m_ok, message_size, block_messages,
         )  # fmt: skip
-        u = _said(hidden, w1, b1, rows, rows_ok, units, hidden_size, block_units)
+        u = _message_layer(hidden, w1, b1, rows, rows_ok, units, hidden_size, block_units)
         d_u = tl.zeros([block_nodes, 2 * block_units], tl.float32)
         d_u = _dot(d_m, _tile(w2, messages, m_ok, units, ok, 2 * hidden_size), d_u)
         d_u *= 1 - u * u
@@ -457,7 +457,7 @@ class _Plan:
             if x.hidden.is_cuda
             else 2
         )
-        units = min(_padded(hidden), 32)
+        units = min(_side(hidden), 32)
         self.parts = -(-hidden // units)
         # Small blocks as long as there are not enough experts to keep all processors busy.
         block, block_back = 16 if self.nodes < 32 * processors else 32, 16
@@ -466,7 +466,7 @@ class _Plan:
         self.forward: dict[str, Any] = {"block_nodes": block, "num_warps": 8, "num_stages": 1}
         self.backward: dict[str, Any] = {
             "block_nodes": block_back,
-            "block_hidden": _padded(hidden),
+            "block_hidden": _side(hidden),
             "num_warps": 16,
             "num_stages": 1,
         }
@@ -474,7 +474,7 @@ class _Plan:
             "hidden_size": hidden,
             "message_size": message,
             "block_units": units,
-            "block_messages": _padded(message),
+            "block_messages": _side(message),
         }
         self.receive = {
             "hidden_size": hidden,
@@ -483,10 +483,10 @@ class _Plan:
             "identifier_size": x.identifier.size(1),
             "block_units": units,
         }
-        self.block_inputs = _padded(message + x.shown_size)
+        self.block_inputs = _side(message + x.shown_size)
 
 
-def _padded(size: int) -> int:
+def _side(size: int) -> int:
     """Sides of tiles are powers of two, and at least 16 for products."""
     return max(1 << (size - 1).bit_length(), 16)
 
@@ -494,7 +494,7 @@ def _padded(size: int) -> int:
 _INDICES = {"source", "start", "hearer", "hearer_start"}
 
 
-def _checked(inputs: tuple[Tensor, ...]) -> _Inputs:
+def _check(inputs: tuple[Tensor, ...]) -> _Inputs:
     """What the kernels read, packed; refused where it is not what they index by."""
     x = _Inputs(*inputs)
     for name, rank in (("hidden", 2), ("percept", 2), ("identifier", 2), ("source", 1), ("b2", 1)):
@@ -531,7 +531,7 @@ def _messages(x: _Inputs, plan: _Plan) -> Tensor:
 
 def _after(*inputs: Tensor) -> Tensor:
     """The next states."""
-    x = _checked(inputs)
+    x = _check(inputs)
     plan = _Plan(x)
     after = torch.empty_like(x.hidden)
     # Triton launches on the current device and in its current stream.
@@ -549,7 +549,7 @@ def _gradients(
     grad: Tensor, learns_coefficient: bool, *inputs: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of states, of percept and identifier, of coefficients and of all weights."""
-    x, grad = _checked(inputs), grad.contiguous()
+    x, grad = _check(inputs), grad.contiguous()
     if (grad.shape, grad.dtype) != (x.hidden.shape, x.hidden.dtype):
         raise ValueError(
             f"grad must have shape {tuple(x.hidden.shape)} and be {x.hidden.dtype}, "

@@ -17,7 +17,7 @@ from badger_graph.outer.config import CONFIG_KEY, from_config
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
 from badger_graph.rollout import unroll
 from badger_graph.tasks import TaskFamily
-from topologies.checks import EXPERTS, check, checked, shown, size
+from topologies.checks import EXPERTS, brief, check, checked, size
 
 MAX_STEPS = 2**53
 
@@ -105,7 +105,7 @@ def read_trained(source: str | Path) -> dict[str, Any]:
         if not isinstance(trained.get(part), kind):
             raise ValueError(
                 f"what was trained must hold {part}, a {kind.__name__}, "
-                f"got {shown(trained.get(part))} in {str(source)!r}"
+                f"got {brief(trained.get(part))} in {str(source)!r}"
             )
     check("global_step", trained["global_step"], *size(0, MAX_STEPS))
     return trained

@@ -17,7 +17,7 @@ from badger_graph.library.load import (
     require_numbers,
     undescribed,
 )
-from badger_graph.outer.config import CONFIG_KEY, Config, completed, to_config
+from badger_graph.outer.config import CONFIG_KEY, Config, to_config, with_defaults
 from badger_graph.outer.gradients import Backpropagation, Captured
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.sizes import DEFAULT_SIZES, Sizes
@@ -76,7 +76,7 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
     newer = {name: p.default for name, p in inspect.signature(MetaLearner).parameters.items()}
     newer |= {"gradient": to_config(Backpropagation()), "sizes": asdict(DEFAULT_SIZES)}
     saved = {
-        name: completed(value)
+        name: with_defaults(value)
         for name, value in {**newer, **read_checkpoint(path)[CONFIG_KEY]}.items()
     }
     pairs = [

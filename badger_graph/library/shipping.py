@@ -18,7 +18,7 @@ from torch import Tensor
 
 from badger_graph.files import whole_file, write_json
 from badger_graph.library.moved import current
-from topologies.checks import check_sizes, checked, shown
+from topologies.checks import brief, check_sizes, checked
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -83,7 +83,7 @@ def read_card(source: str | Path) -> Card:
     for part, kind in PARTS.items():
         if not isinstance(card[part], kind):
             raise ValueError(
-                f"{part} in a card must be a {KINDS[kind]}, got {shown(card[part])} in "
+                f"{part} in a card must be a {KINDS[kind]}, got {brief(card[part])} in "
                 f"{str(file)!r}"
             )
     check_sizes(outer_steps=(card["training"].get("outer_steps"), 0))

@@ -21,15 +21,15 @@ class Contacts(NamedTuple):
 
     Shapes:
         - **key:** ``[B, heads, d + n, K]``, by which experts find outputs and inputs
-        - **seen:** ``[B, d + n, heads * C]``, the address's share of what experts perceive of them
-        - **moved:** ``[B, d, W]``, the address's share of how outputs take what they are told
+        - **value:** ``[B, d + n, heads * C]``, the address's share of what experts perceive of them
+        - **layer:** ``[B, d, W]``, the address's share of how outputs take what they are told
         - **identifier:** ``[B, N, heads * (K + C)]``, the identifier's share of what an expert
           looks for and tells
     """
 
     key: Float[Tensor, "B heads ports K"]
-    seen: Float[Tensor, "B ports seen"]
-    moved: Float[Tensor, "B d W"]
+    value: Float[Tensor, "B ports values"]
+    layer: Float[Tensor, "B d W"]
     identifier: Float[Tensor, "B N maps"]
 
 
@@ -109,15 +109,15 @@ class AddressedMembrane(Membrane):
         self.width = width
         self.gain = gain
         self.percept_size = interface.feedback + heads * value_size
-        told = heads * value_size
-        self.of_hidden = nn.Linear(hidden_size, heads * key_size + told)
-        self.of_identifier = nn.Linear(identifier_size, heads * key_size + told, bias=False)
-        self.of_address = nn.Linear(address_size, heads * key_size + told + width)
-        self.of_output = nn.Linear(1 + interface.output, told, bias=False)
-        self.of_told = nn.Linear(told, width, bias=False)
+        channels = heads * value_size
+        self.of_hidden = nn.Linear(hidden_size, heads * key_size + channels)
+        self.of_identifier = nn.Linear(identifier_size, heads * key_size + channels, bias=False)
+        self.of_address = nn.Linear(address_size, heads * key_size + channels + width)
+        self.of_output = nn.Linear(1 + interface.output, channels, bias=False)
+        self.of_told = nn.Linear(channels, width, bias=False)
         self.move = nn.Linear(width, 1)
         if interface.input:
-            self.of_input = nn.Linear(interface.input, told)
+            self.of_input = nn.Linear(interface.input, channels)
         scale_weights(self, gain)
 
     def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
@@ -128,33 +128,33 @@ class AddressedMembrane(Membrane):
         address = addresses.outputs
         if self.interface.input:
             address = torch.cat([address, addresses.inputs], dim=1)
-        key, seen, moved = self.of_address(address).split(sizes, dim=-1)
+        key, value, layer = self.of_address(address).split(sizes, dim=-1)
         key = self._by_head(key / math.sqrt(self.key_size))
-        moved = moved[:, : addresses.outputs.size(1)]
-        return Contacts(key, seen, moved, self.of_identifier(identifier) + self.of_hidden.bias)
+        layer = layer[:, : addresses.outputs.size(1)]
+        return Contacts(key, value, layer, self.of_identifier(identifier) + self.of_hidden.bias)
 
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "V P"]:
         contacts: Contacts = life.contacts
         affinity, _ = self._affinity(life)
         output = torch.cat([life.action[..., None], observation.outputs], dim=-1)
-        shown = self.of_output(output)
+        value = self.of_output(output)
         if self.interface.input:
-            shown = torch.cat([shown, self.of_input(observation.inputs)], dim=1)
-        seen = self._by_head(contacts.seen + shown)
-        heard = (affinity.softmax(dim=-1) @ seen).transpose(1, 2).flatten(2)
-        feedback = observation.feedback[:, None].expand(-1, heard.size(1), -1)
-        return torch.cat([feedback, heard], dim=-1).flatten(0, 1)
+            value = torch.cat([value, self.of_input(observation.inputs)], dim=1)
+        value = self._by_head(contacts.value + value)
+        mean = (affinity.softmax(dim=-1) @ value).transpose(1, 2).flatten(2)
+        feedback = observation.feedback[:, None].expand(-1, mean.size(1), -1)
+        return torch.cat([feedback, mean], dim=-1).flatten(0, 1)
 
-    def act(self, life: Life, said: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
+    def act(self, life: Life, speech: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
         contacts: Contacts = life.contacts
-        affinity, told = self._affinity(life)
+        affinity, value = self._affinity(life)
         if self.interface.input:
             affinity = affinity[..., : life.num_outputs]
         share = affinity.softmax(dim=-2).mT  # [B, heads, d, N]
-        told = (share @ told).transpose(1, 2).flatten(2)
-        move = self.move((self.of_told(told) + contacts.moved).relu())
-        said = said.view(-1, life.num_experts, 1)
-        return life.score + (move + share.mean(dim=1) @ said)[..., 0]
+        value = (share @ value).transpose(1, 2).flatten(2)
+        move = self.move((self.of_told(value) + contacts.layer).relu())
+        speech = speech.view(-1, life.num_experts, 1)
+        return life.score + (move + share.mean(dim=1) @ speech)[..., 0]
 
     def _affinity(
         self, life: Life
@@ -163,8 +163,8 @@ class AddressedMembrane(Membrane):
         contacts: Contacts = life.contacts
         hidden = life.hidden.view(*contacts.identifier.shape[:2], -1)
         maps = nn.functional.linear(hidden, self.of_hidden.weight) + contacts.identifier
-        wanted, told = maps.split([self.heads * self.key_size, self.heads * self.value_size], -1)
-        return self._by_head(wanted) @ contacts.key.mT, self._by_head(told)
+        query, value = maps.split([self.heads * self.key_size, self.heads * self.value_size], -1)
+        return self._by_head(query) @ contacts.key.mT, self._by_head(value)
 
     def _by_head(self, x: Float[Tensor, "B any features"]) -> Float[Tensor, "B heads any each"]:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)

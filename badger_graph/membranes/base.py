@@ -56,12 +56,12 @@ class Membrane(nn.Module, ABC):
         """
 
     @abstractmethod
-    def act(self, life: Life, said: Tensor) -> Float[Tensor, "B d"]:
+    def act(self, life: Life, speech: Tensor) -> Float[Tensor, "B d"]:
         """The score of each output, made of what the policy says to the world.
 
         Args:
             life: after the communication stage; its score and action are the last ones.
-            said: of a message policy ``[V]``, of each expert one number.
+            speech: of a message policy ``[V]``, of each expert one number.
         """
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from badger_graph.life import Addresses, Life
 from badger_graph.membranes.base import Membrane, check_counts
 from badger_graph.typing import Interface, Observation
-from topologies.checks import check_choice, checked, shown
+from topologies.checks import brief, check_choice, checked
 
 
 class HardwiredMembrane(Membrane):
@@ -55,7 +55,7 @@ class HardwiredMembrane(Membrane):
             check_choice("readers", readers, ("all", "one"), ", or a list")
         elif not readers or min(readers) < 0 or len(set(readers)) < len(readers):
             raise ValueError(
-                f"readers must be distinct experts, at least one, got {shown(readers)}"
+                f"readers must be distinct experts, at least one, got {brief(readers)}"
             )
         self.readers = readers
         self.see_action = see_action
@@ -100,8 +100,8 @@ class HardwiredMembrane(Membrane):
             channels.append(F.pad(inputs, (0, 0, action.size(1), silent - inputs.size(1))))
         return torch.cat(channels, dim=-1).flatten(0, 1)
 
-    def act(self, life: Life, said: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
-        return said.view(-1, life.num_experts)[:, : life.num_outputs]
+    def act(self, life: Life, speech: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
+        return speech.view(-1, life.num_experts)[:, : life.num_outputs]
 
     def _feedback(self, feedback: Float[Tensor, "B F"], num_experts: int) -> Float[Tensor, "B N F"]:
         if self.readers == "all":

@@ -50,15 +50,17 @@ def to_config(component: object) -> Config:
     if not isinstance(component, COMPONENTS):
         raise TypeError(f"only components have a config, got a {type(component).__name__}")
     cls = type(component)
-    said = SAID_BY_AGENTS if isinstance(component, BUILT_BY_AGENTS) else ()
-    arguments = {name: getattr(component, name) for name in _arguments(cls) if name not in said}
+    omissions = SAID_BY_AGENTS if isinstance(component, BUILT_BY_AGENTS) else ()
+    arguments = {
+        name: getattr(component, name) for name in _arguments(cls) if name not in omissions
+    }
     return {
         "class_path": f"{cls.__module__}.{cls.__qualname__}",
         "init_args": {name: _plain(value) for name, value in arguments.items()},
     }
 
 
-def described(module: nn.Module) -> str:
+def description(module: nn.Module) -> str:
     """What is no component of ours, such as an aggregator of TorchJD, for who wants to know."""
     return f"{type(module).__module__}.{re.sub(' at 0x[0-9a-f]+', '', repr(module))}"
 
@@ -68,7 +70,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, COMPONENTS):
         return to_config(value)
-    return described(value) if isinstance(value, nn.Module) else value
+    return description(value) if isinstance(value, nn.Module) else value
 
 
 def from_config(config: Config) -> Any:
@@ -82,7 +84,7 @@ def from_config(config: Config) -> Any:
     Raises:
         ValueError: for an unknown class, one that is no component, or arguments it refuses.
     """
-    cls = _named(config)
+    cls = _class_of(config)
     if cls is None:
         raise ValueError(
             "a config must name a policy, topology, membrane, task family, meta-loss, curriculum "
@@ -90,7 +92,7 @@ def from_config(config: Config) -> Any:
             f"{config.get('class_path')!r}; import your own modules first (on the command line: "
             "--import MODULE)"
         )
-    arguments = {name: _built(value) for name, value in config.get("init_args", {}).items()}
+    arguments = {name: _build(value) for name, value in config.get("init_args", {}).items()}
     if issubclass(cls, BUILT_BY_AGENTS) and SAID_BY_AGENTS & _required(cls):
         return partial(cls, **arguments)
     try:
@@ -109,26 +111,28 @@ def _required(cls: type) -> set[str]:
     return {name for name, one in _arguments(cls).items() if one.default is one.empty}
 
 
-def _built(value: Any) -> Any:
+def _build(value: Any) -> Any:
     if isinstance(value, list):
-        return [_built(item) for item in value]
+        return [_build(item) for item in value]
     return from_config(value) if isinstance(value, dict) and "class_path" in value else value
 
 
-def completed(value: Any) -> Any:
+def with_defaults(value: Any) -> Any:
     """A config with the arguments that came into being after it was written, at their defaults."""
     if isinstance(value, list):
-        return [completed(item) for item in value]
+        return [with_defaults(item) for item in value]
     if not (isinstance(value, dict) and "class_path" in value):
         return value
-    cls = _named(value)
+    cls = _class_of(value)
     parameters = inspect.signature(cls).parameters.values() if cls else ()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-    told = {name: completed(argument) for name, argument in value.get("init_args", {}).items()}
-    return {**value, "init_args": {**defaults, **told}}
+    arguments = {
+        name: with_defaults(argument) for name, argument in value.get("init_args", {}).items()
+    }
+    return {**value, "init_args": {**defaults, **arguments}}
 
 
-def _named(config: Config) -> type | None:
+def _class_of(config: Config) -> type | None:
     module_name, _, class_name = str(config.get("class_path")).rpartition(".")
     cls = getattr(sys.modules.get(module_name), class_name, None)
     return cls if isinstance(cls, type) and issubclass(cls, COMPONENTS) else None

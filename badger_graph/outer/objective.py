@@ -126,8 +126,8 @@ class Objective:
         with eager:
             generator = torch.Generator(self.agent.device).manual_seed(seed)
             task = self.task.sample(1, self.sizes.num_outputs, generator)
-            lived = unroll(self.agent, task, self.sizes.num_experts, 1, generator)
-        return lived.life.executor.name
+            rollout = unroll(self.agent, task, self.sizes.num_experts, 1, generator)
+        return rollout.life.executor.name
 
     def check_states(self, num_steps: int | None = None) -> None:
         """Refuse a gradient that keeps more states than memory holds.
@@ -138,11 +138,11 @@ class Objective:
         Raises:
             ValueError: says the sizes.
         """
-        kept = min(self.sizes.num_steps, num_steps or self.sizes.num_steps)
+        num_steps = min(self.sizes.num_steps, num_steps or self.sizes.num_steps)
         check_numbers(
             "the states that a rollout keeps for the gradient",
             MAX_STATES,
-            num_steps=kept,
+            num_steps=num_steps,
             batch_size=self.sizes.batch_size,
             num_experts=self.sizes.num_experts,
             hidden_size=self.agent.hidden_size,

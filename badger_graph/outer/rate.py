@@ -7,14 +7,14 @@ import math
 import torch
 
 
-def cosine_decay(done: float, start: float) -> float:
+def cosine_decay(progress: float, start: float) -> float:
     """From 1 to 0 along half a cosine.
 
     Args:
-        done: the part of training that is done.
+        progress: the part of training that is done.
         start: the part after which it begins.
     """
-    part = (done - start) / (1 - start)
+    part = (progress - start) / (1 - start)
     return (1 + math.cos(math.pi * min(max(part, 0.0), 1.0))) / 2
 
 

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
-from topologies.checks import shown
+from topologies.checks import brief
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -106,7 +106,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 def _outline(arguments: Sequence[Any]) -> str:
     """What was to be drawn, by the names of its parts."""
     parts = (list(one) if isinstance(one, Mapping) else one for one in arguments)
-    return ", ".join(map(shown, parts)) or "nothing"
+    return ", ".join(map(brief, parts)) or "nothing"
 
 
 def output_colours(num_outputs: int) -> list[str]:

@@ -54,9 +54,9 @@ class Extremum(aggr.Aggregation):
     ) -> Float[Tensor, "V M"]:
         fixed = x.detach()
         best = self.reduce(fixed, index, ptr, dim_size, dim, self.which)
-        chosen = (fixed == best.index_select(0, index)).to(x)
-        ties = self.reduce(chosen, index, ptr, dim_size, dim, "sum")
-        share = chosen / ties.index_select(0, index)
+        winners = (fixed == best.index_select(0, index)).to(x)
+        ties = self.reduce(winners, index, ptr, dim_size, dim, "sum")
+        share = winners / ties.index_select(0, index)
         return best + scatter((x - fixed) * share, index, 0, dim_size)
 
 

@@ -38,7 +38,7 @@ class Traits(NamedTuple):
     receive: Map
     of_received: Tensor
     of_hidden: Tensor
-    of_merged: Tensor
+    of_mixture: Tensor
 
 
 class AttentionPolicy(ExpertPolicy):
@@ -122,14 +122,14 @@ class AttentionPolicy(ExpertPolicy):
         self.sender_heads = sender_heads
         self.beta = beta
         self.gain = gain
-        known = hidden_size + identifier_size
+        own_size = hidden_size + identifier_size
         received = query_heads * hidden_size
         self.initial_hidden = nn.Parameter(torch.randn(hidden_size))
-        self.inner = nn.Linear(known, sender_heads * hidden_size)
+        self.inner = nn.Linear(own_size, sender_heads * hidden_size)
         self.key = nn.ModuleList(nn.Linear(hidden_size, key_size) for _ in range(sender_heads))
-        self.value = nn.Linear(known, sender_heads * hidden_size)
-        self.query = nn.Linear(known, query_heads * key_size)
-        self.receive = nn.Linear(received + known, hidden_size)
+        self.value = nn.Linear(own_size, sender_heads * hidden_size)
+        self.query = nn.Linear(own_size, query_heads * key_size)
+        self.receive = nn.Linear(received + own_size, hidden_size)
         self.merge = nn.Linear(hidden_size, hidden_size)
         self.update = nn.Linear(2 * hidden_size, 2 * hidden_size)
         scale_weights(self, gain)
@@ -138,21 +138,21 @@ class AttentionPolicy(ExpertPolicy):
         """All that identifiers have to do with, once."""
         size = self.hidden_size
 
-        def knowing(weight: Tensor, bias: Tensor) -> Map:
+        def map_of(weight: Tensor, bias: Tensor) -> Map:
             of_hidden, of_identifier = weight.tensor_split([size], dim=1)
             return Map(of_hidden.t(), F.linear(identifier, of_identifier, bias))
 
         received = self.query_heads * size
         of_received, receive = self.receive.weight.tensor_split([received], dim=1)
-        of_merged, of_hidden = self.update.weight.split(size, dim=1)
+        of_mixture, of_hidden = self.update.weight.split(size, dim=1)
         return Traits(
-            inner=knowing(self.inner.weight, self.inner.bias),
-            value=knowing(self.value.weight, self.value.bias),
-            query=knowing(self.query.weight, self.query.bias),
-            receive=knowing(receive, self.receive.bias),
+            inner=map_of(self.inner.weight, self.inner.bias),
+            value=map_of(self.value.weight, self.value.bias),
+            query=map_of(self.query.weight, self.query.bias),
+            receive=map_of(receive, self.receive.bias),
             of_received=of_received.t(),
             of_hidden=of_hidden.t(),
-            of_merged=of_merged.t(),
+            of_mixture=of_mixture.t(),
         )
 
     def round(
@@ -174,14 +174,14 @@ class AttentionPolicy(ExpertPolicy):
         values = self.messages(hidden, traits).unflatten(0, agents)
         values = [percept.values, *values.split(self.hidden_size, dim=-1)]
         # Two calls read the same senders: their keys are scaled here once, and not in each.
-        scaled = torch.cat(keys, dim=1) * (self.beta / math.sqrt(self.key_size))
-        senders = scaled, torch.cat(values, dim=1), math.sqrt(self.key_size)
+        key = torch.cat(keys, dim=1) * (self.beta / math.sqrt(self.key_size))
+        senders = key, torch.cat(values, dim=1), math.sqrt(self.key_size)
         queries = traits.query(hidden).view(batch_size, -1, self.key_size)
         visible = self._visible(neighbours, percept.keys.size(1))
         # Outputs by themselves: the experts' rows then need not be cut out and copied.
-        said = standardise(attend(percept.queries, *senders))
+        speech = standardise(attend(percept.queries, *senders))
         received = standardise(attend(queries, *senders, visible))
-        return self._next_hidden(hidden, received.view(len(hidden), -1), traits), said
+        return self._next_hidden(hidden, received.view(len(hidden), -1), traits), speech
 
     def messages(self, hidden: Float[Tensor, "V H"], traits: Traits) -> Float[Tensor, "V M"]:
         """The values of all sender heads."""
@@ -201,10 +201,10 @@ class AttentionPolicy(ExpertPolicy):
         return F.pad(heads, (num_ports, 0), value=True)
 
     def _next_hidden(self, hidden: Tensor, received: Tensor, traits: Traits) -> Tensor:
-        merged = _leaky_relu(traits.receive(hidden).addmm(received, traits.of_received))
-        merged = standardise(_leaky_relu(self.merge(merged)))
+        mixture = _leaky_relu(traits.receive(hidden).addmm(received, traits.of_received))
+        mixture = standardise(_leaky_relu(self.merge(mixture)))
         both = torch.addmm(self.update.bias, hidden, traits.of_hidden)
-        both = both.addmm(merged, traits.of_merged)
+        both = both.addmm(mixture, traits.of_mixture)
         gate, candidate = both.split(self.hidden_size, dim=1)
         return hidden.lerp(candidate, gate.sigmoid())
 

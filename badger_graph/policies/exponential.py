@@ -64,8 +64,8 @@ class ExponentialPolicy(MessagePolicy):
         percept: Float[Tensor, "V P"],
         traits: Float[Tensor, "V I"],
     ) -> Float[Tensor, "V H"]:
-        kept = self.keep * hidden
-        return kept + self.add * self.gru.next_hidden(hidden, received, percept, traits)
+        remainder = self.keep * hidden
+        return remainder + self.add * self.gru.next_hidden(hidden, received, percept, traits)
 
     def speak(self, hidden: Float[Tensor, "V H"], traits: Tensor) -> Float[Tensor, "V 1"]:
         return self.gru.speak(hidden, traits)

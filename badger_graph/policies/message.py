@@ -107,10 +107,10 @@ class MessagePolicy(MessagePassing, ExpertPolicy, ABC):
         if not fits(after, hidden.shape, hidden):
             what = f"the next states [V, H] of a {type(self).__name__}"
             refuse(what, after, hidden.shape, hidden)
-        said = self.speak(after, traits)
-        if not fits(said, shape := (hidden.size(0), 1), hidden):
-            refuse(f"what a {type(self).__name__} speaks, [V, 1],", said, shape, hidden)
-        return after, said.squeeze(-1)
+        speech = self.speak(after, traits)
+        if not fits(speech, shape := (hidden.size(0), 1), hidden):
+            refuse(f"what a {type(self).__name__} speaks, [V, 1],", speech, shape, hidden)
+        return after, speech.squeeze(-1)
 
     def messages(self, hidden: Float[Tensor, "V H"], traits: Any) -> Float[Tensor, "V M"]:
         return self.emit(hidden, traits)

@@ -54,7 +54,7 @@ class HiddenTarget(SeparableFamily, ABC):
         difference = action - target
         return difference.square() if self.error == "mse" else difference.abs()
 
-    def shown(self, error: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    def quantise(self, error: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
         """An error as the agent gets to see it: as it is, or in bins."""
         if self.bins is None:
             return error
@@ -89,7 +89,7 @@ class GuessingTask(Task):
         errors = self.family.output_errors(action, self.target)
         error = errors.mean(dim=1)
         if self.family.feedback == "scalar":
-            feedback, outputs = self.family.shown(error), torch.zeros_like(errors)
+            feedback, outputs = self.family.quantise(error), torch.zeros_like(errors)
         else:
-            feedback, outputs = torch.zeros_like(error), self.family.shown(errors)
+            feedback, outputs = torch.zeros_like(error), self.family.quantise(errors)
         return None, Observation(feedback[:, None], self.no_inputs, outputs[..., None]), error

@@ -25,17 +25,17 @@ class UntilAgreement(Communication):
         self.most = most
 
     def forward(self, round: Round, hidden: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
-        after, said = round(hidden)
+        after, speech = round(hidden)
         agreed = self._agreed(hidden, after, batch_size)
         for _ in range(self.most - 1):
             if agreed.all():
                 break
             hidden = after
-            next_hidden, next_said = round(hidden)
+            next_hidden, next_speech = round(hidden)
             after = self._choose(agreed, hidden, next_hidden)
-            said = self._choose(agreed, said, next_said)
+            speech = self._choose(agreed, speech, next_speech)
             agreed = agreed | self._agreed(hidden, after, batch_size)
-        return after, said
+        return after, speech
 
     def _agreed(self, before: Tensor, after: Tensor, batch_size: int) -> Tensor:
         change = (after - before).detach().view(batch_size, -1)

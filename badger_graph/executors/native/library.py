@@ -70,15 +70,15 @@ def _compile_once(path: Path, compiler: str) -> str | None:
             _say(f"{path} is damaged, so it is made again")
         _say("compiling the fused communication stage for this machine, once: about a minute")
         start = time.perf_counter()
-        made = path.with_suffix(f".{os.getpid()}")
-        done = subprocess.run(_command(compiler, made), capture_output=True, text=True)
-        if done.returncode:
+        draft = path.with_suffix(f".{os.getpid()}")
+        process = subprocess.run(_command(compiler, draft), capture_output=True, text=True)
+        if process.returncode:
             report = path.with_suffix(".log")
-            report.write_text(f"{shlex.join(done.args)}\n{done.stderr}")
+            report.write_text(f"{shlex.join(process.args)}\n{process.stderr}")
             _say(f"compiling failed, so slower PyTorch operations serve instead; see {report}")
             return f"a C++ compiler that works, got one that does not; see {report}"
-        _sum(path).write_text(hashlib.sha256(made.read_bytes()).hexdigest())
-        os.replace(made, path)  # whole or not at all
+        _sum(path).write_text(hashlib.sha256(draft.read_bytes()).hexdigest())
+        os.replace(draft, path)  # whole or not at all
         _say(f"done in {time.perf_counter() - start:.0f} s, kept as {path}")
     return None
 
@@ -111,8 +111,8 @@ def _command(compiler: str, out: Path) -> list[str]:
 
 def _flags() -> list[str]:
     capability = torch.backends.cpu.get_cpu_capability()
-    known = INSTRUCTIONS.get(capability)
-    name = capability if known else "DEFAULT"
+    instructions = INSTRUCTIONS.get(capability)
+    name = capability if instructions else "DEFAULT"
     optimise = ["-O3", "-std=c++20", "-fno-math-errno", "-fno-trapping-math", "-w"]
     if sys.platform == "linux":
         optimise.append("-fopenmp")
@@ -121,7 +121,7 @@ def _flags() -> list[str]:
         *optimise,
         f"-DCPU_CAPABILITY={name}",
         f"-DCPU_CAPABILITY_{name}",
-        *(known or []),
+        *(instructions or []),
         *extra,
     ]
 
@@ -133,9 +133,9 @@ def _fingerprint() -> str:
 
 
 def _cache() -> Path:
-    told = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    cache_home = Path(os.environ.get("XDG_CACHE_HOME", ""))
     # The XDG specification: a path that is empty or relative is ignored.
-    return (told if told.is_absolute() else Path.home() / ".cache") / "badger_graph"
+    return (cache_home if cache_home.is_absolute() else Path.home() / ".cache") / "badger_graph"
 
 
 def _say(message: str) -> None:
@@ -155,8 +155,8 @@ def _fake_forward(
     keep: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     row = -(-message // 16) - 4 * (-hidden.size(1) // 16)
-    kept = hidden.new_empty(hidden.size(0) if keep else 0, 16 * row)
-    return torch.empty_like(hidden), hidden.new_empty(hidden.size(0)), kept
+    activations = hidden.new_empty(hidden.size(0) if keep else 0, 16 * row)
+    return torch.empty_like(hidden), hidden.new_empty(hidden.size(0)), activations
 
 
 def _fake_backward(
@@ -179,8 +179,7 @@ def _fake_backward(
     needs: list[bool],
 ) -> list[torch.Tensor]:
     like = (hidden, percept, identifier, coefficient, packed)
-    wanted = (True, *needs)
     return [
         torch.empty_like(tensor) if need else tensor.new_empty(0)
-        for tensor, need in zip(like, wanted, strict=True)
+        for tensor, need in zip(like, (True, *needs), strict=True)
     ]

@@ -66,7 +66,7 @@ class Curriculum(ABC):
 
     def __init__(self, window: int) -> None:
         self.window = window
-        self.remembered = window  # errors; a curriculum that another follows, as many as that needs
+        self.memory = window  # errors; a curriculum that another follows, as many as that needs
         self.stage = 0
         self.steps = 0
         self.errors: list[float] = []
@@ -149,7 +149,7 @@ class Curriculum(ABC):
             return
         self.steps += 1
         if error is not None:
-            self.errors = [*self.errors, error][-self.remembered :]
+            self.errors = [*self.errors, error][-self.memory :]
         if self.passed(chance):
             self.stage, self.steps, self.errors = self.stage + 1, 0, []
 

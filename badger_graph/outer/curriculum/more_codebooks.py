@@ -56,7 +56,7 @@ class MoreCodebooks(Curriculum):
             raise ValueError(f"largest must be a power of two, got {largest}")
         super().__init__(window)
         self.then = then or OneMoreOutput(first=num_outputs)
-        self.remembered = max(window, self.then.remembered)
+        self.memory = max(window, self.then.memory)
         self.num_outputs = num_outputs
         self.num_experts = num_experts
         self.largest = largest

@@ -63,8 +63,8 @@ def corners(
 ) -> list[tuple[int, int]]:
     """Every combination of a smallest or largest d and a smallest or largest N."""
     if spare_experts is not None:
-        found = {(d, d + spare) for d, spare in product(ends(num_outputs), ends(spare_experts))}
+        sizes = {(d, d + spare) for d, spare in product(ends(num_outputs), ends(spare_experts))}
     else:
         assert num_experts is not None
-        found = set(product(ends(num_outputs), ends(num_experts)))
-    return sorted(found)
+        sizes = set(product(ends(num_outputs), ends(num_experts)))
+    return sorted(sizes)

@@ -99,8 +99,8 @@ class Stages(Curriculum):
         return len(self.stages)
 
     def sizes(self, stage: int) -> list[tuple[int, int]]:
-        told = self.stages[stage]
-        return corners(told.num_outputs, told.num_experts, told.spare_experts)
+        ranges = self.stages[stage]
+        return corners(ranges.num_outputs, ranges.num_experts, ranges.spare_experts)
 
     def draw(self, random: Random, seed: int, step: int) -> Lesson:
         stage = self._now
@@ -133,5 +133,5 @@ class Stages(Curriculum):
 
     @property
     def _learning_rate(self) -> float | None:
-        told = [stage.learning_rate for stage in self.stages[: self.stage + 1]]
-        return next((rate for rate in reversed(told) if rate is not None), None)
+        rates = [stage.learning_rate for stage in self.stages[: self.stage + 1]]
+        return next((rate for rate in reversed(rates) if rate is not None), None)

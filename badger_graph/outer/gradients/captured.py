@@ -141,14 +141,14 @@ def record(compute: Callable[[], Result]) -> tuple[Result, Callable[[], None]]:
     return result, graph.replay
 
 
-def refill(kept: Any, drawn: Any) -> None:
+def refill(memory: Any, draw: Any) -> None:
     """Copy the tensors of a new draw into those of the first, wherever they are nested.
 
     Raises:
         ValueError: when anything else differs, or the shape, type or device of a tensor.
     """
-    (before, structure), (now, new_structure) = tree_flatten(kept), tree_flatten(drawn)
-    pairs = [(kept, drawn)] if structure != new_structure else list(zip(before, now, strict=True))
+    (before, structure), (now, new_structure) = tree_flatten(memory), tree_flatten(draw)
+    pairs = [(memory, draw)] if structure != new_structure else list(zip(before, now, strict=True))
     for old, new in pairs:
         if structure != new_structure or not _interchangeable(old, new):
             raise ValueError(

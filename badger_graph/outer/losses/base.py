@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.rollout import Rollout
-from topologies.checks import shown
+from topologies.checks import brief
 
 
 class MetaLoss(ABC):
@@ -35,5 +35,5 @@ def check_errors(rollout: Rollout) -> None:
     if not isinstance(rollout, Rollout) or loss.dim() != 2 or not loss.numel():
         raise ValueError(
             "a meta-loss must get a Rollout, its loss the errors [T, B], at least one, "
-            f"got {shown(loss)}"
+            f"got {brief(loss)}"
         )

@@ -25,5 +25,5 @@ class MeanOverEnd(WeightedMean):
         self.fraction = fraction
 
     def weights(self, num_steps: int) -> Float[Tensor, " T"]:
-        counted = max(1, round(self.fraction * num_steps))
-        return (torch.arange(num_steps) >= num_steps - counted).float()
+        length = max(1, round(self.fraction * num_steps))
+        return (torch.arange(num_steps) >= num_steps - length).float()
