@@ -31,7 +31,7 @@ from badger_graph.experiments.why_hard import (
 )
 from badger_graph.experiments.why_hard import shortest as ways_out
 from badger_graph.experiments.why_hard.amplitudes import Course
-from badger_graph.experiments.why_hard.base import CHANCE, all_alike, shown_steps
+from badger_graph.experiments.why_hard.base import CHANCE, all_alike, median_steps
 from badger_graph.experiments.why_hard.findings import Verdict
 from badger_graph.experiments.why_hard.redundancy import EXPERTS
 from badger_graph.experiments.why_hard.topology import (
@@ -485,4 +485,4 @@ def test_strong_connection_is_needed_when_nothing_else_will_do(
     ],
 )
 def test_steps_are_shown_by_their_median_and_range(steps: list[int | None], shown: str) -> None:
-    assert shown_steps(steps) == shown
+    assert median_steps(steps) == shown

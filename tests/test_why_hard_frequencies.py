@@ -91,12 +91,12 @@ def test_courses_by_hand() -> None:
     assert one.order == [20, 0, 81]
     assert one.spread is None
     assert one.left == pytest.approx([0.05, 0, 0.6])
-    assert one.known == 2
+    assert one.num_known == 2
     lost = Course([0, 20, 40, 60], [[0.0, 0.0], [0.5, 0.0], [0.0, 0.6], [0.0, 0.9]])
     assert lost.learned_at == [20, 40]
     assert lost.spread == pytest.approx(20 / 30)
     assert lost.left == pytest.approx([1, 0.4])
-    assert lost.known == 0
+    assert lost.num_known == 0
 
 
 def test_of_known_orders(tmp_path: Path) -> None:

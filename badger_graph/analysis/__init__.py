@@ -31,7 +31,7 @@ from badger_graph.analysis.samples import (
     above_shuffled,
     gaussianised,
     principal,
-    shuffled,
+    shuffle,
     standardised,
 )
 from badger_graph.analysis.surrogates import Tested, against_shuffled
@@ -72,7 +72,7 @@ __all__ = [
     "principal",
     "redundancy",
     "residual_entropy",
-    "shuffled",
+    "shuffle",
     "standardised",
     "total_correlation",
     "twice_differentiable",

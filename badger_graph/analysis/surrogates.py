@@ -71,10 +71,10 @@ def against_shuffled(
     keys = torch.rand(
         num_surrogates, len(series), generator=generator, device=series.device, dtype=series.dtype
     )
-    found = measure(series[keys.argsort(dim=1)])
-    check_finite("measures of the series and its surrogates", torch.cat([value[None], found]))
-    low, high = found.quantile((1 - COVERED) / 2), found.quantile((1 + COVERED) / 2)
-    beyond = min(int((found <= value).sum()), int((found >= value).sum()))
+    surrogates = measure(series[keys.argsort(dim=1)])
+    check_finite("measures of the series and its surrogates", torch.cat([value[None], surrogates]))
+    low, high = surrogates.quantile((1 - COVERED) / 2), surrogates.quantile((1 + COVERED) / 2)
+    beyond = min(int((surrogates <= value).sum()), int((surrogates >= value).sum()))
     p_value = min(1.0, 2 * (1 + beyond) / (num_surrogates + 1))
     return Tested(value.item(), low.item(), high.item(), p_value)
 

@@ -59,15 +59,15 @@ class Measurements(Callback):
         self.seed = seed
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._measured = -1
-        self._warned: set[str] = set()
+        self._last_step = -1
+        self._warnings: set[str] = set()
         if not self._works(trainer):
             return
         self._file = Path(trainer.default_root_dir) / MEASUREMENTS
-        kept = [
+        rows = [
             row for row in read_measurements(self._file.parent) if row["step"] < trainer.global_step
         ]
-        write_text(self._file, "".join(json.dumps(row) + "\n" for row in kept))
+        write_text(self._file, "".join(json.dumps(row) + "\n" for row in rows))
         self._measure(trainer, pl_module)
 
     def on_train_batch_end(
@@ -78,9 +78,9 @@ class Measurements(Callback):
     def _measure(self, trainer: Trainer, pl_module: LightningModule) -> None:
         step = trainer.global_step
         due = [name for name, every in self._every.items() if step % every == 0]
-        if not self._works(trainer) or not due or step == self._measured:
+        if not self._works(trainer) or not due or step == self._last_step:
             return
-        self._measured = step  # with accumulated gradients, several batches are one outer step
+        self._last_step = step  # with accumulated gradients, several batches are one outer step
         learner = cast(MetaLearner, pl_module)
         if not all(parameter.isfinite().all() for parameter in learner.parameters()):
             raise NonFiniteLossError(
@@ -95,17 +95,17 @@ class Measurements(Callback):
 
     def _defined(self, names: Sequence[str], subject: Subject) -> dict[str, Measured]:
         """The measures that mean something of this agent; of each that does not, one warning."""
-        found: dict[str, Measured] = {}
+        measurements: dict[str, Measured] = {}
         for name in names:
             try:
-                found |= take([name], subject)
+                measurements |= take([name], subject)
             except UndefinedError as error:
-                if name not in self._warned:
+                if name not in self._warnings:
                     warnings.warn(
                         f"{name} is left out where it is undefined: {error}", stacklevel=2
                     )
-                    self._warned.add(name)
-        return found
+                    self._warnings.add(name)
+        return measurements
 
     def _works(self, trainer: Trainer) -> bool:
         dry: int = trainer.fast_dev_run  # type: ignore[attr-defined]

@@ -59,8 +59,8 @@ class SupervisedLSTM(nn.Module):
 
     def forward(self, phase: Float[Tensor, " B"], num_outputs: int) -> Float[Tensor, "B n"]:
         position = torch.linspace(-1, 1, num_outputs, device=phase.device).expand(len(phase), -1)
-        told = torch.stack([phase.cos(), phase.sin()], dim=-1)[:, None].expand(-1, num_outputs, -1)
-        output, _ = self.lstm(torch.cat([position[..., None], told], dim=-1))
+        code = torch.stack([phase.cos(), phase.sin()], dim=-1)[:, None].expand(-1, num_outputs, -1)
+        output, _ = self.lstm(torch.cat([position[..., None], code], dim=-1))
         return self.readout(output).squeeze(-1)
 
 
@@ -112,8 +112,8 @@ def train_supervised(
             amplitudes.append(wave_amplitudes(guess, target).in_phase.mean(dim=0))
             errors.append((guess - target).double().square().mean())
         if step < num_steps:
-            drawn = 2 * math.pi * torch.rand(batch_size, generator=generator)
-            error = (network(drawn, num_outputs) - waves(drawn, num_outputs)).square().mean()
+            phases = 2 * math.pi * torch.rand(batch_size, generator=generator)
+            error = (network(phases, num_outputs) - waves(phases, num_outputs)).square().mean()
             optimizer.zero_grad()
             error.backward()
             optimizer.step()
