@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from recorded import recorded
 
-from badger_graph.experiments.trainings import Trained
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard import frequencies
 from badger_graph.experiments.why_hard.amplitudes import Course
 from badger_graph.experiments.why_hard.findings import Claim
@@ -68,7 +68,7 @@ def course(known_from: Sequence[int | None]) -> Course:
     return Course([row["step"] for row in measured], amplitudes)
 
 
-def trained(folder: Path, seed: int, orders: Mapping[str, Sequence[int | None]]) -> list[Trained]:
+def trained(folder: Path, seed: int, orders: Mapping[str, Sequence[int | None]]) -> list[Run]:
     """One training a learner; those that are not named never learn."""
     moves = dict.fromkeys(NAMES, 0.5) | {BINS: 0.01}
     return [

@@ -34,7 +34,7 @@ from badger_graph.analysis.samples import (
     shuffle,
     standardised,
 )
-from badger_graph.analysis.surrogates import Tested, against_shuffled
+from badger_graph.analysis.surrogates import SurrogateTest, against_shuffled
 
 __all__ = [
     "BindingCurve",
@@ -47,7 +47,7 @@ __all__ = [
     "JointEntropy",
     "Modes",
     "Plateau",
-    "Tested",
+    "SurrogateTest",
     "UndefinedError",
     "WaveAmplitudes",
     "above_shuffled",

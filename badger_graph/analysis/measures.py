@@ -27,7 +27,7 @@ from badger_graph.analysis.subject import Subject
 from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingTask, SeparableFamily
 
-Measured = int | float | list[float] | dict[str, Any]
+Measurement = int | float | list[float] | dict[str, Any]
 
 
 class Measure(NamedTuple):
@@ -39,7 +39,7 @@ class Measure(NamedTuple):
             ``results/benchmark_measuring.md``.
     """
 
-    of: Callable[[Subject], Measured]
+    of: Callable[[Subject], Measurement]
     every: int
 
 
@@ -248,7 +248,7 @@ MEASURES: dict[str, Measure] = {
 """What can be measured of an agent; information in nats."""
 
 
-def take(names: Collection[str], subject: Subject) -> dict[str, Measured]:
+def take(names: Collection[str], subject: Subject) -> dict[str, Measurement]:
     """The measures of these names.
 
     Raises:
@@ -261,7 +261,7 @@ def take(names: Collection[str], subject: Subject) -> dict[str, Measured]:
     return {name: _finite(name, MEASURES[name].of(subject)) for name in names}
 
 
-def _finite(name: str, measurement: Measured) -> Measured:
+def _finite(name: str, measurement: Measurement) -> Measurement:
     try:
         json.dumps(measurement, allow_nan=False)
     except ValueError as error:

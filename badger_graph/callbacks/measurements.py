@@ -12,7 +12,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from badger_graph.analysis.checks import DivergedError, UndefinedError
-from badger_graph.analysis.measures import Measured, intervals, take
+from badger_graph.analysis.measures import Measurement, intervals, take
 from badger_graph.analysis.subject import Subject
 from badger_graph.files import append_line, write_text
 from badger_graph.logs import MEASUREMENTS, read_measurements
@@ -93,9 +93,9 @@ class Measurements(Callback):
             raise NonFiniteLossError(f"{error} at outer step {step}") from error
         append_line(self._file, json.dumps(row, allow_nan=False))
 
-    def _defined(self, names: Sequence[str], subject: Subject) -> dict[str, Measured]:
+    def _defined(self, names: Sequence[str], subject: Subject) -> dict[str, Measurement]:
         """The measures that mean something of this agent; of each that does not, one warning."""
-        measurements: dict[str, Measured] = {}
+        measurements: dict[str, Measurement] = {}
         for name in names:
             try:
                 measurements |= take([name], subject)

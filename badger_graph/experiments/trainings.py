@@ -55,7 +55,7 @@ class Training(NamedTuple):
         return {"command": shlex.join([*PROGRAM[1:], *self.words()]), **description}
 
 
-class Trained(NamedTuple):
+class Run(NamedTuple):
     """A training that is done."""
 
     training: Training
@@ -83,7 +83,7 @@ def train(
     runs: Path,
     jobs: int = 2,
     say: Callable[[str], None] = print,
-) -> list[Trained]:
+) -> list[Run]:
     """Train all that are not trained yet, some side by side, one thread each.
 
     One that was killed goes on from its last checkpoint; one that diverged is done, with what it
@@ -96,13 +96,13 @@ def train(
     """
     lock = threading.Lock()
 
-    def finish(training: Training) -> Trained:
+    def finish(training: Training) -> Run:
         folder = training.folder(runs)
         note = folder / "done.json"
         if note.is_file():
             _remember(training, folder)
             advance()
-            return Trained(training, folder, **json.loads(note.read_text()))
+            return Run(training, folder, **json.loads(note.read_text()))
         with only_writer(folder, TRAINING_LOCK):
             _remember(training, folder)
             diverged = fit(training.words(), folder).diverged
@@ -110,7 +110,7 @@ def train(
             with lock:
                 say(f"{folder} diverged" if diverged else str(folder))
                 advance()
-        return Trained(training, folder, **json.loads(note.read_text()))
+        return Run(training, folder, **json.loads(note.read_text()))
 
     with progress("training", len(trainings)) as advance, ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(finish, trainings))

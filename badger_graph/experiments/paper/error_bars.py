@@ -10,7 +10,7 @@ from typing import Any
 
 from badger_graph.analysis.seeds import interval, mean_and_bar
 from badger_graph.experiments.paper.jobs import Row
-from badger_graph.experiments.paper.relative_error import Measured
+from badger_graph.experiments.paper.relative_error import Measurement
 
 
 def curves(rows: Sequence[Row], against: str) -> dict[str, dict[str, Any]]:
@@ -82,9 +82,9 @@ def _cells(curve: Mapping[str, Any]) -> dict[int, str]:
     return {int(x): f"{error:.4f} ± {bar:.4f}" for x, error, bar in triples}
 
 
-def _measurement(rows: Sequence[Row]) -> Measured:
+def _measurement(rows: Sequence[Row]) -> Measurement:
     """Of several policies over them, of a single one over its tasks."""
-    return Measured(*mean_and_bar([row["error"] for row in rows], rows[0]["standard_error"]))
+    return Measurement(*mean_and_bar([row["error"] for row in rows], rows[0]["standard_error"]))
 
 
 def _rise(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:

@@ -258,7 +258,7 @@ def steps_until_back(error: Sequence[float], unchanged: Sequence[float], before:
     return None if away[-1] == len(levels) else away[-1] + 1
 
 
-class _Lived(NamedTuple):
+class _Outcome(NamedTuple):
     loss: Float[Tensor, "T B"]
     num_experts: int
     num_outputs: int
@@ -266,7 +266,7 @@ class _Lived(NamedTuple):
 
 def _lives(
     agent: BadgerAgent, situation: Situation, num_tasks: int, after: int, seed: int
-) -> dict[str, _Lived]:
+) -> dict[str, _Outcome]:
     generator = torch.Generator(agent.device).manual_seed(seed)
     task = GuessingGame().sample(num_tasks, situation.numbers, generator)
     _, num_experts, num_outputs, *_ = situation
@@ -279,7 +279,7 @@ def _lives(
         num_experts, num_outputs = life.num_experts, life.num_outputs
         then = PartlyReached(task, num_outputs)
         onward = unroll(agent, then, num_experts, after, generator, life=life)
-        lives[name] = _Lived(torch.cat([start.loss, onward.loss]), num_experts, num_outputs)
+        lives[name] = _Outcome(torch.cat([start.loss, onward.loss]), num_experts, num_outputs)
     return lives
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.experiments.paper.relative_error import ExpertRule, Measured, relative_error
+from badger_graph.experiments.paper.relative_error import ExpertRule, Measurement, relative_error
 from badger_graph.files import read_json, write_json
 from badger_graph.library.authors import load_authors
 from badger_graph.library.load import load_agent, load_trained, read_trained
@@ -174,7 +174,7 @@ def _is_authors(policy: str) -> bool:
     return Path(policy).suffix == ".pth"
 
 
-def _measure(agent: BadgerAgent, row: Row) -> Measured:
+def _measure(agent: BadgerAgent, row: Row) -> Measurement:
     sizes = ("num_experts", "num_outputs", "num_steps", "num_tasks", "seed")
     if row["top_k"] is not None:
         agent = hears_top_k(agent, row["top_k"])

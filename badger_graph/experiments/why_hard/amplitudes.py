@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import NamedTuple
 
-from badger_graph.experiments.trainings import Trained, first_below
+from badger_graph.experiments.trainings import Run, first_below
 from badger_graph.experiments.why_hard.base import measurements_of
 
 KNOWN = 0.1
@@ -55,7 +55,7 @@ class Course(NamedTuple):
         return sum(distance <= KNOWN for distance in self.left)
 
 
-def wave_course(one: Trained) -> Course:
+def wave_course(one: Run) -> Course:
     """What was measured in a training."""
     steps, rows = measurements_of(one, "amplitudes")
     return Course(steps, [amplitudes["in_phase"] for amplitudes in rows])

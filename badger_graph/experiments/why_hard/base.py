@@ -10,7 +10,7 @@ from typing import Any
 from scipy.stats import spearmanr
 
 from badger_graph.analysis.seeds import interval
-from badger_graph.experiments.trainings import Trained, first_below
+from badger_graph.experiments.trainings import Run, first_below
 from badger_graph.experiments.why_hard.findings import Claim, Panel, Verdict
 
 CHANCE = 1 / 3
@@ -36,9 +36,9 @@ def all_alike(num_outputs: int) -> float:
     return CHANCE * (1 - 1 / num_outputs)
 
 
-def by_name(runs: Sequence[Trained]) -> dict[str, list[Trained]]:
+def by_name(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """The trainings of each name, one a seed."""
-    groups: dict[str, list[Trained]] = {}
+    groups: dict[str, list[Run]] = {}
     for one in runs:
         groups.setdefault(one.training.name, []).append(one)
     return groups
@@ -48,12 +48,12 @@ Series = tuple[list[int], list[float]]
 """Outer steps, and a number at each."""
 
 
-def log_column(column: str) -> Callable[[Trained], Series]:
+def log_column(column: str) -> Callable[[Run], Series]:
     """Reads a column of the log of a training."""
     return lambda one: one.log_column(column)
 
 
-def measurements_of(one: Trained, measure: str) -> tuple[list[int], list[Any]]:
+def measurements_of(one: Run, measure: str) -> tuple[list[int], list[Any]]:
     """A measure along a training: the outer steps at which it was taken, and what it gave.
 
     Raises:
@@ -73,10 +73,10 @@ def measurements_of(one: Trained, measure: str) -> tuple[list[int], list[Any]]:
 
 def measurement(
     measure: str, number: Callable[[Any], float] = lambda values: values
-) -> Callable[[Trained], Series]:
+) -> Callable[[Run], Series]:
     """Reads a number of what a measure gave along a training."""
 
-    def read(one: Trained) -> Series:
+    def read(one: Run) -> Series:
         steps, values = measurements_of(one, measure)
         return steps, [number(one) for one in values]
 
@@ -94,9 +94,7 @@ mean_error = measurement("output_errors", statistics.mean)
 """The error on the same tasks during training."""
 
 
-def curve(
-    runs: Sequence[Trained], read: Callable[[Trained], Series], window: int = 1
-) -> dict[str, Any]:
+def curve(runs: Sequence[Run], read: Callable[[Run], Series], window: int = 1) -> dict[str, Any]:
     """A number along the training of some seeds, in means over ``window`` rows; a seed that stopped
     sooner than others, as it had solved the game, keeps its last value; one that diverged has none
     from there on.
@@ -110,7 +108,7 @@ def curve(
     return {"x": places, "y": rows}
 
 
-def plateaus_panel(runs: Sequence[Trained], num_outputs: int) -> Panel:
+def plateaus_panel(runs: Sequence[Run], num_outputs: int) -> Panel:
     """The error in training, beside those of the two plateaus."""
     return Panel(
         "Error",
@@ -124,9 +122,9 @@ def plateaus_panel(runs: Sequence[Trained], num_outputs: int) -> Panel:
 
 
 def steps_to_level(
-    runs: Sequence[Trained],
+    runs: Sequence[Run],
     level: float,
-    read: Callable[[Trained], Series] = error,
+    read: Callable[[Run], Series] = error,
     window: int = 5,
 ) -> list[int | None]:
     """The first outer step up to which ``window`` rows are in the mean at or below a level; a seed
@@ -141,7 +139,7 @@ def steps_to_level(
     return arrivals
 
 
-def lowest(runs: Sequence[Trained]) -> list[float]:
+def lowest(runs: Sequence[Run]) -> list[float]:
     """The lowest error on the same tasks; a seed each."""
     return [min(squared_error(one)[1]) for one in runs]
 
@@ -172,7 +170,7 @@ def partial_rank_correlation(
     return (both - of_first * of_second) / math.sqrt((1 - of_first**2) * (1 - of_second**2))
 
 
-def with_error(runs: Sequence[Trained], read: Callable[[Trained], Series]) -> list[float]:
+def with_error(runs: Sequence[Run], read: Callable[[Run], Series]) -> list[float]:
     """The partial rank correlation of a measure with the error on the same tasks, given the outer
     step, until the game is solved; of each seed for which there is one.
     """

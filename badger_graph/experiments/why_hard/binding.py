@@ -11,7 +11,7 @@ from torch import Tensor
 
 from badger_graph.analysis import GaussianEntropy, binding_information, principal
 from badger_graph.analysis.subject import COMPONENTS, Subject
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.base import (
     curve,
     estimate,
@@ -63,7 +63,7 @@ class Binding(TrainingExperiment):
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
         return [Training("16 experts", "--config binding --topology.seed {seed}", seed, max_steps)]
 
-    def findings(self, runs: Sequence[Trained]) -> Findings:
+    def findings(self, runs: Sequence[Run]) -> Findings:
         ends = {name: [_last(one, name) for one in runs] for name in NAMES}
         starts = {name: [_first(one, name) for one in runs] for name in NAMES}
         untrained, lives = (
@@ -129,20 +129,20 @@ class Binding(TrainingExperiment):
         )
 
 
-def _curve(runs: Sequence[Trained], name: str) -> dict[str, Any]:
+def _curve(runs: Sequence[Run], name: str) -> dict[str, Any]:
     return curve(runs, measurement(name))
 
 
-def _first(one: Trained, name: str) -> float:
+def _first(one: Run, name: str) -> float:
     return measurements_of(one, name)[1][0]
 
 
-def _last(one: Trained, name: str) -> float:
+def _last(one: Run, name: str) -> float:
     """The mean of the last three measurements."""
     return statistics.mean(measurements_of(one, name)[1][-3:])
 
 
-def _by_ridge(one: Trained) -> dict[float, tuple[float, float]] | None:
+def _by_ridge(one: Run) -> dict[float, tuple[float, float]] | None:
     """Binding information of the agent as it was born and as it is trained, ridge by ridge; none
     if it diverged before its first checkpoint.
     """
@@ -197,7 +197,7 @@ def _grows_in_life(untrained: Sequence[Sequence[float]], lives: Sequence[Sequenc
     return Claim("Binding information grows within a life, as it is learned", evidence, verdict)
 
 
-def _goes_with_error(runs: Sequence[Trained]) -> Claim:
+def _goes_with_error(runs: Sequence[Run]) -> Claim:
     binding = measurement("binding_information")
     return sign_claim(
         "From one outer step to the next, too, more organisation goes with a lower error",
@@ -225,7 +225,7 @@ def _no_modes(modes: Sequence[Mapping[str, Sequence[float]]]) -> Claim:
     )
 
 
-def _stable(runs: Sequence[Trained]) -> Claim:
+def _stable(runs: Sequence[Run]) -> Claim:
     before, after = (
         [statistics.mean(measurements_of(one, "lyapunov")[1][k]) for one in runs] for k in (0, -1)
     )

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from badger_graph import plots
 from badger_graph.experiments.runner import Experiment
-from badger_graph.experiments.trainings import Trained, Training, train
+from badger_graph.experiments.trainings import Run, Training, train
 from badger_graph.experiments.why_hard.findings import Findings, markdown
 from badger_graph.machine import machine
 from topologies.checks import checked, size
@@ -79,7 +79,7 @@ class TrainingExperiment(Experiment):
         """What is trained with a seed."""
 
     @abstractmethod
-    def findings(self, runs: Sequence[Trained]) -> Findings:
+    def findings(self, runs: Sequence[Run]) -> Findings:
         """What the trainings of all seeds say."""
 
     @property

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, wave_course
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
@@ -98,7 +98,7 @@ class Frequencies(TrainingExperiment):
             for name, arguments in LEARNERS.items()
         ]
 
-    def findings(self, runs: Sequence[Trained]) -> Findings:
+    def findings(self, runs: Sequence[Run]) -> Findings:
         groups = by_name(runs)
         courses = {SUPERVISED: [_supervised(one) for one in groups[LSTM]]}
         courses |= {name: [wave_course(one) for one in group] for name, group in groups.items()}
@@ -140,7 +140,7 @@ class Frequencies(TrainingExperiment):
         )
 
 
-def _supervised(beside: Trained) -> Course:
+def _supervised(beside: Run) -> Course:
     """Trained here, once, for as many steps as the meta-learner of its seed: 10 ms a step."""
     file = beside.folder / "supervised.json"
     if not file.is_file():
@@ -151,7 +151,7 @@ def _supervised(beside: Trained) -> Course:
     return Course(**json.loads(file.read_text()))
 
 
-def _successes(runs: Sequence[Trained]) -> list[Trained]:
+def _successes(runs: Sequence[Run]) -> list[Run]:
     """Those below half of chance at the end: who guesses nothing is at rest from the start."""
     return [one for one in runs if squared_error(one)[1][-1] < CHANCE / 2]
 
@@ -178,7 +178,7 @@ def _low_first(courses: Sequence[Course], says: str, claimed: bool) -> Claim:
     return Claim(says, evidence, positive(rhos) if claimed else absent(rhos, WEAK))
 
 
-def _low_better(runs: Sequence[Trained]) -> Claim:
+def _low_better(runs: Sequence[Run]) -> Claim:
     left = [wave_course(one).left for one in runs]
     return _goes_with(
         f"{LSTM}: low frequencies end slightly nearer to 1",
@@ -187,7 +187,7 @@ def _low_better(runs: Sequence[Trained]) -> Claim:
     )
 
 
-def _even_better(runs: Sequence[Trained]) -> Claim:
+def _even_better(runs: Sequence[Run]) -> Claim:
     """Frequencies are counted from 1."""
     says = f"{BINS}: even frequencies come nearer to 1"
     if not runs:
@@ -200,7 +200,7 @@ def _even_better(runs: Sequence[Trained]) -> Claim:
     return Claim(says, evidence, positive(more))
 
 
-def _comes_to_rest(runs: Sequence[Trained], says: str, claimed: bool) -> Claim:
+def _comes_to_rest(runs: Sequence[Run], says: str, claimed: bool) -> Claim:
     moves = [last_moves(one)[1][-1] for one in runs]
     if not moves:
         return Claim(says, NOT_LEARNED, "undecided")
@@ -209,7 +209,7 @@ def _comes_to_rest(runs: Sequence[Trained], says: str, claimed: bool) -> Claim:
     return Claim(says, evidence, in_all(rest if claimed else len(moves) - rest, len(moves)))
 
 
-def _rests_when_learned(runs: Sequence[Trained]) -> Claim:
+def _rests_when_learned(runs: Sequence[Run]) -> Claim:
     """From where the error is below half of chance."""
     pairs = []
     for one in runs:
@@ -297,7 +297,7 @@ def _impossible(courses: Mapping[str, Sequence[Course]]) -> Claim:
 # ----------------------------------------------------------------------------- table, figure
 
 
-def _row(name: str, courses: Sequence[Course], runs: Sequence[Trained] | None) -> list[str]:
+def _row(name: str, courses: Sequence[Course], runs: Sequence[Run] | None) -> list[str]:
     learning_steps = [[s for s in one.learned_at if s is not None] for one in courses]
     orders = _orders(courses)
     moves = [last_moves(one)[1][-1] for one in runs or []]
@@ -332,7 +332,7 @@ def _panel(name: str, courses: Sequence[Course]) -> Panel:
     return Panel(name, "outer step", "amplitude in phase", curves, lines={"right": 1.0})
 
 
-def _rest(groups: Mapping[str, Sequence[Trained]]) -> Panel:
+def _rest(groups: Mapping[str, Sequence[Run]]) -> Panel:
     """Of runs that learned: near zero, rounding decides which guesses are the same."""
     successes = {name: _successes(group) for name, group in groups.items()}
     return Panel(

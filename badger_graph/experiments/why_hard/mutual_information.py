@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from badger_graph.analysis.subject import COMPONENTS
-from badger_graph.experiments.trainings import Trained, Training, first_below
+from badger_graph.experiments.trainings import Run, Training, first_below
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
@@ -72,7 +72,7 @@ class MutualInformation(TrainingExperiment):
             )
         ]
 
-    def findings(self, runs: Sequence[Trained]) -> Findings:
+    def findings(self, runs: Sequence[Run]) -> Findings:
         courses = [_course(one) for one in runs]
         pairs = {
             "mean of all pairs": mean_pair,
@@ -109,7 +109,7 @@ class MutualInformation(TrainingExperiment):
         )
 
 
-def _pairs_panel(one: Trained) -> Panel:
+def _pairs_panel(one: Run) -> Panel:
     """Every pair of one seed, of which means over pairs and seeds say nothing: at every second
     measurement, to a hundredth of a nat.
     """
@@ -150,7 +150,7 @@ class Course(NamedTuple):
     pairs_fall: int | None
 
 
-def _course(one: Trained) -> Course:
+def _course(one: Run) -> Course:
     steps, pairs = mean_pair(one)
     errors = mean_error(one)[1]
     every = steps[1] - steps[0] if len(steps) > 1 else 0
@@ -264,7 +264,7 @@ def _rises(courses: Sequence[Course]) -> Claim:
     return Claim(says, evidence, positive(more), "ours")
 
 
-def _goes_with_error(runs: Sequence[Trained]) -> Claim:
+def _goes_with_error(runs: Sequence[Run]) -> Claim:
     return sign_claim(
         "From one outer step to the next, too, less mutual information goes with a lower error",
         "rank correlation with the error while it learns, given the outer step: {}",

@@ -9,8 +9,8 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from badger_graph.analysis import Plateau, Tested
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.analysis import Plateau, SurrogateTest
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
@@ -93,7 +93,7 @@ class Plateaus(TrainingExperiment):
             for name, arguments in TRAINED.items()
         ]
 
-    def findings(self, runs: Sequence[Trained]) -> Findings:
+    def findings(self, runs: Sequence[Run]) -> Findings:
         courses = [course_of(one) for one in runs]
         three = [course for course in courses if course.one.training.name == THREE]
         twenty = [course for course in courses if course not in three]
@@ -154,7 +154,7 @@ def judge(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list
         for claim in [
             _noise(
                 [
-                    [Tested(**test) for test in of_one]
+                    [SurrogateTest(**test) for test in of_one]
                     for one, of_one in zip(names, numbers["hurst"], strict=True)
                     if one == name
                 ]
@@ -163,7 +163,7 @@ def judge(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list
     ], []
 
 
-def _conflicting(name: str) -> Callable[[Trained], Series]:
+def _conflicting(name: str) -> Callable[[Run], Series]:
     return measurement("gradient_conflict", itemgetter(name))
 
 
@@ -192,7 +192,7 @@ def _at_chance(plateau: Plateau) -> bool:
     return abs(plateau.level / CHANCE - 1) < SHARE
 
 
-def _noise(by_seed: Sequence[Sequence[Tested]]) -> Claim:
+def _noise(by_seed: Sequence[Sequence[SurrogateTest]]) -> Claim:
     """That shuffled copies do not exclude an exponent does not show that it is theirs: the interval
     over seeds must lie close to it. One copy of twenty lies outside by chance; more are memory.
     Each error is that of a fresh batch: this alone makes noise of it.
@@ -336,7 +336,7 @@ def _differs(
 # ----------------------------------------------------------------------------- table, figure
 
 
-def _row(course: Course, plateau: Plateau, hurst: Tested) -> list[str]:
+def _row(course: Course, plateau: Plateau, hurst: SurrogateTest) -> list[str]:
     def mean(series: Series, digits: int) -> str:
         values = [v for step, v in zip(*series, strict=True) if holds(plateau, step)]
         return f"{statistics.mean(values):.{digits}f}" if values else "-"
@@ -364,10 +364,10 @@ def _panels(courses: Sequence[Course]) -> list[Panel]:
     count = len(courses[0].learned_at)
     ranks = sorted({(count - 1) * k // 4 for k in range(5)})
 
-    def in_means(read: Callable[[Trained], Series]) -> dict[str, dict[str, Any]]:
+    def in_means(read: Callable[[Run], Series]) -> dict[str, dict[str, Any]]:
         return {name: curve(group, read, WINDOW) for name, group in groups.items()}
 
-    def best(k: int) -> Callable[[Trained], Series]:
+    def best(k: int) -> Callable[[Run], Series]:
         return measurement("output_errors", lambda errors: sorted(errors)[k])
 
     return [

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     SOLVED,
@@ -60,7 +60,7 @@ class Redundancy(TrainingExperiment):
             for n in EXPERTS
         ]
 
-    def findings(self, runs: Sequence[Trained]) -> Findings:
+    def findings(self, runs: Sequence[Run]) -> Findings:
         groups = by_name(runs)
         curves = {
             name: [measurements_of(one, "binding_curve")[1][k] for one in groups["16 experts"]]
@@ -135,7 +135,7 @@ def _shared_panels(numbers: Mapping[str, Any]) -> list[Panel]:
     ]
 
 
-def _final_error(one: Trained) -> float:
+def _final_error(one: Run) -> float:
     """The mean over the last tenth of training; chance if it diverged before it logged any."""
     _, errors = one.log_column("train/error")
     return statistics.mean(errors[-max(1, len(errors) // 10) :] or [CHANCE])

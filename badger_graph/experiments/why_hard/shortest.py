@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
     LEFT,
@@ -91,29 +91,29 @@ class Shortest(TrainingExperiment):
             *variants.trainings(together, config, seed, max_steps),
         ]
 
-    def findings(self, runs: Sequence[Trained]) -> Findings:
-        compared = variants.compare(runs)
-        columns, rows = variants.table(runs, compared, stop=0.001)
+    def findings(self, runs: Sequence[Run]) -> Findings:
+        comparison = variants.compare(runs)
+        columns, rows = variants.table(runs, comparison, stop=0.001)
         groups = by_name(runs)
         why = {name: [_on_first(one) for one in group] for name, group in groups.items()}
         max_steps = max(one.training.max_steps for one in runs)
         longest = min(max_steps, LONGEST)
         return Findings(
             claims=[
-                _most(compared, longest),
+                _most(comparison, longest),
                 variants.sooner_claim(
                     "Together (`--config fast`) they shorten it",
-                    compared,
+                    comparison,
                     FIRST,
                     TOGETHER[0],
                     PLAIN,
                     longest,
                     "ours",
                 ),
-                _solvable(compared, max_steps),
+                _solvable(comparison, max_steps),
                 variants.sooner_claim(
                     "A curriculum in d by error reached shortens the first plateau",
-                    compared,
+                    comparison,
                     FIRST,
                     "curriculum in d",
                     PLAIN,
@@ -122,7 +122,7 @@ class Shortest(TrainingExperiment):
                 ),
                 variants.sooner_claim(
                     "On top of `--config fast` it solves twenty numbers sooner",
-                    compared,
+                    comparison,
                     SOLVED_AT,
                     *TOGETHER[::-1],
                     max_steps,
@@ -137,19 +137,19 @@ class Shortest(TrainingExperiment):
                 [*row, *(_cell(why[name], what) for what in WHY)]
                 for row, name in zip(rows, groups, strict=True)
             ],
-            numbers={**variants.numbers(compared), "on the first plateau": why},
+            numbers={**variants.numbers(comparison), "on the first plateau": why},
         )
 
 
-def _most(compared: variants.Compared, longest: int) -> Claim:
+def _most(comparison: variants.Comparison, longest: int) -> Claim:
     """The best single change against the second best: somebody is always best."""
-    steps = compared.steps[FIRST]
+    steps = comparison.steps[FIRST]
     single = [name for name in VARIANTS if name not in (PLAIN, *TOGETHER)]
     best, second, *_ = sorted(
         single, key=lambda name: statistics.mean(step or longest for step in steps[name])
     )
-    _, savings = variants.sooner(compared, FIRST, best, PLAIN, longest)
-    words, more = variants.sooner(compared, FIRST, best, second, longest)
+    _, savings = variants.sooner(comparison, FIRST, best, PLAIN, longest)
+    words, more = variants.sooner(comparison, FIRST, best, second, longest)
     return Claim(
         f"Of single changes, '{best}' shortens the first plateau most",
         f"outer steps until it is left: {words}; saved {estimate(more, 0)} against the second, "
@@ -159,19 +159,19 @@ def _most(compared: variants.Compared, longest: int) -> Claim:
     )
 
 
-def _solvable(compared: variants.Compared, max_steps: int) -> Claim:
+def _solvable(comparison: variants.Comparison, max_steps: int) -> Claim:
     name = TOGETHER[0]
-    steps = compared.steps[SOLVED_AT][name]
+    steps = comparison.steps[SOLVED_AT][name]
     within = sum(step is not None and step < ASKED for step in steps)
     return Claim(
         f"Twenty numbers can be solved to MSE 0.01 in fewer than {ASKED:,} outer steps",
-        f"{name}: {median_steps(steps)}; plain: {median_steps(compared.steps[SOLVED_AT][PLAIN])}",
+        f"{name}: {median_steps(steps)}; plain: {median_steps(comparison.steps[SOLVED_AT][PLAIN])}",
         in_all(within, len(steps)) if max_steps >= ASKED else "undecided",
         "ours",
     )
 
 
-def _on_first(one: Trained) -> dict[str, float] | None:
+def _on_first(one: Run) -> dict[str, float] | None:
     """Why it stands still there, or does not, by WHY; none if nothing was measured there."""
     (left,) = steps_to_level([one], LEFT, squared_error, 1)
     reads = {

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import torch
 
-from badger_graph.analysis import Plateau, Tested, find_plateaus, hurst_test, lyapunov_test
-from badger_graph.experiments.trainings import Trained, first_below
+from badger_graph.analysis import Plateau, SurrogateTest, find_plateaus, hurst_test, lyapunov_test
+from badger_graph.experiments.trainings import Run, first_below
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
@@ -49,10 +49,10 @@ class Course(NamedTuple):
             chance.
     """
 
-    one: Trained
+    one: Run
     plateaus: list[Plateau]
-    hurst: list[Tested]
-    chaos: Tested | None
+    hurst: list[SurrogateTest]
+    chaos: SurrogateTest | None
     learned_at: list[int | None]
 
     def contrast(self, series: Series) -> tuple[float, float] | None:
@@ -65,7 +65,7 @@ class Course(NamedTuple):
         return (statistics.mean(on), statistics.mean(between)) if on and between else None
 
 
-def course_of(one: Trained) -> Course:
+def course_of(one: Run) -> Course:
     """Find the plateaus of a training; a curve too short for one has none."""
     steps, errors = error(one)
     series = torch.tensor(errors, dtype=torch.float64)
@@ -90,14 +90,14 @@ def holds(plateau: Plateau, step: int) -> bool:
     return plateau.start <= step < plateau.stop + (not plateau.escaped)
 
 
-def _learning_steps(one: Trained) -> list[int | None]:
+def _learning_steps(one: Run) -> list[int | None]:
     steps, errors_of_outputs = measurements_of(one, "output_errors")
     return [
         first_below(steps, errors, CHANCE / 2) for errors in zip(*errors_of_outputs, strict=True)
     ]
 
 
-def one_by_one(runs: Sequence[Trained]) -> Claim:
+def one_by_one(runs: Sequence[Run]) -> Claim:
     """How many are on their way at the same time: one of d, or all."""
     says = "Then the numbers are learned one by one"
     shares, counts = [], []

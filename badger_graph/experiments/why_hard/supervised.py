@@ -17,7 +17,7 @@ TEST_TASKS = 64
 """Phases, evenly spaced, that amplitudes are measured on."""
 
 
-class Learned(NamedTuple):
+class LearningCurve(NamedTuple):
     """How well one network knew every frequency in the course of its training.
 
     Shapes:
@@ -72,7 +72,7 @@ def train_supervised(
     batch_size: int = 64,
     hidden_size: int = 64,
     learning_rate: float = 1e-3,
-) -> Learned:
+) -> LearningCurve:
     """Train one network by plain regression, and record the amplitude of every frequency.
 
     Args:
@@ -117,4 +117,4 @@ def train_supervised(
             optimizer.zero_grad()
             error.backward()
             optimizer.step()
-    return Learned(torch.tensor(steps), torch.stack(amplitudes), torch.stack(errors))
+    return LearningCurve(torch.tensor(steps), torch.stack(amplitudes), torch.stack(errors))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import by_name, estimate, in_all
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
@@ -75,15 +75,15 @@ class Symmetry(TrainingExperiment):
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
         return variants.trainings(VARIANTS, "symmetry", seed, max_steps)
 
-    def findings(self, runs: Sequence[Trained]) -> Findings:
-        compared = variants.compare(runs)
+    def findings(self, runs: Sequence[Run]) -> Findings:
+        comparison = variants.compare(runs)
         max_steps = runs[0].training.max_steps
-        columns, rows = variants.table(runs, compared, stop=0.005)
+        columns, rows = variants.table(runs, comparison, stop=0.005)
         return Findings(
             claims=[
                 _removes(
-                    variants.sooner_claim(says, compared, level, variant, PLAIN, max_steps, of),
-                    compared.steps[level][variant],
+                    variants.sooner_claim(says, comparison, level, variant, PLAIN, max_steps, of),
+                    comparison.steps[level][variant],
                 )
                 for level, variant, says, of in CLAIMS
             ]
@@ -91,7 +91,7 @@ class Symmetry(TrainingExperiment):
             panels=[variants.error_panel(runs, "Error in training", 4)],
             columns=columns,
             rows=rows,
-            numbers=variants.numbers(compared),
+            numbers=variants.numbers(comparison),
         )
 
 
@@ -107,7 +107,7 @@ def _removes(claim: Claim, steps: Sequence[int | None]) -> Claim:
     return claim._replace(holds=holds, measured=evidence)
 
 
-def _no_explosion(runs: Sequence[Trained]) -> Claim:
+def _no_explosion(runs: Sequence[Run]) -> Claim:
     """In lives as long as those of training, and in longer ones."""
     says = "The exponential update makes no states explode"
     pairs = [sizes for one in runs if (sizes := _sizes(one)) is not None]
@@ -127,7 +127,7 @@ def _no_explosion(runs: Sequence[Trained]) -> Claim:
 
 
 @torch.no_grad()
-def _sizes(one: Trained) -> tuple[float, float] | None:
+def _sizes(one: Run) -> tuple[float, float] | None:
     """Of the states of the trained agent; none if it diverged before its first checkpoint."""
     if not one.checkpoint.is_file():
         return None

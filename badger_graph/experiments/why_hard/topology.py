@@ -8,7 +8,7 @@ from typing import Any
 
 import networkx as nx
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.base import (
     SOLVED,
     by_name,
@@ -86,7 +86,7 @@ class TopologyExperiment(TrainingExperiment):
         alone = "--config told_one --membrane.readers all --topology isolated"
         return [*runs, Training("no communication, all told", alone, seed, max_steps)]
 
-    def findings(self, runs: Sequence[Trained]) -> Findings:
+    def findings(self, runs: Sequence[Run]) -> Findings:
         groups = by_name(runs)
         steps = {
             name: steps_to_level(group, SOLVED, squared_error, 1) for name, group in groups.items()
@@ -134,7 +134,7 @@ def judge(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list
     return claims, panels
 
 
-def _properties(one: Trained) -> dict[str, float | None]:
+def _properties(one: Run) -> dict[str, float | None]:
     """Of the graph of a run: those of PROPERTIES, and whether every expert reaches every other; all
     none if it diverged before its first checkpoint.
     """

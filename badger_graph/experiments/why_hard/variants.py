@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
@@ -39,7 +39,7 @@ LEVELS = {FIRST: LEFT, LEARNED_AT: LEARNED, SOLVED_AT: SOLVED}
 """Errors whose first outer step is told."""
 
 
-class Compared(NamedTuple):
+class Comparison(NamedTuple):
     """What variants did.
 
     Attributes:
@@ -63,10 +63,10 @@ def trainings(
     ]
 
 
-def compare(runs: Sequence[Trained]) -> Compared:
+def compare(runs: Sequence[Run]) -> Comparison:
     """Steps to each level and the lowest error of every variant, on the same tasks for all."""
     groups = by_name(runs)
-    return Compared(
+    return Comparison(
         steps={
             label: {
                 name: steps_to_level(group, level, squared_error, 1)
@@ -79,21 +79,21 @@ def compare(runs: Sequence[Trained]) -> Compared:
 
 
 def table(
-    runs: Sequence[Trained], compared: Compared, stop: float | None = None
+    runs: Sequence[Run], comparison: Comparison, stop: float | None = None
 ) -> tuple[list[str], list[list[str]]]:
     """One row a variant; ``stop`` is the error below which training ends."""
     rows = []
     for name, group in by_name(runs).items():
-        cells = [median_steps(steps[name]) for steps in compared.steps.values()]
+        cells = [median_steps(steps[name]) for steps in comparison.steps.values()]
         seconds = statistics.mean(one.cpu_seconds for one in group)
         diverged = sum(one.diverged for one in group)
         label = f"{name} ({diverged} diverged)" if diverged else name
-        rows.append([label, *cells, estimate(compared.lowest[name], 4), f"{seconds:.0f}"])
+        rows.append([label, *cells, estimate(comparison.lowest[name], 4), f"{seconds:.0f}"])
     lowest_error = "lowest MSE" + ("" if stop is None else f" (training ends below {stop})")
     return ["variant", *LEVELS, lowest_error, "CPU seconds a run"], rows
 
 
-def error_panel(runs: Sequence[Trained], title: str, num_outputs: int) -> Panel:
+def error_panel(runs: Sequence[Run], title: str, num_outputs: int) -> Panel:
     """The errors of all variants, beside those of the two plateaus."""
     curves = {name: curve(group, squared_error) for name, group in by_name(runs).items()}
     lines = {"chance": CHANCE, "one number for all": all_alike(num_outputs)}
@@ -101,12 +101,12 @@ def error_panel(runs: Sequence[Trained], title: str, num_outputs: int) -> Panel:
 
 
 def sooner(
-    compared: Compared, level: str, variant: str, plain: str, max_steps: int
+    comparison: Comparison, level: str, variant: str, plain: str, max_steps: int
 ) -> tuple[str, list[float]]:
     """How much sooner than another, the plain one, a variant gets to a level: words, and each
     seed's difference in outer steps. One that never gets there counts as if it did at the end.
     """
-    ours, theirs = (compared.steps[level][name] for name in (variant, plain))
+    ours, theirs = (comparison.steps[level][name] for name in (variant, plain))
     pairs = [(a or max_steps, b or max_steps) for a, b in zip(ours, theirs, strict=True)]
     savings = [float(b - a) for a, b in pairs]
     return f"{variant}: {median_steps(ours)}, {plain}: {median_steps(theirs)}", savings
@@ -114,7 +114,7 @@ def sooner(
 
 def sooner_claim(
     says: str,
-    compared: Compared,
+    comparison: Comparison,
     level: str,
     variant: str,
     plain: str,
@@ -122,11 +122,11 @@ def sooner_claim(
     of: Whose = "blog",
 ) -> Claim:
     """That a variant gets to a level in fewer outer steps than the plain one."""
-    words, savings = sooner(compared, level, variant, plain, max_steps)
+    words, savings = sooner(comparison, level, variant, plain, max_steps)
     evidence = f"outer steps to '{level}': {words}; saved {estimate(savings, 0)}"
     return Claim(says, evidence, positive(savings), of)
 
 
-def numbers(compared: Compared) -> dict[str, Any]:
+def numbers(comparison: Comparison) -> dict[str, Any]:
     """The comparison as plain data."""
-    return compared._asdict()
+    return comparison._asdict()
