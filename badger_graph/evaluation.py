@@ -71,23 +71,23 @@ def evaluate(
     out = Path(folder) if folder else run_folder(checkpoint) / "evaluation"
     require_writable(out / "evaluation.json", out / "rollouts.npz")
     sizes = {"num_experts": num_experts, "num_outputs": num_outputs, "num_steps": num_steps}
-    given = {name: value for name, value in sizes.items() if value is not None}
-    trained = load_trained(checkpoint)._replace(**given)  # type: ignore[arg-type]
-    agent, family = trained.agent.eval(), trained.task
+    overrides = {name: value for name, value in sizes.items() if value is not None}
+    training = load_trained(checkpoint)._replace(**overrides)  # type: ignore[arg-type]
+    agent, family = training.agent.eval(), training.task
     if topology is not None:
         agent.topology = topology
     generator = torch.Generator(agent.device).manual_seed(seed)
-    task = family.sample(num_tasks, trained.num_outputs, generator)
-    rollout = unroll(agent, task, trained.num_experts, trained.num_steps, generator)
+    task = family.sample(num_tasks, training.num_outputs, generator)
+    rollout = unroll(agent, task, training.num_experts, training.num_steps, generator)
     if not rollout.loss.isfinite().all():
         raise ValueError("the errors of an agent must be finite, got some that are not")
     errors = {"agent": rollout.loss.double().cpu().numpy()}
     if baselines and isinstance(family, GuessingGame):
-        errors |= baseline_errors(family, target_of(task), trained.num_steps, seed)
+        errors |= baseline_errors(family, target_of(task), training.num_steps, seed)
     result = {
         "checkpoint": str(checkpoint),
-        "outer_steps": trained.outer_steps,
-        **{name: getattr(trained, name) for name in sizes},
+        "outer_steps": training.outer_steps,
+        **{name: getattr(training, name) for name in sizes},
         "topology": to_config(agent.topology),
         "task": to_config(family),
         "num_tasks": num_tasks,
@@ -101,7 +101,7 @@ def evaluate(
     }
     out.mkdir(parents=True, exist_ok=True)
     with whole_file(out / "rollouts.npz") as partial, partial.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **_record(trained, generator))
+        np.savez_compressed(file, allow_pickle=False, **_record(training, generator))
     write_json(out / "evaluation.json", result)
     if figures:
         plots.save_all(out)
@@ -145,28 +145,28 @@ def print_evaluation(result: dict[str, Any]) -> None:
     for name in result["errors"]:
         table.add_column(name, justify="right", style="bold" if name == "agent" else "")
     num_steps, num_outputs = result["num_steps"], result["num_outputs"]
-    shown = {1, 2, 3, 5, 10, 15, 20, 50, 100, num_outputs, num_outputs + 1, num_steps}
-    for query in sorted(q for q in shown if q <= num_steps):
+    queries = {1, 2, 3, 5, 10, 15, 20, 50, 100, num_outputs, num_outputs + 1, num_steps}
+    for query in sorted(q for q in queries if q <= num_steps):
         row = [_short(column[query - 1]) for column in result["errors"].values()]
         table.add_row(str(query), *row)
     # In a pipe there is no width to keep to.
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
-def _record(trained: TrainedAgent, generator: torch.Generator) -> dict[str, np.ndarray]:
-    few = trained.task.sample(DRAWN_ROLLOUTS, trained.num_outputs, generator)
-    recorder = Recorder(trained.agent)
+def _record(training: TrainedAgent, generator: torch.Generator) -> dict[str, np.ndarray]:
+    few = training.task.sample(DRAWN_ROLLOUTS, training.num_outputs, generator)
+    recorder = Recorder(training.agent)
     rollout = unroll(
-        trained.agent, few, trained.num_experts, trained.num_steps, generator, probe=recorder
+        training.agent, few, training.num_experts, training.num_steps, generator, probe=recorder
     )
-    recorded = recorder.arrays()
+    arrays = recorder.arrays()
     first = split(rollout.graph)[0]
     tensors = {
         "action": rollout.action,
         "target": target_of(few),
         "loss": rollout.loss,
-        "message": recorded["message"],
-        "hidden": recorded["hidden"],
+        "message": arrays["message"],
+        "hidden": arrays["hidden"],
         "edge_index": first.edge_index,
         "edge_weight": first.edge_weight,
     }

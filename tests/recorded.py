@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.logs import MEASUREMENTS
 
 
@@ -21,7 +21,7 @@ def recorded(
     name: str = "a",
     max_steps: int | None = None,
     diverged: bool = False,
-) -> Trained:
+) -> Run:
     """A training that is said to have logged these errors, and measured these rows.
 
     Args:
@@ -44,4 +44,4 @@ def recorded(
         lines.append(",".join(map(str, [every * (k + 1) - 1, *values])))
     (version / "metrics.csv").write_text("\n".join(lines) + "\n")
     (version.parents[1] / MEASUREMENTS).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return Trained(told, version.parents[1], cpu_seconds=1.0, diverged=diverged)
+    return Run(told, version.parents[1], cpu_seconds=1.0, diverged=diverged)

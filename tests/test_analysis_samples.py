@@ -18,7 +18,7 @@ from badger_graph.analysis import (
     above_shuffled,
     gaussianised,
     principal,
-    shuffled,
+    shuffle,
     standardised,
     total_correlation,
 )
@@ -51,14 +51,14 @@ def test_standardised_columns_and_exact_zeros_of_a_constant() -> None:
 
 def test_shuffling_moves_the_whole_states_of_each_expert_by_itself() -> None:
     states = torch.arange(30 * 4 * 2).view(30, 4, 2)
-    moved = shuffled(states, seeded(0))
+    moved = shuffle(states, seeded(0))
     orders = moved[:, :, 0] // 8
     for expert in range(4):
         assert torch.equal(orders[:, expert].sort().values, torch.arange(30))
         assert torch.equal(states[orders[:, expert], expert], moved[:, expert])
     assert len({tuple(column) for column in orders.T.tolist()}) == 4
-    assert_deterministic_by_seed(lambda seed: shuffled(states, seeded(seed)))
-    assert torch.equal(shuffled(states[..., 0], seeded(0)), moved[..., 0])
+    assert_deterministic_by_seed(lambda seed: shuffle(states, seeded(seed)))
+    assert torch.equal(shuffle(states[..., 0], seeded(0)), moved[..., 0])
 
 
 def test_principal_components_have_the_variances_of_numpy_around_the_means_of_experts() -> None:

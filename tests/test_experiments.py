@@ -27,7 +27,7 @@ from badger_graph.experiments.paper.long_lives import errors_of_life, noted_step
 from badger_graph.experiments.paper.published import AGAINST_EXPERTS, AGAINST_OUTPUTS
 from badger_graph.experiments.paper.relative_error import (
     ExpertRule,
-    Measured,
+    Measurement,
     can_live,
     relative_error,
 )
@@ -258,7 +258,7 @@ def test_what_was_measured_is_not_measured_again(
 
     def pretend(agent: object, sizes: Row) -> Any:
         measured.append(sizes)
-        return Measured(9.0, 1.0)
+        return Measurement(9.0, 1.0)
 
     monkeypatch.setattr(jobs, "_measure", pretend)
     assert against_outputs(groups, file) == first

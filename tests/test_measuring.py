@@ -19,7 +19,7 @@ from torch import Tensor
 
 from badger_graph import MetaLearner, load_learner
 from badger_graph.analysis.measures import MEASURES, check_measures, intervals, take
-from badger_graph.analysis.subject import Recorded, Subject
+from badger_graph.analysis.subject import Recording, Subject
 from badger_graph.callbacks.measurements import Measurements, subject_of
 from badger_graph.cli import fit_main
 from badger_graph.library.load import TrainedAgent
@@ -63,7 +63,7 @@ def test_output_errors_are_those_of_the_rollout(tiny_learner: Make) -> None:
     learner = tiny_learner()
     seen = subject(learner)
     found = take(["output_errors", "squared_error"], seen)
-    errors = (seen.recorded.action[-1] - seen.recorded.target).square()
+    errors = (seen.recording.action[-1] - seen.recording.target).square()
     assert found["output_errors"] == pytest.approx(errors.mean(dim=0).tolist())
     assert found["squared_error"] == pytest.approx(errors.mean().item())
 
@@ -73,7 +73,7 @@ def acted(action: Tensor, target: Tensor | None = None, hidden: Tensor | None = 
     seen = Subject.__new__(Subject)
     target = action[-1] if target is None else target
     hidden = torch.empty(0) if hidden is None else hidden
-    seen.__dict__["recorded"] = Recorded(hidden, action, target)
+    seen.__dict__["recording"] = Recording(hidden, action, target)
     return seen
 
 

@@ -134,7 +134,7 @@ def test_smoothing_keeps_constants_and_skips_what_is_not_finite():
 
 def test_learning_curve_draws_what_it_is_given():
     history = make_history()
-    (axes,) = plots.learning_curve(history, CHANCE, solved=0.002).axes
+    (axes,) = plots.learning_curve(history, CHANCE, threshold=0.002).axes
     np.testing.assert_array_equal(line(axes, "one batch").get_xdata(), history["step"])
     np.testing.assert_array_equal(line(axes, "one batch").get_ydata(), history["train"])
     np.testing.assert_array_equal(line(axes, "validation").get_xdata(), history["val_step"])

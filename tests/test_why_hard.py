@@ -34,7 +34,7 @@ from badger_graph.experiments.why_hard import (
     shortest,
 )
 from badger_graph.experiments.why_hard.page import WORDS, page
-from badger_graph.experiments.why_hard.rejudged import JUDGES, rejudged
+from badger_graph.experiments.why_hard.rejudged import JUDGES, rejudge
 from badger_graph.outer.finite import NonFiniteLossError
 
 SMOKE = "--config smoke --topology.seed {seed} --model.batch_size 4"
@@ -102,7 +102,7 @@ def test_a_training_that_diverges_is_done(tmp_path: Path) -> None:
     assert json.loads((first.folder / "done.json").read_text())["diverged"] is True
     assert "must be finite, got nan at outer step 1" in (first.folder / "out.txt").read_text()
     assert said == [f"{first.folder} diverged"]
-    steps, errors = first.logged("train/error")
+    steps, errors = first.log_column("train/error")
     assert steps == [1]
     assert errors[0] < 1
     (again,) = train([wild], tmp_path, say=said.append)
@@ -124,7 +124,7 @@ def test_logs_of_a_resumed_run_are_one(tmp_path: Path) -> None:
     later = one.folder / "logs" / "version_1"
     later.mkdir()
     (later / "metrics.csv").write_text("step,train/error\n19,7.0\n29,8.0\n39,9.0\n")
-    assert one.logged("train/error") == ([10, 20, 30, 40], [1.0, 7.0, 8.0, 9.0])
+    assert one.log_column("train/error") == ([10, 20, 30, 40], [1.0, 7.0, 8.0, 9.0])
 
 
 # ---------------------------------------------------------------------------------- by hand
@@ -140,10 +140,10 @@ def test_curves_and_steps_by_hand(tmp_path: Path) -> None:
     wild = slow._replace(diverged=True)
     assert base.curve([fast, wild], base.error, window=2)["y"][1] == [pytest.approx(0.4), None]
     assert base.curve([recorded(tmp_path, 2, [])], base.error) == {"x": [], "y": [[]]}
-    assert base.reached([fast, slow], 0.2, window=2) == [30, None]
-    assert base.reached([fast], 0.1, window=1) == [40]
-    assert base.shown_steps([30, None, 10]) == "20 (10-30), 2 of 3"
-    assert base.shown_steps([None]) == "0 of 1"
+    assert base.steps_to_level([fast, slow], 0.2, window=2) == [30, None]
+    assert base.steps_to_level([fast], 0.1, window=1) == [40]
+    assert base.median_steps([30, None, 10]) == "20 (10-30), 2 of 3"
+    assert base.median_steps([None]) == "0 of 1"
 
 
 def test_interval_and_sign_by_hand() -> None:
@@ -155,7 +155,7 @@ def test_interval_and_sign_by_hand() -> None:
     assert base.positive([-1.0, -1.1, -1.2]) == "no"
     assert base.positive([1.0, 2.0, 3.0]) == "undecided"
     assert base.positive([1.0]) == "undecided"
-    assert base.shown([1.0]) == "1.000"
+    assert base.estimate([1.0]) == "1.000"
     assert base.absent([-0.1, 0.1], margin=2.0) == "yes"  # 0 ± 1.27
     assert base.absent([-0.1, 0.1], margin=1.0) == "undecided"
     assert base.absent([0.9, 1.1, 1.0], margin=2.0) == "no"  # small, but there
@@ -198,9 +198,9 @@ def test_series_that_share_but_a_trend_are_not_correlated_given_the_time() -> No
 def test_measures_come_each_at_its_own_steps(tmp_path: Path) -> None:
     rows = [{"step": 0, "a": 1.0, "b": {"c": 3.0}}, {"step": 5, "a": 2.0}, {"step": 7}]
     one = recorded(tmp_path, 0, [0.1], rows)
-    assert base.measured("a")(one) == ([0, 5], [1.0, 2.0])
-    assert base.measured("b", lambda given: given["c"])(one) == ([0], [3.0])
-    assert_refused("must have measured 'd', got only a, b", lambda: base.measured("d")(one))
+    assert base.measurement("a")(one) == ([0, 5], [1.0, 2.0])
+    assert base.measurement("b", lambda given: given["c"])(one) == ([0], [3.0])
+    assert_refused("must have measured 'd', got only a, b", lambda: base.measurement("d")(one))
 
 
 def test_correlation_with_the_error_is_a_seed_each(tmp_path: Path) -> None:
@@ -214,9 +214,9 @@ def test_correlation_with_the_error_is_a_seed_each(tmp_path: Path) -> None:
     ]
     rows[0]["a"] = rows[7]["a"] = 100
     seeds = [recorded(tmp_path, seed, [0.1], rows) for seed in range(2)]
-    assert base.with_error(seeds, base.measured("a")) == pytest.approx([-1, -1])
-    assert base.with_error(seeds, base.measured("b")) == []
-    assert base.with_error(seeds, base.measured("c")) == []
+    assert base.with_error(seeds, base.measurement("a")) == pytest.approx([-1, -1])
+    assert base.with_error(seeds, base.measurement("b")) == []
+    assert base.with_error(seeds, base.measurement("c")) == []
 
 
 # ------------------------------------------------------------------------------ experiments
@@ -343,12 +343,12 @@ def test_the_committed_page_is_that_of_the_committed_results(
 @pytest.mark.parametrize("name", JUDGES)
 def test_committed_verdicts_are_those_of_their_numbers_today(name: str) -> None:
     result = json.loads((ROOT / "results" / "why_hard" / f"{name}.json").read_text())
-    assert rejudged(name, result) == result
+    assert rejudge(name, result) == result
     assert JUDGES[name](result["numbers"], result["max_steps"])[0]
     other = {**result, "claims": [{**claim, "holds": "yes"} for claim in result["claims"]]}
-    assert rejudged(name, other)["claims"] != other["claims"]
+    assert rejudge(name, other)["claims"] != other["claims"]
     assert_refused(
-        "only what a result holds is judged again", lambda: rejudged(name, {**result, "claims": []})
+        "only what a result holds is judged again", lambda: rejudge(name, {**result, "claims": []})
     )
 
 

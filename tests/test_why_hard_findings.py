@@ -21,7 +21,7 @@ from recorded import recorded
 from badger_graph import plots
 from badger_graph.cli import program
 from badger_graph.experiments.runner import run
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard import (
     EXPERIMENTS,
     Claim,
@@ -31,7 +31,7 @@ from badger_graph.experiments.why_hard import (
 )
 from badger_graph.experiments.why_hard import shortest as ways_out
 from badger_graph.experiments.why_hard.amplitudes import Course
-from badger_graph.experiments.why_hard.base import CHANCE, all_alike, shown_steps
+from badger_graph.experiments.why_hard.base import CHANCE, all_alike, median_steps
 from badger_graph.experiments.why_hard.findings import Verdict
 from badger_graph.experiments.why_hard.redundancy import EXPERTS
 from badger_graph.experiments.why_hard.topology import (
@@ -90,7 +90,7 @@ def lived(
     stops: int | None = None,
     diverged: bool = False,
     **said: Said,
-) -> Trained:
+) -> Run:
     """A training at chance until its first plateau is left, then at 0.1, from some step solved.
 
     Args:
@@ -139,7 +139,7 @@ CASES = {
 }
 
 
-def graph(one: Trained) -> dict[str, float | None]:
+def graph(one: Run) -> dict[str, float | None]:
     """A graph as well linked as its family is late in their table, but for three that are not
     strongly connected; the real one of a run that diverged.
     """
@@ -167,7 +167,7 @@ def test_findings_whatever_happens(
 ) -> None:
     of_seeds, drawn = CASES[case]
 
-    def train(wanted: Sequence[Training], runs: Path, jobs: int) -> list[Trained]:
+    def train(wanted: Sequence[Training], runs: Path, jobs: int) -> list[Run]:
         return [lived(runs, told, **of_seeds[told.seed]) for told in wanted]
 
     monkeypatch.setattr("badger_graph.experiments.why_hard.experiment.train", train)
@@ -195,7 +195,7 @@ def test_arguments_are_those_of_every_training(
     full = EXPERIMENTS["mutual_information"].full
     told: list[Training] = []
 
-    def train(wanted: Sequence[Training], runs: Path, jobs: int) -> list[Trained]:
+    def train(wanted: Sequence[Training], runs: Path, jobs: int) -> list[Run]:
         told.extend(wanted)
         assert runs == Path("runs/why_hard/mutual_information-config-fast")
         return [lived(runs, one, **SOLVES) for one in wanted]
@@ -485,4 +485,4 @@ def test_strong_connection_is_needed_when_nothing_else_will_do(
     ],
 )
 def test_steps_are_shown_by_their_median_and_range(steps: list[int | None], shown: str) -> None:
-    assert shown_steps(steps) == shown
+    assert median_steps(steps) == shown

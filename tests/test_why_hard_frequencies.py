@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from recorded import recorded
 
-from badger_graph.experiments.trainings import Trained
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard import frequencies
 from badger_graph.experiments.why_hard.amplitudes import Course
 from badger_graph.experiments.why_hard.findings import Claim
@@ -68,7 +68,7 @@ def course(known_from: Sequence[int | None]) -> Course:
     return Course([row["step"] for row in measured], amplitudes)
 
 
-def trained(folder: Path, seed: int, orders: Mapping[str, Sequence[int | None]]) -> list[Trained]:
+def trained(folder: Path, seed: int, orders: Mapping[str, Sequence[int | None]]) -> list[Run]:
     """One training a learner; those that are not named never learn."""
     moves = dict.fromkeys(NAMES, 0.5) | {BINS: 0.01}
     return [
@@ -91,12 +91,12 @@ def test_courses_by_hand() -> None:
     assert one.order == [20, 0, 81]
     assert one.spread is None
     assert one.left == pytest.approx([0.05, 0, 0.6])
-    assert one.known == 2
+    assert one.num_known == 2
     lost = Course([0, 20, 40, 60], [[0.0, 0.0], [0.5, 0.0], [0.0, 0.6], [0.0, 0.9]])
     assert lost.learned_at == [20, 40]
     assert lost.spread == pytest.approx(20 / 30)
     assert lost.left == pytest.approx([1, 0.4])
-    assert lost.known == 0
+    assert lost.num_known == 0
 
 
 def test_of_known_orders(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from properties import seeded
 from recorded import recorded
 
 from badger_graph import analysis
-from badger_graph.experiments.trainings import Trained
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import CHANCE
 from badger_graph.experiments.why_hard.findings import Claim
 from badger_graph.experiments.why_hard.plateaus import THREE, Plateaus, _noise
@@ -55,9 +55,7 @@ def row(
     }
 
 
-def staircase(
-    folder: Path, seed: int, ends: int = 500, name: str = "twenty", **said: Any
-) -> Trained:
+def staircase(folder: Path, seed: int, ends: int = 500, name: str = "twenty", **said: Any) -> Run:
     """At chance up to step 200, then a fall of a hundred steps to 0.09, and there it stays."""
     chance, low = (torch.tensor(level).log10().item() for level in (CHANCE, 0.09))
     fall = torch.logspace(chance, low, 100, dtype=torch.float64)
@@ -68,7 +66,7 @@ def staircase(
     return recorded(folder, seed, errors.tolist()[:ends], rows, norms[:ends], every=1, name=name)
 
 
-def claims(trained: Sequence[Trained]) -> list[Claim]:
+def claims(trained: Sequence[Run]) -> list[Claim]:
     return Plateaus().findings(trained).claims
 
 
@@ -147,7 +145,10 @@ def test_noise_by_hand(tmp_path: Path) -> None:
     def noise(*seeds: Sequence[float], half: float = 0.05) -> Claim:
         low, high = 0.5 - half, 0.5 + half
         return _noise(
-            [[analysis.Tested(value, low, high, 0.5) for value in values] for values in seeds]
+            [
+                [analysis.SurrogateTest(value, low, high, 0.5) for value in values]
+                for values in seeds
+            ]
         )
 
     near = noise([0.46, 0.54], [0.51], [0.49])
@@ -167,7 +168,7 @@ def test_noise_by_hand(tmp_path: Path) -> None:
 def test_a_fall_on_the_way_is_no_plateau_and_noise_is_told_from_memory(tmp_path: Path) -> None:
     """A random walk about one level has no Hurst exponent of 0.5."""
 
-    def wandering(seed: int) -> Trained:
+    def wandering(seed: int) -> Run:
         walk = torch.randn(1000, generator=seeded(seed), dtype=torch.float64)
         walk = walk.cumsum(0) - torch.linspace(0, float(walk.sum()), 1000)
         errors = CHANCE * (1 + 0.015 * walk / walk.abs().max())

@@ -31,10 +31,10 @@ from badger_graph.analysis.samples import (
     above_shuffled,
     gaussianised,
     principal,
-    shuffled,
+    shuffle,
     standardised,
 )
-from badger_graph.analysis.surrogates import Tested, against_shuffled
+from badger_graph.analysis.surrogates import SurrogateTest, against_shuffled
 
 __all__ = [
     "BindingCurve",
@@ -47,7 +47,7 @@ __all__ = [
     "JointEntropy",
     "Modes",
     "Plateau",
-    "Tested",
+    "SurrogateTest",
     "UndefinedError",
     "WaveAmplitudes",
     "above_shuffled",
@@ -72,7 +72,7 @@ __all__ = [
     "principal",
     "redundancy",
     "residual_entropy",
-    "shuffled",
+    "shuffle",
     "standardised",
     "total_correlation",
     "twice_differentiable",

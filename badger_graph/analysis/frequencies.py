@@ -67,13 +67,13 @@ def wave_amplitudes(
             f"got guess and target {list(guess.shape)}"
         )
     check_finite("guess and target", torch.stack([guess, target]))
-    guessed, wanted = (torch.fft.rfft(x.double())[..., 1:] for x in (guess, target))
+    spectrum, target_spectrum = (torch.fft.rfft(x.double())[..., 1:] for x in (guess, target))
     # Rounding alone, of targets in float32, is about 1e-7 of the whole.
-    missing = wanted.abs() <= 1e-5 * target.double().norm(dim=-1, keepdim=True)
+    missing = target_spectrum.abs() <= 1e-5 * target.double().norm(dim=-1, keepdim=True)
     if missing.any():
         frequencies = sorted({int(place[-1]) + 1 for place in missing.nonzero()})
         raise UndefinedError(f"the target must have every frequency, got none of {frequencies}")
-    ratio = guessed / wanted
+    ratio = spectrum / target_spectrum
     amplitude = ratio.abs()
     check_finite("amplitudes relative to the target", amplitude)
     phase_error = ratio.angle().where(amplitude > 0, 0.0)  # else decided by the signs of zeros

@@ -66,10 +66,10 @@ class GaussianEntropy(JointEntropy):
         matrix = self._noisy()
         if not (away := (matrix - matrix.mT).abs().max()) <= 1e-6 * matrix.abs().max():
             raise ValueError(f"a covariance must be symmetric, got an asymmetry of {away:.1e}")
-        factor, failed = torch.linalg.cholesky_ex(matrix)
+        factor, failure = torch.linalg.cholesky_ex(matrix)
         # The share of its variance by which each feature differs from those before it.
         share = factor.diagonal().square() / matrix.diagonal()
-        if failed or not (share > len(matrix) * torch.finfo(matrix.dtype).eps).all():
+        if failure or not (share > len(matrix) * torch.finfo(matrix.dtype).eps).all():
             raise UndefinedError(
                 "a covariance must be positive definite, got one in which a feature is constant or "
                 "follows from the others; a ridge makes it so"

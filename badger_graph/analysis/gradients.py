@@ -124,9 +124,9 @@ def gradient_conflict(gradients: Float[Tensor, "d P"]) -> GradientConflict:
         raise UndefinedError(
             f"a gradient of zero has no direction, got zeros for the outputs {zero}"
         )
-    scaled = gradients / largest
-    length = scaled.norm(dim=1, keepdim=True)
-    direction = scaled / length
+    fractions = gradients / largest
+    length = fractions.norm(dim=1, keepdim=True)
+    direction = fractions / length
     cosines = (direction @ direction.mT).clamp(-1, 1)
     first, second = torch.triu_indices(len(cosines), len(cosines), offset=1).unbind()
     pairs = cosines[first, second]

@@ -119,8 +119,8 @@ def _hessian_product(loss: Tensor, parameters: list[Tensor]) -> Callable[[Vector
 
 
 def _depends(loss: Tensor, parameters: list[Tensor]) -> bool:
-    found = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-    return any(part is not None for part in found)
+    gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+    return any(part is not None for part in gradients)
 
 
 def _flat(value: Tensor, parameters: list[Tensor], create_graph: bool = False) -> Tensor:

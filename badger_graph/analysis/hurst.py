@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.analysis.checks import UndefinedError
-from badger_graph.analysis.surrogates import Tested, against_shuffled, check_series
+from badger_graph.analysis.surrogates import SurrogateTest, against_shuffled, check_series
 from topologies.checks import checked
 
 SHORTEST_WINDOW = 8
@@ -53,7 +53,7 @@ def hurst_exponent(series: Float[Tensor, " n"]) -> float:
 @checked()
 def hurst_test(
     series: Float[Tensor, " n"], generator: torch.Generator, num_surrogates: int = 199
-) -> Tested:
+) -> SurrogateTest:
     """The Hurst exponent beside those of shuffled copies, whose own is 0.5 but for chance.
 
     Args:

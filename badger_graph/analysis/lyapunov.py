@@ -69,7 +69,7 @@ def largest_lyapunov(
     total = torch.zeros_like(state[..., 0])
     for now in range(discard + num_steps):
         before = state.shape
-        state, tangent = _pushed(step, state, tangent)
+        state, tangent = _push(step, state, tangent)
         if state.shape != before:
             raise ValueError(
                 f"a step must keep the shape of the state, {list(before)}, got {list(state.shape)}"
@@ -88,12 +88,12 @@ def largest_lyapunov(
     return total / num_steps
 
 
-def _pushed(
+def _push(
     step: Callable[[Tensor], Tensor], state: Tensor, tangent: Tensor
 ) -> tuple[Tensor, Tensor]:
     with forward_ad.dual_level():
-        after, moved = forward_ad.unpack_dual(step(forward_ad.make_dual(state, tangent)))
-    return after, torch.zeros_like(after) if moved is None else moved
+        after, image = forward_ad.unpack_dual(step(forward_ad.make_dual(state, tangent)))
+    return after, torch.zeros_like(after) if image is None else image
 
 
 @checked()
@@ -157,21 +157,21 @@ def inner_map(
 
     def step(state: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
         pieces = zip(state.split(numbers, dim=1), shapes, strict=True)
-        hidden, action, *known = (piece.reshape(-1, *shape) for piece, shape in pieces)
-        remembered = apply_to_collection(memory, Tensor, lambda _: known.pop(0))
-        remembered, observation, _ = task.step(remembered, action, generator)
-        observation = Observation(*(seen.to(state.dtype) for seen in observation))
+        hidden, action, *memory_parts = (piece.reshape(-1, *shape) for piece, shape in pieces)
+        next_memory = apply_to_collection(memory, Tensor, lambda _: memory_parts.pop(0))
+        next_memory, observation, _ = task.step(next_memory, action, generator)
+        observation = Observation(*(channel.to(state.dtype) for channel in observation))
         before = life.with_hidden(hidden.flatten(0, 1))._replace(score=action, action=action)
         after = agent.step(before, observation, generator)
-        return _flat([after.hidden, after.action, *_tensors(remembered)], task.batch_size)
+        return _flat([after.hidden, after.action, *_tensors(next_memory)], task.batch_size)
 
     return step, _flat(parts, task.batch_size)
 
 
 def _tensors(memory: State) -> list[Tensor]:
-    found: list[Tensor] = []
-    apply_to_collection(memory, Tensor, found.append)
-    return found
+    tensors: list[Tensor] = []
+    apply_to_collection(memory, Tensor, tensors.append)
+    return tensors
 
 
 def _flat(parts: list[Tensor], batch_size: int) -> Float[Tensor, "B n"]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.analysis.checks import UndefinedError
-from badger_graph.analysis.surrogates import Tested, against_shuffled, check_series
+from badger_graph.analysis.surrogates import SurrogateTest, against_shuffled, check_series
 from topologies.checks import checked
 
 PIECE = 256
@@ -63,7 +63,7 @@ def lyapunov_test(
     delay: int = 1,
     horizon: int = 5,
     exclusion: int = 10,
-) -> Tested:
+) -> SurrogateTest:
     """The exponent of a series beside those of shuffled copies, which are noise.
 
     A positive exponent within their interval is that of noise, and says nothing of chaos.

@@ -27,7 +27,7 @@ from badger_graph.analysis.subject import Subject
 from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingTask, SeparableFamily
 
-Measured = int | float | list[float] | dict[str, Any]
+Measurement = int | float | list[float] | dict[str, Any]
 
 
 class Measure(NamedTuple):
@@ -39,7 +39,7 @@ class Measure(NamedTuple):
             ``results/benchmark_measuring.md``.
     """
 
-    of: Callable[[Subject], Measured]
+    of: Callable[[Subject], Measurement]
     every: int
 
 
@@ -61,15 +61,15 @@ def _output_errors(subject: Subject) -> list[float]:
     family = subject.family
     if not isinstance(family, SeparableFamily):
         raise ValueError(f"output_errors needs a SeparableFamily, got {type(family).__name__}")
-    recorded = subject.recorded
-    action, target = recorded.action[-1].double(), recorded.target.double()
+    recording = subject.recording
+    action, target = recording.action[-1].double(), recording.target.double()
     return family.output_errors(action, target).mean(dim=0).tolist()
 
 
 def _squared_error(subject: Subject) -> float:
     """The mean squared error at the last step, whatever error the task family counts."""
-    recorded = subject.recorded
-    return (recorded.action[-1].double() - recorded.target).square().mean().item()
+    recording = subject.recording
+    return (recording.action[-1].double() - recording.target).square().mean().item()
 
 
 def _mutual_information(subject: Subject) -> list[float]:
@@ -114,23 +114,23 @@ def _gradient_conflict(subject: Subject) -> dict[str, Any]:
     task = subject.tasks(FEW_TASKS)
     if not isinstance(task, GuessingTask):
         raise ValueError(f"gradient_conflict needs a GuessingTask, got a {type(task).__name__}")
-    found = gradient_conflict(
+    conflict = gradient_conflict(
         output_gradients(agent, task, subject.meta_loss, *sizes, subject.generator())
     )
-    return {name: value for name, value in found._asdict().items() if name != "cosines"}
+    return {name: value for name, value in conflict._asdict().items() if name != "cosines"}
 
 
 def _hessian(subject: Subject) -> dict[str, Any]:
     """The extreme eigenvalues of the Hessian of the meta-loss: is this a saddle?"""
     agent = twice_differentiable(subject.agent).requires_grad_(True)
     task, sizes = subject.tasks(FEW_TASKS), (subject.num_experts, subject.num_steps)
-    found = extreme_eigenvalues(
+    eigenvalues = extreme_eigenvalues(
         lambda: subject.meta_loss(unroll(agent, task, *sizes, subject.generator())),
         agent.parameters(),
         num_iterations=20,
         generator=torch.Generator().manual_seed(subject.seed),
     )
-    return found._asdict()
+    return eigenvalues._asdict()
 
 
 def _lyapunov(subject: Subject) -> list[float]:
@@ -146,18 +146,18 @@ def _dynamic_modes(subject: Subject) -> dict[str, Any]:
     Of the states of all experts in 16 lives, from each of them to the next. A list a number, an
     entry a rank, of those that the states have; the residual is that of predicting one step.
     """
-    hidden = subject.recorded.hidden[:, :16].double()
+    hidden = subject.recording.hidden[:, :16].double()
     if len(hidden) < 3:
         raise ValueError(f"dynamic_modes needs at least 3 inner steps, got {len(hidden)}")
     states = hidden.flatten(2).transpose(0, 1)  # [S, T, N H]
     full = int(torch.linalg.matrix_rank(states[:, :-1].flatten(0, 1)))
     ranks = [rank for rank in RANKS if rank <= max(full, 1)]
-    found = [dynamic_modes(states, rank) for rank in ranks]
+    decompositions = [dynamic_modes(states, rank) for rank in ranks]
     return {
         "rank": ranks,
-        "spectral_radius": [modes.eigenvalues.abs().max().item() for modes in found],
-        "oscillating": [oscillating_share(modes) for modes in found],
-        "residual": [modes.residual for modes in found],
+        "spectral_radius": [modes.eigenvalues.abs().max().item() for modes in decompositions],
+        "oscillating": [oscillating_share(modes) for modes in decompositions],
+        "residual": [modes.residual for modes in decompositions],
     }
 
 
@@ -166,11 +166,11 @@ def _amplitudes(subject: Subject) -> dict[str, Any]:
 
     The part in phase is that of the mean over tasks, which random guesses average to zero.
     """
-    recorded = subject.recorded
-    found = wave_amplitudes(recorded.action[-1], recorded.target)
+    recording = subject.recording
+    amplitudes = wave_amplitudes(recording.action[-1], recording.target)
     return {
-        "amplitude": found.amplitude.mean(dim=0).tolist(),
-        "in_phase": found.in_phase.mean(dim=0).tolist(),
+        "amplitude": amplitudes.amplitude.mean(dim=0).tolist(),
+        "in_phase": amplitudes.in_phase.mean(dim=0).tolist(),
     }
 
 
@@ -180,7 +180,7 @@ def _last_moves(subject: Subject) -> float:
     The mean of ``|x_t - x_{t-1}|`` over the last 5 steps, in root mean squares over tasks and
     outputs, and over that of the last guess: 0 where the inner loop has converged.
     """
-    action = subject.recorded.action.double()
+    action = subject.recording.action.double()
     if len(action) < 2:
         raise ValueError(f"last_moves needs at least 2 inner steps, got {len(action)}")
     size = action[-1].square().mean().sqrt()
@@ -198,7 +198,7 @@ def _steps_at_rest(subject: Subject) -> int:
 
     with root mean squares over tasks and outputs: 0 where the last step still moves guesses.
     """
-    action = subject.recorded.action.double()
+    action = subject.recording.action.double()
     size = action[-1].square().mean().sqrt()
     if size == 0:
         raise UndefinedError("steps_at_rest are relative to the last guess, got zeros")
@@ -217,7 +217,7 @@ def _outputs_alike(subject: Subject) -> dict[str, Any]:
     with the mean over tasks of every output taken off: what it says whatever the task is, is no
     guess. Common is 1 where all are the same, and 1/d where they are independent.
     """
-    action = subject.recorded.action[-1].double()
+    action = subject.recording.action[-1].double()
     if len(action) < 2:
         raise ValueError(f"outputs_alike needs at least 2 tasks, got {len(action)}")
     guess = action - action.mean(dim=0)
@@ -248,7 +248,7 @@ MEASURES: dict[str, Measure] = {
 """What can be measured of an agent; information in nats."""
 
 
-def take(names: Collection[str], subject: Subject) -> dict[str, Measured]:
+def take(names: Collection[str], subject: Subject) -> dict[str, Measurement]:
     """The measures of these names.
 
     Raises:
@@ -257,16 +257,16 @@ def take(names: Collection[str], subject: Subject) -> dict[str, Measured]:
         ValueError: for what is no measure, or cannot be measured at these sizes.
     """
     check_measures(names)
-    _ = subject.recorded  # or a measure of other lives might make sense of what blew up
+    _ = subject.recording  # or a measure of other lives might make sense of what blew up
     return {name: _finite(name, MEASURES[name].of(subject)) for name in names}
 
 
-def _finite(name: str, measured: Measured) -> Measured:
+def _finite(name: str, measurement: Measurement) -> Measurement:
     try:
-        json.dumps(measured, allow_nan=False)
+        json.dumps(measurement, allow_nan=False)
     except ValueError as error:
         raise UndefinedError(f"{name} must be finite, got numbers that are not") from error
-    return measured
+    return measurement
 
 
 def check_measures(names: Collection[str]) -> None:

@@ -134,20 +134,20 @@ def oscillating_share(modes: Modes, least_cycles: float = 1.0) -> float:
     # Rounding must not decide whether one whole cycle is one.
     oscillates = modes.cycles >= least_cycles * (1 - 1e-9)
     oscillating, other = _motion(modes, oscillates), _motion(modes, ~oscillates)
-    moved = oscillating + other
-    if not 1e-24 * modes.amplitudes.abs().square().sum().item() < moved < math.inf:
+    motion = oscillating + other
+    if not 1e-24 * modes.amplitudes.abs().square().sum().item() < motion < math.inf:
         raise UndefinedError(
-            f"the modes must move, and not beyond all numbers, got {moved:g} in all"
+            f"the modes must move, and not beyond all numbers, got {motion:g} in all"
         )
-    return oscillating / moved
+    return oscillating / motion
 
 
-def _motion(modes: Modes, chosen: Tensor) -> float:
+def _motion(modes: Modes, mask: Tensor) -> float:
     """Squared length of all steps of the chosen modes."""
-    eigenvalues, shapes = modes.eigenvalues[chosen], modes.modes[:, chosen]
+    eigenvalues, shapes = modes.eigenvalues[mask], modes.modes[:, mask]
     time = torch.arange(modes.num_steps - 1, device=shapes.device)
     course = eigenvalues ** time[:, None] * (eigenvalues - 1)  # [T - 1, chosen]
-    steps = (modes.amplitudes[..., None, chosen] * course) @ shapes.T
+    steps = (modes.amplitudes[..., None, mask] * course) @ shapes.T
     return steps.abs().square().sum().item()
 
 
@@ -156,6 +156,6 @@ def _unit(
 ) -> Complex[Tensor, "n r"]:
     """Of length 1; a mode that is gone after one step is known by where it was before."""
     length = modes.norm(dim=0)
-    gone = length <= 1e-12 * length.max()
-    modes = torch.where(gone, otherwise, modes)
+    vanishes = length <= 1e-12 * length.max()
+    modes = torch.where(vanishes, otherwise, modes)
     return modes / modes.norm(dim=0)

@@ -81,7 +81,7 @@ def find_plateaus(
     width = -(-len(series) // BLOCKS)
     blocks = series.double().log().split(width)
     smooth = torch.stack([block.quantile(0.5) for block in blocks])
-    found = []
+    plateaus = []
     for stretch in _stretches(smooth, tolerance, gap=-(-least // width)):
         start, stop = stretch.first * width, min(stretch.stop * width, len(series))
         if stop - start < least:
@@ -89,8 +89,8 @@ def find_plateaus(
         escaped = stop < len(series)
         level = series[start:stop].double().quantile(0.5).item()
         end = steps[stop] if escaped else steps[-1]
-        found.append(Plateau(int(steps[start]), int(end), level, escaped))
-    return found
+        plateaus.append(Plateau(int(steps[start]), int(end), level, escaped))
+    return plateaus
 
 
 class _Stretch(NamedTuple):
@@ -101,7 +101,7 @@ class _Stretch(NamedTuple):
     low: float
     high: float
 
-    def joined(self, other: _Stretch) -> _Stretch:
+    def join(self, other: _Stretch) -> _Stretch:
         low, high = min(self.low, other.low), max(self.high, other.high)
         return _Stretch(self.first, other.stop, low, high)
 
@@ -115,8 +115,8 @@ def _stretches(smooth: Float[Tensor, " m"], tolerance: float, gap: int) -> list[
     for piece in _pieces(smooth, tolerance / 8):
         for place, before in enumerate(stretches):
             near = piece.first - before.stop < gap
-            if near and before.joined(piece).level(tolerance):
-                stretches[place:] = [before.joined(piece)]
+            if near and before.join(piece).level(tolerance):
+                stretches[place:] = [before.join(piece)]
                 break
         else:
             if piece.level(tolerance):

@@ -46,7 +46,7 @@ def principal(states: Float[Tensor, "S N F"], components: int) -> Float[Tensor, 
     check_finite("states", states)
     centred = states.double()
     centred = centred - centred.mean(dim=0)
-    pooled = _scaled(centred.flatten(0, 1), dim=(0, 1))
+    pooled = _rescale(centred.flatten(0, 1), dim=(0, 1))
     _, directions = torch.linalg.eigh(pooled.mT @ pooled / len(pooled))
     directions = directions.flip(1)[:, :components]
     largest = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True))
@@ -86,7 +86,7 @@ def standardised(samples: Float[Tensor, "S C"]) -> Float[Tensor, "S C"]:
         ValueError: when samples are no such table, there are none, or one is not finite.
     """
     _check_table(samples)
-    columns = _scaled(samples.double(), dim=0)
+    columns = _rescale(samples.double(), dim=0)
     columns = columns - columns[0]  # so that the mean of a constant is exact
     columns = columns - columns.mean(dim=0)
     deviation = columns.std(dim=0)
@@ -94,7 +94,7 @@ def standardised(samples: Float[Tensor, "S C"]) -> Float[Tensor, "S C"]:
 
 
 @checked()
-def shuffled(
+def shuffle(
     states: Shaped[Tensor, "S N *F"], generator: torch.Generator
 ) -> Shaped[Tensor, "S N *F"]:
     """The samples of each expert in an order of its own: nothing depends on anything any more.
@@ -152,10 +152,12 @@ def above_shuffled(
     """
     if num_shuffles < 2:
         raise ValueError(f"a deviation over shuffles needs at least 2, got {num_shuffles}")
-    chance = torch.stack([measure(shuffled(states, generator)) for _ in range(num_shuffles)])
-    found = measure(states)
-    check_finite("measures of the samples and their shuffles", torch.cat([found[None], chance]))
-    return Excess(found - chance.mean(dim=0), chance.std(dim=0))
+    chance = torch.stack([measure(shuffle(states, generator)) for _ in range(num_shuffles)])
+    measurement = measure(states)
+    check_finite(
+        "measures of the samples and their shuffles", torch.cat([measurement[None], chance])
+    )
+    return Excess(measurement - chance.mean(dim=0), chance.std(dim=0))
 
 
 def _check_table(samples: Tensor) -> None:
@@ -163,7 +165,7 @@ def _check_table(samples: Tensor) -> None:
     check_finite("samples", samples)
 
 
-def _scaled(values: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+def _rescale(values: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """In units of the largest, so that squares neither overflow nor vanish; zeros stay."""
     largest = values.abs().amax(dim=dim, keepdim=True)
     return values / torch.where(largest > 0, largest, 1.0)

@@ -23,7 +23,7 @@ COMPONENTS = 3
 """Directions of the experts' states that measures of information look at."""
 
 
-class Recorded(NamedTuple):
+class Recording(NamedTuple):
     """What an agent did and was in its lives.
 
     Shapes:
@@ -85,7 +85,7 @@ class Subject:
 
     @cached_property
     @torch.no_grad()
-    def recorded(self) -> Recorded:
+    def recording(self) -> Recording:
         """The lives on all tasks.
 
         Raises:
@@ -96,13 +96,13 @@ class Subject:
         rollout = unroll(
             self.agent, task, self.num_experts, self.num_steps, generator, probe=recorder
         )
-        recorded = Recorded(recorder.arrays()["hidden"], rollout.action, target_of(task))
-        for name, values in (("states", recorded.hidden), ("guesses", recorded.action)):
+        recording = Recording(recorder.arrays()["hidden"], rollout.action, target_of(task))
+        for name, values in (("states", recording.hidden), ("guesses", recording.action)):
             if bad := int((~values.isfinite()).sum()):
                 raise DivergedError(
                     f"the agent's {name} must be finite, got {bad} of {values.numel()} that are not"
                 )
-        return recorded
+        return recording
 
     @cached_property
     def entropy(self) -> GaussianEntropy:
@@ -111,5 +111,5 @@ class Subject:
 
     def entropy_at(self, step: int) -> GaussianEntropy:
         """Joint entropies of the experts' states at a step, in their principal directions."""
-        states = self.recorded.hidden[step]
+        states = self.recording.hidden[step]
         return GaussianEntropy.of_states(principal(states, min(COMPONENTS, states.size(-1))))

@@ -16,7 +16,7 @@ COVERED = 0.95
 """Share of the surrogates between the two ends of an interval."""
 
 
-class Tested(NamedTuple):
+class SurrogateTest(NamedTuple):
     """A measure of a series beside the same of its surrogates.
 
     Args:
@@ -38,7 +38,7 @@ def against_shuffled(
     series: Float[Tensor, " n"],
     generator: torch.Generator,
     num_surrogates: int = 199,
-) -> Tested:
+) -> SurrogateTest:
     r"""Measure a series and shuffled copies of it: the same values in a random order.
 
     .. math::
@@ -71,12 +71,12 @@ def against_shuffled(
     keys = torch.rand(
         num_surrogates, len(series), generator=generator, device=series.device, dtype=series.dtype
     )
-    found = measure(series[keys.argsort(dim=1)])
-    check_finite("measures of the series and its surrogates", torch.cat([value[None], found]))
-    low, high = found.quantile((1 - COVERED) / 2), found.quantile((1 + COVERED) / 2)
-    beyond = min(int((found <= value).sum()), int((found >= value).sum()))
+    surrogates = measure(series[keys.argsort(dim=1)])
+    check_finite("measures of the series and its surrogates", torch.cat([value[None], surrogates]))
+    low, high = surrogates.quantile((1 - COVERED) / 2), surrogates.quantile((1 + COVERED) / 2)
+    beyond = min(int((surrogates <= value).sum()), int((surrogates >= value).sum()))
     p_value = min(1.0, 2 * (1 + beyond) / (num_surrogates + 1))
-    return Tested(value.item(), low.item(), high.item(), p_value)
+    return SurrogateTest(value.item(), low.item(), high.item(), p_value)
 
 
 def check_series(series: Float[Tensor, " n"], least: int) -> None:

@@ -46,10 +46,10 @@ class Annealing(Callback):
             self._find(pl_module).mul_(self.factor)
 
     def _find(self, pl_module: LightningModule) -> Tensor:
-        found = dict(pl_module.agent.named_buffers())  # type: ignore[union-attr]
-        if self.buffer not in found:
+        buffers = dict(pl_module.agent.named_buffers())  # type: ignore[union-attr]
+        if self.buffer not in buffers:
             raise ValueError(
                 "what is annealed must be a buffer of the agent, "
-                f"one of {', '.join(found) or 'none'}, got {self.buffer!r}"
+                f"one of {', '.join(buffers) or 'none'}, got {self.buffer!r}"
             )
-        return found[self.buffer]
+        return buffers[self.buffer]

@@ -33,7 +33,7 @@ class LastCheckpoint(Checkpoint):
             return
         for state in checkpoint["callbacks"].values():
             if isinstance(state, dict) and isinstance(state.get("dirpath"), str):
-                state.update(_moved(state, Path(state["dirpath"]), here))
+                state.update(_relocate(state, Path(state["dirpath"]), here))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
@@ -49,10 +49,12 @@ class LastCheckpoint(Checkpoint):
             trainer.save_checkpoint(Path(self.dirpath) / "last.ckpt")
 
 
-def _moved(value: Any, before: Path, now: Path) -> Any:
+def _relocate(value: Any, before: Path, now: Path) -> Any:
     """Plain data with every name of a file in one folder changed to one in another."""
     if isinstance(value, dict):
-        return {_moved(key, before, now): _moved(item, before, now) for key, item in value.items()}
+        return {
+            _relocate(key, before, now): _relocate(item, before, now) for key, item in value.items()
+        }
     if isinstance(value, str) and value and Path(value).is_relative_to(before):
         return str(now / Path(value).relative_to(before))
     return value

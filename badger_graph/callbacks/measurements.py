@@ -12,7 +12,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from badger_graph.analysis.checks import DivergedError, UndefinedError
-from badger_graph.analysis.measures import Measured, intervals, take
+from badger_graph.analysis.measures import Measurement, intervals, take
 from badger_graph.analysis.subject import Subject
 from badger_graph.files import append_line, write_text
 from badger_graph.logs import MEASUREMENTS, read_measurements
@@ -59,15 +59,15 @@ class Measurements(Callback):
         self.seed = seed
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._measured = -1
-        self._warned: set[str] = set()
+        self._last_step = -1
+        self._warnings: set[str] = set()
         if not self._works(trainer):
             return
         self._file = Path(trainer.default_root_dir) / MEASUREMENTS
-        kept = [
+        rows = [
             row for row in read_measurements(self._file.parent) if row["step"] < trainer.global_step
         ]
-        write_text(self._file, "".join(json.dumps(row) + "\n" for row in kept))
+        write_text(self._file, "".join(json.dumps(row) + "\n" for row in rows))
         self._measure(trainer, pl_module)
 
     def on_train_batch_end(
@@ -78,9 +78,9 @@ class Measurements(Callback):
     def _measure(self, trainer: Trainer, pl_module: LightningModule) -> None:
         step = trainer.global_step
         due = [name for name, every in self._every.items() if step % every == 0]
-        if not self._works(trainer) or not due or step == self._measured:
+        if not self._works(trainer) or not due or step == self._last_step:
             return
-        self._measured = step  # with accumulated gradients, several batches are one outer step
+        self._last_step = step  # with accumulated gradients, several batches are one outer step
         learner = cast(MetaLearner, pl_module)
         if not all(parameter.isfinite().all() for parameter in learner.parameters()):
             raise NonFiniteLossError(
@@ -93,19 +93,19 @@ class Measurements(Callback):
             raise NonFiniteLossError(f"{error} at outer step {step}") from error
         append_line(self._file, json.dumps(row, allow_nan=False))
 
-    def _defined(self, names: Sequence[str], subject: Subject) -> dict[str, Measured]:
+    def _defined(self, names: Sequence[str], subject: Subject) -> dict[str, Measurement]:
         """The measures that mean something of this agent; of each that does not, one warning."""
-        found: dict[str, Measured] = {}
+        measurements: dict[str, Measurement] = {}
         for name in names:
             try:
-                found |= take([name], subject)
+                measurements |= take([name], subject)
             except UndefinedError as error:
-                if name not in self._warned:
+                if name not in self._warnings:
                     warnings.warn(
                         f"{name} is left out where it is undefined: {error}", stacklevel=2
                     )
-                    self._warned.add(name)
-        return found
+                    self._warnings.add(name)
+        return measurements
 
     def _works(self, trainer: Trainer) -> bool:
         dry: int = trainer.fast_dev_run  # type: ignore[attr-defined]

@@ -36,7 +36,7 @@ class OuterLoopBar(ProgressBar):
         self._console.quiet = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._started = (time.monotonic(), trainer.global_step)
+        self._origin = (time.monotonic(), trainer.global_step)
         if not self._console.is_terminal or self._console.quiet:
             return
         self._bar = Progress(
@@ -81,9 +81,9 @@ class OuterLoopBar(ProgressBar):
     ) -> None:
         self._stop()
         if isinstance(exception, KeyboardInterrupt):
-            kept = any(Path(trainer.default_root_dir).glob("checkpoints/*.ckpt"))
+            has_checkpoint = any(Path(trainer.default_root_dir).glob("checkpoints/*.ckpt"))
             left = "--ckpt_path last goes on from the last checkpoint"
-            left = left if kept else "no checkpoint was written before"
+            left = left if has_checkpoint else "no checkpoint was written before"
             self._console.print(
                 f"interrupted at outer step {trainer.global_step}; {left}", highlight=False
             )
@@ -99,8 +99,8 @@ class OuterLoopBar(ProgressBar):
             self._bar = None
 
     def _status(self, trainer: Trainer, pl_module: LightningModule) -> str:
-        started, first_step = self._started
-        speed = (trainer.global_step - first_step) / max(time.monotonic() - started, 1e-9)
+        start, first_step = self._origin
+        speed = (trainer.global_step - first_step) / max(time.monotonic() - start, 1e-9)
         learner = cast(MetaLearner, pl_module)
         error = self._latest(learner) if self._error is None else f"error {self._error}"
         status = f"{speed:.1f} steps/s, {error} (chance {learner.task.chance:.3f})"

@@ -27,10 +27,10 @@ class TrainingRecord(Callback):
     def __init__(self) -> None:
         self._before: list[Piece] = []
         self._now: Piece | None = None
-        self._started = (0.0, 0.0)
+        self._start = (0.0, 0.0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._started = (time.monotonic(), time.process_time())
+        self._start = (time.monotonic(), time.process_time())
         self._now = {
             # sys.argv may be rewritten by now; this is what was typed.
             "command": shlex.join(["python", *sys.orig_argv[1:]]),
@@ -41,12 +41,12 @@ class TrainingRecord(Callback):
     def state_dict(self) -> dict[str, Any]:
         if self._now is None:
             return {"pieces": self._before}
-        wall, cpu = self._started
-        spent = {
+        wall, cpu = self._start
+        durations = {
             "seconds": round(time.monotonic() - wall, 1),
             "cpu_seconds": round(time.process_time() - cpu, 1),
         }
-        return {"pieces": [*self._before, {**self._now, **spent}]}
+        return {"pieces": [*self._before, {**self._now, **durations}]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._before = list(state_dict["pieces"])

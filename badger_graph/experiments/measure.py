@@ -41,7 +41,7 @@ def measure(checkpoints: list[str], measures: list[str], num_tasks: int, seed: i
     torch.set_num_threads(1)
     check_measures(measures)
     for checkpoint in track(checkpoints, "measuring"):
-        trained = load_trained(checkpoint)
-        subject = Subject(*trained[:-1], num_tasks, seed)
-        row = {"checkpoint": checkpoint, "step": trained.outer_steps, **take(measures, subject)}
+        training = load_trained(checkpoint)
+        subject = Subject(*training[:-1], num_tasks, seed)
+        row = {"checkpoint": checkpoint, "step": training.outer_steps, **take(measures, subject)}
         print(json.dumps(row, allow_nan=False))

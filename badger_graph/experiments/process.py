@@ -56,13 +56,13 @@ def fit(arguments: Sequence[str], run: Path) -> Exit:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, DIVERGED):
         end = "\n".join(out.read_text().splitlines()[-12:])
-        failed = ValueError if process.returncode == WRONG else RuntimeError
-        raise failed(f"{shlex.join(command)} failed; the end of {str(out)!r}:\n{end}")
+        error = ValueError if process.returncode == WRONG else RuntimeError
+        raise error(f"{shlex.join(command)} failed; the end of {str(out)!r}:\n{end}")
     return Exit(process.returncode == DIVERGED, usage.ru_utime + usage.ru_stime)
 
 
 def _going_on(run: Path) -> list[str]:
     """Arguments of ``fit.py`` that begin a run in a folder, or go on where it was killed."""
     last = last_checkpoint(run)
-    resumed = [] if last is None else ["--ckpt_path", str(last)]
-    return ["--run_dir", str(run), *resumed]
+    checkpoint_arguments = [] if last is None else ["--ckpt_path", str(last)]
+    return ["--run_dir", str(run), *checkpoint_arguments]

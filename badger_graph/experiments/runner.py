@@ -94,9 +94,9 @@ def command(make: type[Experiment]) -> Callable[..., None]:
             "--out", type=str, default=out, help="the JSON; table and figure beside"
         )
         with saying_what_is_wrong("-h shows the flags"):
-            given = parser.parse_args(None if arguments is None else [*arguments]).as_dict()
-            given.pop("config")
-            file = given.pop("out")
-            print(make.markdown(run(make(**given), file)))
+            options = parser.parse_args(None if arguments is None else [*arguments]).as_dict()
+            options.pop("config")
+            file = options.pop("out")
+            print(make.markdown(run(make(**options), file)))
 
     return main

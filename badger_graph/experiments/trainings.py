@@ -48,14 +48,14 @@ class Training(NamedTuple):
         words = [*shlex.split(self.arguments.format(seed=self.seed)), "--seed", str(self.seed)]
         return [*words, "--max_steps", str(self.max_steps)]
 
-    def told(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """All that decides what is trained: the command, and what each configuration says."""
         configs = current(configurations(resolve_files(self.words())))
-        told = {Path(file).name: content for file, content in configs.items()}
-        return {"command": shlex.join([*PROGRAM[1:], *self.words()]), **told}
+        description = {Path(file).name: content for file, content in configs.items()}
+        return {"command": shlex.join([*PROGRAM[1:], *self.words()]), **description}
 
 
-class Trained(NamedTuple):
+class Run(NamedTuple):
     """A training that is done."""
 
     training: Training
@@ -68,12 +68,12 @@ class Trained(NamedTuple):
         """The agent at the end."""
         return self.folder / "checkpoints" / "last.ckpt"
 
-    def logged(self, column: str) -> tuple[list[int], list[float]]:
+    def log_column(self, column: str) -> tuple[list[int], list[float]]:
         """A column of the log of the training, with the outer steps."""
-        found = read_log(self.folder / "logs").get(column, {})
-        return [step + 1 for step in found], list(found.values())
+        series = read_log(self.folder / "logs").get(column, {})
+        return [step + 1 for step in series], list(series.values())
 
-    def measured(self) -> list[dict[str, Any]]:
+    def measurements(self) -> list[dict[str, Any]]:
         """What :class:`badger_graph.callbacks.Measurements` wrote."""
         return read_measurements(self.folder)
 
@@ -83,7 +83,7 @@ def train(
     runs: Path,
     jobs: int = 2,
     say: Callable[[str], None] = print,
-) -> list[Trained]:
+) -> list[Run]:
     """Train all that are not trained yet, some side by side, one thread each.
 
     One that was killed goes on from its last checkpoint; one that diverged is done, with what it
@@ -96,13 +96,13 @@ def train(
     """
     lock = threading.Lock()
 
-    def finish(training: Training) -> Trained:
+    def finish(training: Training) -> Run:
         folder = training.folder(runs)
         note = folder / "done.json"
         if note.is_file():
             _remember(training, folder)
             advance()
-            return Trained(training, folder, **json.loads(note.read_text()))
+            return Run(training, folder, **json.loads(note.read_text()))
         with only_writer(folder, TRAINING_LOCK):
             _remember(training, folder)
             diverged = fit(training.words(), folder).diverged
@@ -110,7 +110,7 @@ def train(
             with lock:
                 say(f"{folder} diverged" if diverged else str(folder))
                 advance()
-        return Trained(training, folder, **json.loads(note.read_text()))
+        return Run(training, folder, **json.loads(note.read_text()))
 
     with progress("training", len(trainings)) as advance, ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(finish, trainings))
@@ -122,13 +122,13 @@ def first_below(steps: Sequence[int], errors: Sequence[float], level: float) -> 
 
 
 def _remember(training: Training, folder: Path) -> None:
-    note, told = folder / "training.json", training.told()
+    note, description = folder / "training.json", training.description()
     if not (note.is_file() and (folder / "logs").is_dir()):  # not begun, or refused
-        write_json(note, told)
+        write_json(note, description)
         return
     before = current(json.loads(note.read_text()))
-    for what in told.keys() | before.keys():
-        was, now = before.get(what), told.get(what)
+    for what in description.keys() | before.keys():
+        was, now = before.get(what), description.get(what)
         if was != now:
             raise ValueError(
                 f"a run must be gone on with as it was begun, but for {str(folder)!r} {what} said "

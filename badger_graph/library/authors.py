@@ -113,9 +113,9 @@ def from_authors(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def expected_shapes(sizes: Sizes) -> dict[str, tuple[int, ...]]:
     """The entries of their state dict."""
     hidden, key, identifier, query_heads, sender_heads = sizes
-    known = hidden + identifier
+    known_size = hidden + identifier
     linears: dict[str, tuple[int, ...]] = {
-        "agent.valnet1": (hidden, query_heads * hidden + known, 1),
+        "agent.valnet1": (hidden, query_heads * hidden + known_size, 1),
         "agent.valnet2": (hidden, hidden, 1),
         "agent.htoh": (hidden, 2 * hidden, 1),
         "agent.htog": (hidden, 2 * hidden, 1),
@@ -125,11 +125,11 @@ def expected_shapes(sizes: Sizes) -> dict[str, tuple[int, ...]]:
         "output_val": (1, hidden),
     }
     for head in range(sender_heads):
-        linears[f"agent.key1.{head}"] = (hidden, known)
+        linears[f"agent.key1.{head}"] = (hidden, known_size)
         linears[f"agent.key2.{head}"] = (key, hidden)
-        linears[f"agent.value.{head}"] = (hidden, known)
+        linears[f"agent.value.{head}"] = (hidden, known_size)
     for head in range(query_heads):
-        linears[f"agent.query.{head}"] = (key, known)
+        linears[f"agent.query.{head}"] = (key, known_size)
     shapes: dict[str, tuple[int, ...]] = {
         "agent.h0": (1, hidden, 1),
         "error_key": (key,),
@@ -152,8 +152,8 @@ def sizes_of(theirs: Mapping[str, Tensor]) -> Sizes:
         return otherwise
 
     hidden = size(usual.hidden, {"agent.h0": 1, "agent.valnet2.bias": 0})
-    known = {"agent.key1.0.weight": 1, "agent.value.0.weight": 1, "agent.query.0.weight": 1}
-    known_size = size(hidden + usual.identifier, known)
+    dimensions = {"agent.key1.0.weight": 1, "agent.value.0.weight": 1, "agent.query.0.weight": 1}
+    known_size = size(hidden + usual.identifier, dimensions)
     return Sizes(
         hidden=hidden,
         key=size(usual.key, {"error_key": 0, "input_keys.bias": 0}),
@@ -163,19 +163,19 @@ def sizes_of(theirs: Mapping[str, Tensor]) -> Sizes:
     )
 
 
-def check_entries(theirs: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> None:
+def check_entries(theirs: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Refuse a state dict with other entries.
 
     Raises:
         ValueError: names all that are missing, too many or of other shapes.
     """
-    faults = [f"{name} is missing" for name in expected.keys() - theirs.keys()]
-    faults += [f"{name} is not known" for name in theirs.keys() - expected.keys()]
-    for name in expected.keys() & theirs.keys():
+    faults = [f"{name} is missing" for name in shapes.keys() - theirs.keys()]
+    faults += [f"{name} is not known" for name in theirs.keys() - shapes.keys()]
+    for name in shapes.keys() & theirs.keys():
         entry = theirs[name]
-        found = list(entry.shape) if isinstance(entry, Tensor) else type(entry).__name__
-        if found != list(expected[name]):
-            faults.append(f"{name} must be {list(expected[name])}, got {found}")
+        shape = list(entry.shape) if isinstance(entry, Tensor) else type(entry).__name__
+        if shape != list(shapes[name]):
+            faults.append(f"{name} must be {list(shapes[name])}, got {shape}")
     if faults:
         raise ValueError(
             "the authors' weights must be those that their root experiment saves, but "
@@ -185,8 +185,8 @@ def check_entries(theirs: Mapping[str, Tensor], expected: Mapping[str, tuple[int
 
 def _heads(theirs: Iterable[str], *kinds: str) -> list[int]:
     """The numbers of the heads of some kinds."""
-    found = (re.match(rf"agent\.({'|'.join(kinds)})\.(\d+)\.", str(name)) for name in theirs)
-    return sorted({int(match[2]) for match in found if match})
+    matches = (re.match(rf"agent\.({'|'.join(kinds)})\.(\d+)\.", str(name)) for name in theirs)
+    return sorted({int(match[2]) for match in matches if match})
 
 
 def _number(heads: list[int], otherwise: int) -> int:

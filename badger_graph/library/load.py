@@ -93,22 +93,22 @@ def read_trained(source: str | Path) -> dict[str, Any]:
             :func:`read_checkpoint` and :func:`badger_graph.library.shipping.read_policy`.
     """
     if find_policy(source) is None:
-        trained = read_checkpoint(source)
+        contents = read_checkpoint(source)
     else:
         card, weights = read_policy(source)
-        trained = {
+        contents = {
             CONFIG_KEY: upgrade_description(card["config"]),
             "state_dict": {f"agent.{name}": tensor for name, tensor in weights.items()},
             "global_step": card["training"].get("outer_steps"),
         }
     for part, kind in ((CONFIG_KEY, dict), ("state_dict", dict), ("global_step", int)):
-        if not isinstance(trained.get(part), kind):
+        if not isinstance(contents.get(part), kind):
             raise ValueError(
                 f"what was trained must hold {part}, a {kind.__name__}, "
-                f"got {brief(trained.get(part))} in {str(source)!r}"
+                f"got {brief(contents.get(part))} in {str(source)!r}"
             )
-    check("global_step", trained["global_step"], *size(0, MAX_STEPS))
-    return trained
+    check("global_step", contents["global_step"], *size(0, MAX_STEPS))
+    return contents
 
 
 @checked()
@@ -128,11 +128,11 @@ def load_trained(path: str | Path) -> TrainedAgent:
     try:
         parts = components({name: config[name] for name in ("agent", "task", "meta_loss")})
         sizes = {name: config["sizes"][name] for name in SIZES}
-        trained = _built(**parts, **sizes, outer_steps=contents["global_step"])
+        training = _build(**parts, **sizes, outer_steps=contents["global_step"])
     except (AttributeError, TypeError, KeyError) as error:
         raise undescribed(path, error) from error
-    load_weights(path, nn.ModuleDict({"agent": trained.agent}), trained.agent, contents)
-    return trained
+    load_weights(path, nn.ModuleDict({"agent": training.agent}), training.agent, contents)
+    return training
 
 
 def load_agent(path: str | Path) -> BadgerAgent:
@@ -162,7 +162,7 @@ def undescribed(path: str | Path, error: Exception) -> ValueError:
 
 
 @checked(num_experts=EXPERTS, num_outputs=size(), num_steps=size())
-def _built(
+def _build(
     agent: BadgerAgent,
     task: TaskFamily,
     meta_loss: MetaLoss | None,

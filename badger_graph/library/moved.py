@@ -43,8 +43,8 @@ def current(value: Any) -> Any:
     return _NAMED.sub(_present, value) if isinstance(value, str) else value
 
 
-def _present(found: re.Match[str]) -> str:
-    return MOVED[found[0]]
+def _present(match: re.Match[str]) -> str:
+    return MOVED[match[0]]
 
 
 _NAMED = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, MOVED))})(?![\w.])")

@@ -70,21 +70,21 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
     Raises:
         ValueError: when policy, topology, membrane, task or curriculum differ; says which.
     """
-    given = learner.config()
+    config = learner.config()
     require_numbers(path, read_trained(path)["state_dict"], learner.state_dict())
     # Arguments that are newer than the checkpoint had their defaults.
     newer = {name: p.default for name, p in inspect.signature(MetaLearner).parameters.items()}
     newer |= {"gradient": to_config(Backpropagation()), "sizes": asdict(DEFAULT_SIZES)}
-    saved = {
+    checkpoint = {
         name: with_defaults(value)
         for name, value in {**newer, **read_checkpoint(path)[CONFIG_KEY]}.items()
     }
     pairs = [
-        ("agent." + key, saved["agent"]["init_args"], given["agent"]["init_args"], key)
-        for key in given["agent"]["init_args"]
+        ("agent." + key, checkpoint["agent"]["init_args"], config["agent"]["init_args"], key)
+        for key in config["agent"]["init_args"]
     ]
-    pairs += [(key, saved["sizes"], given["sizes"], key) for key in given["sizes"]]
-    pairs += [(key, saved, given, key) for key in given if key not in ("agent", "sizes")]
+    pairs += [(key, checkpoint["sizes"], config["sizes"], key) for key in config["sizes"]]
+    pairs += [(key, checkpoint, config, key) for key in config if key not in ("agent", "sizes")]
     for label, before, now, key in pairs:
         if _bare(before.get(key)) != _bare(now[key]):
             raise ValueError(
@@ -109,9 +109,9 @@ def require_same_optimizer(path: str | Path, optimizer: torch.optim.Optimizer) -
     Raises:
         ValueError: says which setting differs.
     """
-    (saved,) = read_checkpoint(path)["optimizer_states"]
-    given = optimizer.state_dict()
-    for before, now in zip(saved["param_groups"], given["param_groups"], strict=True):
+    (checkpoint,) = read_checkpoint(path)["optimizer_states"]
+    state = optimizer.state_dict()
+    for before, now in zip(checkpoint["param_groups"], state["param_groups"], strict=True):
         # What only the checkpoint has is no setting: SOAP counts its steps there.
         for key in sorted(now.keys() - {"params", "initial_lr"}):
             # A learning rate that follows a schedule is kept beside the one that was given.

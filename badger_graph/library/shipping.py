@@ -106,11 +106,11 @@ def read_policy(source: str | Path) -> tuple[Card, dict[str, Tensor]]:
         raise ValueError(
             f"a policy needs its weights, cannot read {str(file)!r}: {error}"
         ) from error
-    found = hashlib.sha256(contents).hexdigest()
-    if found != card["sha256"]:
+    digest = hashlib.sha256(contents).hexdigest()
+    if digest != card["sha256"]:
         raise ValueError(
             f"the weights of a policy must be those of its card, {card['sha256']}, "
-            f"but {str(file)!r} was changed: {found}"
+            f"but {str(file)!r} was changed: {digest}"
         )
     return card, weights
 
@@ -121,8 +121,8 @@ def write_policy(file: Path, card: Card, weights: dict[str, Tensor]) -> None:
     The card gets the name of the file and the hash of the weights.
     """
     contents = save({name: tensor.contiguous().clone() for name, tensor in weights.items()})
-    named = {"name": file.stem, "sha256": hashlib.sha256(contents).hexdigest()}
+    identity = {"name": file.stem, "sha256": hashlib.sha256(contents).hexdigest()}
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as partial:
         partial.write_bytes(contents)
-    write_json(file.with_suffix(".json"), named | card | named)
+    write_json(file.with_suffix(".json"), identity | card | identity)

@@ -52,25 +52,25 @@ def _with_sum(model: Plain) -> Plain:
 
 def _with_gradient(model: Plain) -> Plain:
     """How the gradient is found was told by arguments of the learner."""
-    told = {name: model[name] for name in OF_GRADIENT if name in model}
-    if not told or "gradient" in model:
+    settings = {name: model[name] for name in OF_GRADIENT if name in model}
+    if not settings or "gradient" in model:
         return model
-    name, unused = "backpropagation.Backpropagation", {"aggregator", "cuda_graph"}
-    if told.get("aggregator") is not None:
-        name, unused = "jacobian.JacobianDescent", {"cuda_graph"}
-    elif told.get("cuda_graph"):
-        name, unused = "captured.Captured", {"aggregator", "cuda_graph", "checkpoint_every"}
-    arguments = {argument: told[argument] for argument in told if argument not in unused}
+    name, surplus = "backpropagation.Backpropagation", {"aggregator", "cuda_graph"}
+    if settings.get("aggregator") is not None:
+        name, surplus = "jacobian.JacobianDescent", {"cuda_graph"}
+    elif settings.get("cuda_graph"):
+        name, surplus = "captured.Captured", {"aggregator", "cuda_graph", "checkpoint_every"}
+    arguments = {argument: settings[argument] for argument in settings if argument not in surplus}
     gradient = {"class_path": f"{OUTER}.gradients.{name}", "init_args": arguments}
     return {**_without(model, OF_GRADIENT), "gradient": gradient}
 
 
 def _with_sizes(model: Plain) -> Plain:
     """Sizes were arguments of the learner."""
-    told = {name: model[name] for name in SIZES if name in model}
-    if not told or "sizes" in model:
+    sizes = {name: model[name] for name in SIZES if name in model}
+    if not sizes or "sizes" in model:
         return model
-    return {**_without(model, SIZES), "sizes": told}
+    return {**_without(model, SIZES), "sizes": sizes}
 
 
 def _without(model: Mapping[str, Any], names: tuple[str, ...]) -> Plain:

@@ -34,11 +34,11 @@ def upgrade_agent(agent: Config) -> Config:
     the interface is that of the task.
     """
     if "class_path" not in agent:
-        return _upgraded(agent, described=False)
-    return {**agent, "init_args": _upgraded(agent.get("init_args") or {}, described=True)}
+        return _upgraded(agent, as_description=False)
+    return {**agent, "init_args": _upgraded(agent.get("init_args") or {}, as_description=True)}
 
 
-def _upgraded(config: Config, described: bool) -> Config:
+def _upgraded(config: Config, as_description: bool) -> Config:
     if not {"rounds", "identifiers", "initial_state", "worlds", "seed"} & config.keys():
         return config
     policy, sizes = _policy(config.get("policy") or {})
@@ -52,15 +52,15 @@ def _upgraded(config: Config, described: bool) -> Config:
     birth = {now: config[before] for before, now in names.items() if before in config}
     names = {"addresses": "addresses", "seed": "address_seed"}
     birth |= {now: addresses[before] for before, now in names.items() if before in addresses}
-    kept = ("executor", "compiled")
+    agent_keys = ("executor", "compiled")
     return {
-        **({"interface": INTERFACE} if described else {}),
-        **{name: config[name] for name in kept if name in config},
+        **({"interface": INTERFACE} if as_description else {}),
+        **{name: config[name] for name in agent_keys if name in config},
         "policy": policy,
         "topology": topology,
         "membrane": membrane,
         **sizes,
-        "birth": {"class_path": BIRTH, "init_args": birth} if described else birth,
+        "birth": {"class_path": BIRTH, "init_args": birth} if as_description else birth,
         "communication": {
             "class_path": "badger_graph.communication.fixed_rounds.FixedRounds",
             "init_args": {"rounds": config.get("rounds", 1), "channel": CLEAR},
@@ -71,14 +71,14 @@ def _upgraded(config: Config, described: bool) -> Config:
 def _policy(config: Config) -> tuple[Config, Config]:
     """The policy without its sizes, and the sizes."""
     name = str(config.get("class_path")).rpartition(".")[2]
-    policy, said = _without(config, *SIZES)
+    policy, arguments = _without(config, *SIZES)
     sizes = {
-        "hidden_size": said.get("hidden_size", HIDDEN_SIZES.get(name, 32)),
-        "identifier_size": said.get("identifier_size", IDENTIFIER_SIZES.get(name, 12)),
+        "hidden_size": arguments.get("hidden_size", HIDDEN_SIZES.get(name, 32)),
+        "identifier_size": arguments.get("identifier_size", IDENTIFIER_SIZES.get(name, 12)),
     }
-    if "cell_size" in said:
-        sizes["hidden_size"] = 2 * said["cell_size"]
-    return policy, sizes | {name: said[name] for name in ("key_size",) if name in said}
+    if "cell_size" in arguments:
+        sizes["hidden_size"] = 2 * arguments["cell_size"]
+    return policy, sizes | {name: arguments[name] for name in ("key_size",) if name in arguments}
 
 
 def _without(part: Config, *names: str) -> tuple[Config, Config]:

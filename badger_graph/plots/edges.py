@@ -26,8 +26,8 @@ def draw_edges(
     colours: Float[np.ndarray, "E 4"],
 ) -> list[Collection]:
     """Arrows as wide as their weight; where every edge has its reverse, halves without heads."""
-    heard = adjacency(index, len(position))
-    symmetric = np.array_equal(heard, heard.T)
+    matrix = adjacency(index, len(position))
+    symmetric = np.array_equal(matrix, matrix.T)
     # The more edges, the fainter, so that many do not merge into one blot.
     colours[:, 3] = 0.8 * min(1.0, 50 / max(index.shape[1], 1)) ** 0.6
     widths = 0.5 + 1.5 * weight / max(weight.max(initial=0.0), ERROR_FLOOR)

@@ -53,12 +53,12 @@ def _draw(axes: Axes, situation: Mapping[str, Any]) -> None:
     ):
         mean, bar = map(np.asarray, error_after(change))
         # Until the change all are the same lives: drawn once.
-        shown = slice(0 if colour == INK else before - 1, None)
-        step = np.arange(1, len(mean) + 1)[shown]
+        window = slice(0 if colour == INK else before - 1, None)
+        step = np.arange(1, len(mean) + 1)[window]
         floor = float(mean.min()) / 3  # where a band would leave a logarithmic axis
-        low, high = (drawable(edge, floor)[shown] for edge in (mean - bar, mean + bar))
+        low, high = (drawable(edge, floor)[window] for edge in (mean - bar, mean + bar))
         axes.fill_between(step, low, high, color=colour, alpha=0.18, linewidth=0)
-        axes.plot(step, mean[shown], color=colour, label=name, zorder=4 if colour == INK else 3)
+        axes.plot(step, mean[window], color=colour, label=name, zorder=4 if colour == INK else 3)
     axes.axvline(before + 0.5, color=MUTED, linewidth=1, linestyle=":", gid="change", zorder=1)
     axes.set(yscale="log", xlabel="inner step", xlim=(1, None))
     integer_ticks(axes)

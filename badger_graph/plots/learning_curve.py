@@ -36,14 +36,14 @@ LEAST = 20
 
 @styled
 def learning_curve(
-    history: Mapping[str, ArrayLike], chance: float, solved: float | None = None
+    history: Mapping[str, ArrayLike], chance: float, threshold: float | None = None
 ) -> Figure:
     """The error of the last inner step over the outer steps, with its plateaus shaded.
 
     Args:
         history: ``step`` and ``train`` of equal length, ``val_step`` and ``val`` of equal length.
         chance: error of always answering zero.
-        solved: error at which the task counts as solved.
+        threshold: error at which the task counts as solved.
 
     Raises:
         ValueError: when the lengths differ or no training error is finite.
@@ -63,8 +63,8 @@ def learning_curve(
     axes.plot(val_step, drawable(val), color=VERMILLION, label="validation", zorder=3, **dots)
     handles = list(axes.get_lines())
     _level(axes, chance, "chance")
-    if solved is not None:
-        _level(axes, solved, "solved")
+    if threshold is not None:
+        _level(axes, threshold, "solved")
     axes.set(yscale="log", xlabel="outer step", ylabel="error at the last inner step")
     axes.set_title("Learning curve")
     shade = [Patch(color=ORANGE, alpha=0.25, linewidth=0, label="plateau")] if flat else []
@@ -122,5 +122,5 @@ def shaded(
     least = max(LEAST, round(SHORTEST * len(error)))
     if len(error) < least:
         return []
-    found = find_plateaus(torch.from_numpy(error), least=least)
-    return [(float(step[plateau.start]), float(step[plateau.stop])) for plateau in found]
+    plateaus = find_plateaus(torch.from_numpy(error), least=least)
+    return [(float(step[plateau.start]), float(step[plateau.stop])) for plateau in plateaus]

@@ -34,7 +34,7 @@ WIDEST, NARROWEST = 3.4, 1.4
 
 
 @styled
-def panels(drawn: Sequence[Mapping[str, Any]]) -> Figure:
+def panels(descriptions: Sequence[Mapping[str, Any]]) -> Figure:
     """One panel a question: the median over seeds, and each seed as a thin line.
 
     The median is of the seeds that have a value at an x. It jumps where seeds do, and a mean of
@@ -45,8 +45,8 @@ def panels(drawn: Sequence[Mapping[str, Any]]) -> Figure:
     never got there is to be drawn, it is of points: see :mod:`badger_graph.plots.points`.
 
     Args:
-        drawn: of each panel ``title``, ``x``, ``y`` (names of the axes), ``log`` (whether the
-            second is logarithmic), ``curves`` (by name ``x``, ``[points]``, and ``y``,
+        descriptions: of each panel ``title``, ``x``, ``y`` (names of the axes), ``log`` (whether
+            the second is logarithmic), ``curves`` (by name ``x``, ``[points]``, and ``y``,
             ``[seeds][points]``, none where a seed has no value), ``lines`` (by name, one number
             to compare with) and, if so, ``log_x`` (the first is logarithmic, too, and points at
             zero are left out) and ``never`` (of points, the last height that could be reached).
@@ -54,19 +54,19 @@ def panels(drawn: Sequence[Mapping[str, Any]]) -> Figure:
     Raises:
         ValueError: when there is no panel.
     """
-    if not drawn:
+    if not descriptions:
         raise ValueError("a figure needs at least one panel, got none")
-    columns = min(COLUMNS, len(drawn))
-    rows = [drawn[k : k + columns] for k in range(0, len(drawn), columns)]
+    columns = min(COLUMNS, len(descriptions))
+    rows = [descriptions[k : k + columns] for k in range(0, len(descriptions), columns)]
     heights = [HEIGHT + LEGEND_LINE * max(map(_lines_below, row)) for row in rows]
     figure = Figure(figsize=(WIDTH * columns, sum(heights)), layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False).flatten()
-    for axes, panel in zip(grid, drawn, strict=False):
+    for axes, panel in zip(grid, descriptions, strict=False):
         _draw(axes, panel)
-    for axes in grid[len(drawn) :]:
+    for axes in grid[len(descriptions) :]:
         axes.remove()
     figure.draw_without_rendering()  # where names have room is known when all is in its place
-    for axes, panel in zip(grid, drawn, strict=False):
+    for axes, panel in zip(grid, descriptions, strict=False):
         _part_names(axes, figure.dpi / 72)
         if are_points(panel):
             name_points(axes, panel, figure.dpi / 72)

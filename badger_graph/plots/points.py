@@ -70,16 +70,16 @@ def name_points(axes: Axes, panel: Mapping[str, Any], pixels: float) -> None:
     middles = {name: _middle(curve) for name, curve in panel["curves"].items()}
     points = {name: (x, min(y, never)) for name, (x, y) in middles.items()}
     lines = [np.asarray(line.get_xydata()) for line in axes.get_lines()]
-    drawn = [line[0] for line in lines if len(line) == 1]
+    dots = [line[0] for line in lines if len(line) == 1]
     centres = [axes.transData.transform(xy) for xy in points.values()]
-    taken = [_box(axes.transData.transform(xy), 8 * pixels) for xy in drawn]
+    boxes = [_box(axes.transData.transform(xy), 8 * pixels) for xy in dots]
     for (name, xy), centre in zip(points.items(), centres, strict=True):
         text = axes.annotate(name, xy, **NAME)
         size = np.array(text.get_window_extent().size)
         shifts = [way * (size / 2 + far * pixels) for far in DISTANCES for way in WAYS]
-        covered = [_covered(centre, shift, size, taken, axes.bbox) for shift in shifts]
+        covered = [_covered(centre, shift, size, boxes, axes.bbox) for shift in shifts]
         best = int(np.argmin(covered))  # the first of equals
-        taken.append(_box(centre + shifts[best], size))
+        boxes.append(_box(centre + shifts[best], size))
         text.remove()
         near_end = tuple((1 - WAYS[best % len(WAYS)]) / 2)
         arrow = {**LINE, "relpos": near_end}
@@ -97,12 +97,12 @@ def _marker(hollow: bool) -> dict[str, Any]:
     return {"marker": "o", "color": BLUE, "markerfacecolor": "white" if hollow else BLUE}
 
 
-def _covered(centre: Any, shift: Any, size: Any, taken: list[Bbox], axes: BboxBase) -> int:
+def _covered(centre: Any, shift: Any, size: Any, boxes: list[Bbox], axes: BboxBase) -> int:
     """How bad a place is: names and points that it covers, above those that its line crosses."""
     box, line = _box(centre + shift, size), Path([centre, centre + shift])
-    crossed = sum(line.intersects_bbox(other) for other in taken)
+    crossed = sum(line.intersects_bbox(other) for other in boxes)
     outside = (np.array(Bbox.union([box, axes]).size) > axes.size).any()
-    return 1000 * int(outside) + 20 * box.count_overlaps(taken) + crossed
+    return 1000 * int(outside) + 20 * box.count_overlaps(boxes) + crossed
 
 
 def _box(centre: Any, size: Any) -> Bbox:

@@ -58,9 +58,9 @@ def _check_shape(
         sizes.setdefault(letter, size) == size for letter, size in zip(letters, shape, strict=True)
     )
     if not fits:
-        known = {letter: sizes[letter] for letter in letters if letter in sizes}
+        known_sizes = {letter: sizes[letter] for letter in letters if letter in sizes}
         raise ValueError(
-            f"{name} must have the shape [{', '.join(letters)}] with {known}, got {shape}"
+            f"{name} must have the shape [{', '.join(letters)}] with {known_sizes}, got {shape}"
         )
 
 

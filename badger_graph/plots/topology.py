@@ -44,9 +44,9 @@ def topology(record: Record) -> Figure:
 
 
 def _edges(index: np.ndarray, num_experts: int) -> str:
-    heard = adjacency(index, num_experts)
-    if np.array_equal(heard, heard.T):
-        return count(int(np.triu(heard).sum()), "connection")
+    matrix = adjacency(index, num_experts)
+    if np.array_equal(matrix, matrix.T):
+        return count(int(np.triu(matrix).sum()), "connection")
     return count(index.shape[1], "edge")
 
 

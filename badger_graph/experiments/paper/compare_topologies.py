@@ -65,9 +65,9 @@ class CompareTopologies(Experiment):
 
     def compute(self, file: Path) -> list[dict[str, Any]]:
         runs: list[dict[str, Any]] = read_json(file) if file.exists() else []
-        done = {(run["name"], run["seed"], run["max_steps"]) for run in runs}
-        wanted = [(name, seed, self.max_steps) for seed in range(self.seeds) for name in RUNS]
-        left = [job for job in wanted if job not in done]
+        past_jobs = {(run["name"], run["seed"], run["max_steps"]) for run in runs}
+        jobs = [(name, seed, self.max_steps) for seed in range(self.seeds) for name in RUNS]
+        left = [job for job in jobs if job not in past_jobs]
         with ThreadPoolExecutor(self.jobs) as pool:
             for run in track(pool.map(lambda job: train(*job), left), "training", len(left)):
                 runs.append(run)
@@ -94,10 +94,10 @@ class CompareTopologies(Experiment):
                 best, bar = mean_and_bar([run["best_error"] for run in group])
                 steps = [run["solved_at"] for run in group if run["solved_at"]]
                 span = f" ({min(steps)}-{max(steps)})" if steps else ""
-                needed = f"{statistics.median(steps):.0f}{span}" if steps else "-"
+                median_steps = f"{statistics.median(steps):.0f}{span}" if steps else "-"
                 seconds = statistics.median(run["cpu_seconds"] for run in group)
                 lines.append(
-                    f"| {name} | {len(steps)} of {len(group)} | {needed} "
+                    f"| {name} | {len(steps)} of {len(group)} | {median_steps} "
                     f"| {best:.4f} ± {bar:.4f} | {seconds:.0f} |"
                 )
         return "\n".join(lines)
@@ -109,9 +109,9 @@ class CompareTopologies(Experiment):
 
 def train(name: str, seed: int, max_steps: int) -> dict[str, Any]:
     """One run of ``fit.py``; what its validations say."""
-    told = [*RUNS[name].format(seed=seed).split(), "--seed", str(seed)]
+    arguments = [*RUNS[name].format(seed=seed).split(), "--seed", str(seed)]
     with tempfile.TemporaryDirectory() as folder:
-        seconds = fit([*told, "--max_steps", str(max_steps)], Path(folder)).cpu_seconds
+        seconds = fit([*arguments, "--max_steps", str(max_steps)], Path(folder)).cpu_seconds
         log = read_log(Path(folder) / "logs")["val/error"]
     errors = {step + 1: error for step, error in log.items()}
     return {

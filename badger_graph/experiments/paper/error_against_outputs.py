@@ -82,14 +82,14 @@ class ErrorAgainstOutputs(Experiment):
     def compute(self, file: Path) -> dict[str, Any]:
         rows = measure(self._jobs(), file, self.workers)
         sizes = (self.num_steps, self.num_tasks, self.seed)
-        limited = [limits(d, *sizes) for d in track(self.outputs, "limits")]
+        bounds = [limits(d, *sizes) for d in track(self.outputs, "limits")]
         return {
             "num_steps": self.num_steps,
             "num_tasks": self.num_tasks,
             "seed": self.seed,
             "curves": curves(rows, "num_outputs"),
             "published": AGAINST_OUTPUTS,
-            "limits": along(self.outputs, limited),
+            "limits": along(self.outputs, bounds),
             "rows": with_others(rows, file),
         }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from badger_graph.analysis.seeds import interval, mean_and_bar
 from badger_graph.experiments.paper.jobs import Row
-from badger_graph.experiments.paper.relative_error import Measured
+from badger_graph.experiments.paper.relative_error import Measurement
 
 
 def curves(rows: Sequence[Row], against: str) -> dict[str, dict[str, Any]]:
@@ -22,8 +22,8 @@ def curves(rows: Sequence[Row], against: str) -> dict[str, dict[str, Any]]:
         group: {
             "policies": len({row["policy"] for row in of_group}),
             "x": [x for x, _ in _by(of_group, against)],
-            "error": [_measured(at).error for _, at in _by(of_group, against)],
-            "error_bar": [_measured(at).standard_error for _, at in _by(of_group, against)],
+            "error": [_measurement(at).error for _, at in _by(of_group, against)],
+            "error_bar": [_measurement(at).standard_error for _, at in _by(of_group, against)],
         }
         for group, of_group in _by(rows, "group")
     }
@@ -46,12 +46,12 @@ def largest_rise(rows: Sequence[Row], against: str) -> dict[str, Any]:
     sizes = _by(rows, against)
     if len(sizes) < 2:
         raise ValueError(f"a rise needs at least two sizes, got {[x for x, _ in sizes]}")
-    found = [
+    rises = [
         {"from": first, "to": last, **_rise(before, after)}
         for i, (first, before) in enumerate(sizes)
         for last, after in sizes[i + 1 :]
     ]
-    return max(found, key=lambda pair: pair["rise"] - pair["bar"])
+    return max(rises, key=lambda pair: pair["rise"] - pair["bar"])
 
 
 def heading(result: Mapping[str, Any]) -> str:
@@ -82,9 +82,9 @@ def _cells(curve: Mapping[str, Any]) -> dict[int, str]:
     return {int(x): f"{error:.4f} ± {bar:.4f}" for x, error, bar in triples}
 
 
-def _measured(rows: Sequence[Row]) -> Measured:
+def _measurement(rows: Sequence[Row]) -> Measurement:
     """Of several policies over them, of a single one over its tasks."""
-    return Measured(*mean_and_bar([row["error"] for row in rows], rows[0]["standard_error"]))
+    return Measurement(*mean_and_bar([row["error"] for row in rows], rows[0]["standard_error"]))
 
 
 def _rise(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class PartlyReached(Task):
 
     def reset(self, generator: torch.Generator | None = None) -> tuple[State, Observation]:
         state, observation = self.whole.reset(generator)
-        return state, self._reached(observation)
+        return state, self._restrict(observation)
 
     def step(
         self,
@@ -85,9 +85,9 @@ class PartlyReached(Task):
     ) -> tuple[State, Observation, Float[Tensor, " B"]]:
         rest = self.whole.num_outputs - self.num_outputs
         state, observation, error = self.whole.step(state, F.pad(action, (0, rest)), generator)
-        return state, self._reached(observation), error
+        return state, self._restrict(observation), error
 
-    def _reached(self, observation: Observation) -> Observation:
+    def _restrict(self, observation: Observation) -> Observation:
         return observation._replace(outputs=observation.outputs[:, : self.num_outputs])
 
 
@@ -100,20 +100,20 @@ def situations(agent: BadgerAgent) -> list[Situation]:
     """
     small: dict[str, Change] = {
         UNCHANGED: _unchanged,
-        "6 clones": _cloned(6, "same"),
-        "6 clones, fresh identifiers": _cloned(6, "fresh"),
+        "6 clones": _cloning(6, "same"),
+        "6 clones, fresh identifiers": _cloning(6, "fresh"),
         "6 newborn experts": _newborn(6),
         "20 newborn experts": _newborn(20),
-        "3 experts removed": _removed(3),
+        "3 experts removed": _removal(3),
     }
     if not agent.topology.dynamic:  # else experts have chosen other links by the next step
-        small["rewired: 4 random in-links"] = _rewired
-    if _tied(agent.membrane):
+        small["rewired: 4 random in-links"] = _rewire
+    if _needs_own_experts(agent.membrane):
         sizes = (10, 4, 12)
         large: dict[str, Change] = {
             UNCHANGED: _unchanged,
             "10 outputs, no more experts": _with_outputs(10, _unchanged),
-            "12 outputs, 8 clones, fresh identifiers": _with_outputs(12, _cloned(8, "fresh")),
+            "12 outputs, 8 clones, fresh identifiers": _with_outputs(12, _cloning(8, "fresh")),
             "12 outputs, 8 newborn experts": _with_outputs(12, _newborn(8)),
             "all experts newborn": _born_again(18, 12),
         }
@@ -121,7 +121,7 @@ def situations(agent: BadgerAgent) -> list[Situation]:
         sizes = (2, 6, 6)
         large = {
             UNCHANGED: _unchanged,
-            "14 clones, fresh identifiers": _cloned(14, "fresh"),
+            "14 clones, fresh identifiers": _cloning(14, "fresh"),
             "14 newborn experts": _newborn(14),
             "all experts newborn": _born_again(16, 6),
         }
@@ -174,8 +174,8 @@ class Growth(Experiment):
             for name, change in situation["changes"].items():
                 mean, bar = error_after(change)
                 worst = max(range(before, len(mean)), key=mean.__getitem__)
-                shown = (f"{mean[step]:.4f} ± {bar[step]:.4f}" for step in (before - 1, worst, -1))
-                just_before, at_worst, at_end = shown
+                cells = (f"{mean[step]:.4f} ± {bar[step]:.4f}" for step in (before - 1, worst, -1))
+                just_before, at_worst, at_end = cells
                 pairs = zip(change["error"], unchanged["error"], strict=True)
                 back = [steps_until_back(error, control, before) for error, control in pairs]
                 lines.append(
@@ -258,7 +258,7 @@ def steps_until_back(error: Sequence[float], unchanged: Sequence[float], before:
     return None if away[-1] == len(levels) else away[-1] + 1
 
 
-class _Lived(NamedTuple):
+class _Outcome(NamedTuple):
     loss: Float[Tensor, "T B"]
     num_experts: int
     num_outputs: int
@@ -266,24 +266,24 @@ class _Lived(NamedTuple):
 
 def _lives(
     agent: BadgerAgent, situation: Situation, num_tasks: int, after: int, seed: int
-) -> dict[str, _Lived]:
+) -> dict[str, _Outcome]:
     generator = torch.Generator(agent.device).manual_seed(seed)
     task = GuessingGame().sample(num_tasks, situation.numbers, generator)
     _, num_experts, num_outputs, *_ = situation
     first = PartlyReached(task, num_outputs)
     start = unroll(agent, first, num_experts, situation.before, generator)
-    lived = {}
+    lives = {}
     for name, change in situation.changes.items():
-        drawn = torch.Generator(agent.device).manual_seed(seed + 1)
-        life = change(agent, start.life, drawn)
+        generator = torch.Generator(agent.device).manual_seed(seed + 1)
+        life = change(agent, start.life, generator)
         num_experts, num_outputs = life.num_experts, life.num_outputs
         then = PartlyReached(task, num_outputs)
-        onward = unroll(agent, then, num_experts, after, drawn, life=life)
-        lived[name] = _Lived(torch.cat([start.loss, onward.loss]), num_experts, num_outputs)
-    return lived
+        onward = unroll(agent, then, num_experts, after, generator, life=life)
+        lives[name] = _Outcome(torch.cat([start.loss, onward.loss]), num_experts, num_outputs)
+    return lives
 
 
-def _tied(membrane: Membrane) -> bool:
+def _needs_own_experts(membrane: Membrane) -> bool:
     """Whether every output needs an expert of its own."""
     try:
         membrane.check(num_experts=1, num_outputs=2)
@@ -296,7 +296,7 @@ def _unchanged(agent: BadgerAgent, life: Life, generator: torch.Generator) -> Li
     return life
 
 
-def _rewired(agent: BadgerAgent, life: Life, generator: torch.Generator) -> Life:
+def _rewire(agent: BadgerAgent, life: Life, generator: torch.Generator) -> Life:
     return rewire(agent, life, RandomTopology(k=4, redraw="agent"), generator)
 
 
@@ -304,7 +304,7 @@ def _newborn(num: int) -> Change:
     return lambda agent, life, generator: add_experts(agent, life, num, generator)
 
 
-def _cloned(num: int, identifiers: CloneIdentifiers) -> Change:
+def _cloning(num: int, identifiers: CloneIdentifiers) -> Change:
     def change(agent: BadgerAgent, life: Life, generator: torch.Generator) -> Life:
         experts = [expert % life.num_experts for expert in range(-num, 0)]
         return clone_experts(agent, life, experts, identifiers, generator)
@@ -312,7 +312,7 @@ def _cloned(num: int, identifiers: CloneIdentifiers) -> Change:
     return change
 
 
-def _removed(num: int) -> Change:
+def _removal(num: int) -> Change:
     def change(agent: BadgerAgent, life: Life, generator: torch.Generator) -> Life:
         last = life.num_experts
         return remove_experts(agent, life, range(last - num, last))
@@ -334,9 +334,11 @@ def _born_again(num_experts: int, num_outputs: int) -> Change:
 
 
 def _steps(back: Sequence[int | None]) -> str:
-    known = [steps for steps in back if steps is not None]
-    if not known:
+    arrivals = [steps for steps in back if steps is not None]
+    if not arrivals:
         return "not back"
-    median = f"{statistics.median(known):g}"
-    span = f" ({min(known)}-{max(known)})" if len(known) > 1 else ""
-    return median + span + (f", {len(known)} of {len(back)}" if len(known) < len(back) else "")
+    median = f"{statistics.median(arrivals):g}"
+    span = f" ({min(arrivals)}-{max(arrivals)})" if len(arrivals) > 1 else ""
+    return (
+        median + span + (f", {len(arrivals)} of {len(back)}" if len(arrivals) < len(back) else "")
+    )

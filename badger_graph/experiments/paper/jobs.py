@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.experiments.paper.relative_error import ExpertRule, Measured, relative_error
+from badger_graph.experiments.paper.relative_error import ExpertRule, Measurement, relative_error
 from badger_graph.files import read_json, write_json
 from badger_graph.library.authors import load_authors
 from badger_graph.library.load import load_agent, load_trained, read_trained
@@ -93,10 +93,10 @@ def hears_top_k(agent: BadgerAgent, k: int) -> BadgerAgent:
     return agent
 
 
-def expert_rule(policy: str, told: ExpertRule) -> ExpertRule:
-    """As told; else as its card says; else the number of experts that it was trained with."""
-    if told != ExpertRule():
-        return told
+def expert_rule(policy: str, rule: ExpertRule) -> ExpertRule:
+    """The rule, if it says anything; else the card's; else as many experts as in training."""
+    if rule != ExpertRule():
+        return rule
     if find_policy(policy) is not None:
         return ExpertRule(**read_card(policy)["errors"]["experts"])
     if _is_authors(policy):
@@ -115,48 +115,47 @@ def measure(
     if not jobs:
         raise ValueError("there must be something to measure, got no policy and size that fit")
     weights = {policy: fingerprint(policy) for policy in dict.fromkeys(job.policy for job in jobs)}
-    done = {_key(row): row for row in kept_rows(file)}
-    wanted = [job._asdict() | {"weights": weights[job.policy]} for job in jobs]
+    rows = {_key(row): row for row in kept_rows(file)}
+    job_rows = [job._asdict() | {"weights": weights[job.policy]} for job in jobs]
     lock = threading.Lock()
 
     def measure_policy(policy: str) -> None:
-        todo = [row for row in wanted if row["policy"] == policy and _key(row) not in done]
+        todo = [row for row in job_rows if row["policy"] == policy and _key(row) not in rows]
         agent = load_policy(policy) if todo else None
         for row in todo:
             assert agent is not None
             result = row | _measure(agent, row)._asdict()
             with lock:
-                done[_key(row)] = result
-                write_json(file, {"rows": list(done.values())})
+                rows[_key(row)] = result
+                write_json(file, {"rows": list(rows.values())})
                 sizes = f"d={row['num_outputs']}, N={row['num_experts']}"
                 say(f"{policy}, {sizes}: {result['error']:.4f}")
                 advance()
 
-    missing = sum(_key(row) not in done for row in wanted)
+    missing = sum(_key(row) not in rows for row in job_rows)
     with progress("measuring", missing) as advance, ThreadPoolExecutor(workers) as pool:
         list(pool.map(measure_policy, weights))
-    return [done[_key(row)] | row for row in wanted]  # a group may have another name by now
+    return [rows[_key(row)] | row for row in job_rows]  # a group may have another name by now
 
 
 def kept_rows(file: Path) -> list[Row]:
     """The rows of earlier measurements; none without a file."""
     if not file.is_file():
         return []
-    kept = read_json(file)
-    if not isinstance(kept, dict) or not isinstance(kept.get("rows"), list):
+    contents = read_json(file)
+    if not isinstance(contents, dict) or not isinstance(contents.get("rows"), list):
         raise ValueError(f"measurements must be kept as rows, got none in {str(file)!r}")
-    return kept["rows"]
+    return contents["rows"]
 
 
 def with_others(rows: list[Row], file: Path) -> list[Row]:
     """These rows, then what ``file`` holds of other sizes and policies."""
     weights = {row["policy"]: row["weights"] for row in rows}
-    measured = {_key(row) for row in rows}
+    keys = {_key(row) for row in rows}
     return rows + [
         row
         for row in kept_rows(file)
-        if weights.get(row["policy"], row["weights"]) == row["weights"]
-        and _key(row) not in measured
+        if weights.get(row["policy"], row["weights"]) == row["weights"] and _key(row) not in keys
     ]
 
 
@@ -167,15 +166,15 @@ def fingerprint(policy: str) -> str:
         load_authors(policy) if _is_authors(policy) else read_trained(policy)
         return hashlib.sha256(Path(policy).read_bytes()).hexdigest()
     card = read_card(policy)
-    built = json.dumps([card["config"], card["sha256"]], sort_keys=True)
-    return hashlib.sha256(built.encode()).hexdigest()
+    identity = json.dumps([card["config"], card["sha256"]], sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def _is_authors(policy: str) -> bool:
     return Path(policy).suffix == ".pth"
 
 
-def _measure(agent: BadgerAgent, row: Row) -> Measured:
+def _measure(agent: BadgerAgent, row: Row) -> Measurement:
     sizes = ("num_experts", "num_outputs", "num_steps", "num_tasks", "seed")
     if row["top_k"] is not None:
         agent = hears_top_k(agent, row["top_k"])

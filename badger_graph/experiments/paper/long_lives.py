@@ -112,13 +112,13 @@ def errors_of_life(policy: str, num_steps: int, num_tasks: int, seed: int) -> di
     num_experts = expert_rule(policy, ExpertRule())(NUMBERS)
     generator = torch.Generator(agent.device).manual_seed(seed)
     task = GuessingGame().sample(num_tasks, NUMBERS, generator)
-    kept = set(noted_steps(num_steps))
+    steps = set(noted_steps(num_steps))
     with torch.no_grad():
         life = enumerate(live(agent, task, num_experts, generator), start=1)
         return {
             step: moment.loss.double().mean().item()
             for step, moment in islice(life, num_steps)
-            if step in kept
+            if step in steps
         }
 
 

@@ -16,7 +16,7 @@ PAIRS_AT_ONCE = 1_000_000
 """So many pairs of experts, over all agents of a batch, fit in memory with ease."""
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """A mean over tasks and its standard error."""
 
     error: float
@@ -33,7 +33,7 @@ def relative_error(
     num_steps: int,
     num_tasks: int,
     seed: int,
-) -> Measured:
+) -> Measurement:
     r"""The error at the last step of a rollout divided by chance.
 
     .. math::
@@ -66,7 +66,7 @@ def relative_error(
             "the errors of an agent must be finite, got some that are not, with "
             f"num_experts={num_experts} and num_outputs={num_outputs}"
         )
-    return Measured(relative.mean().item(), relative.std().item() / math.sqrt(num_tasks))
+    return Measurement(relative.mean().item(), relative.std().item() / math.sqrt(num_tasks))
 
 
 def can_live(agent: BadgerAgent, num_experts: int, num_outputs: int) -> bool:

@@ -78,12 +78,12 @@ class UnseenGraphs(Experiment):
 
     def compute(self, file: Path) -> dict[str, Any]:
         require_writable(self.runs / "redrawn-0" / "finished")
-        wanted = [(group, seed) for seed in range(self.seeds) for group in TRAINED]
+        trainings = [(group, seed) for seed in range(self.seeds) for group in TRAINED]
         with ThreadPoolExecutor(self.jobs) as pool:
-            paths = pool.map(lambda one: train(one[0], one[1], self.runs), wanted)
-            files = list(track(paths, "training", len(wanted)))
+            paths = pool.map(lambda one: train(one[0], one[1], self.runs), trainings)
+            files = list(track(paths, "training", len(trainings)))
         groups: dict[str, list[dict[str, Any]]] = {group: [] for group in (*TRAINED, SHIPPED)}
-        pairs = list(zip(wanted, files, strict=True))
+        pairs = list(zip(trainings, files, strict=True))
         for (group, seed), checkpoint in track(pairs, "measuring"):
             groups[group].append(measure(str(checkpoint), seed))
         groups[SHIPPED] = [measure(SHIPPED, seed) for seed in range(self.seeds)]
@@ -151,10 +151,10 @@ def _de_bruijn() -> nx.DiGraph:
 
 def train(group: str, seed: int, runs: Path) -> Path:
     """The checkpoint of a run of a group with this seed, trained unless it is there."""
-    told = TRAINED[group].split()
-    folder = runs / f"{told[-1] if told else 'fixed'}-{seed}"
+    arguments = TRAINED[group].split()
+    folder = runs / f"{arguments[-1] if arguments else 'fixed'}-{seed}"
     if not (folder / "finished").exists():
-        if fit([*told, "--seed", str(seed)], folder).diverged:
+        if fit([*arguments, "--seed", str(seed)], folder).diverged:
             raise ValueError(f"a training must end well, got {str(folder)!r}, which diverged")
         (folder / "finished").touch()
     return folder / "checkpoints" / "best.ckpt"
@@ -163,17 +163,17 @@ def train(group: str, seed: int, runs: Path) -> Path:
 @torch.no_grad()
 def measure(policy: str, seed: int) -> dict[str, Any]:
     """The error at the last step on every unseen graph."""
-    trained = load_trained(policy)
-    agent = trained.agent.eval()
+    training = load_trained(policy)
+    agent = training.agent.eval()
     errors = {}
-    own = (agent.topology, trained.num_experts)
+    own = (agent.topology, training.num_experts)
     for name, (topology, num_experts) in {OWN: own, **unseen(seed)}.items():
         agent.topology = topology
         generator = torch.Generator().manual_seed(SEED)
-        task = trained.task.sample(TASKS, trained.num_outputs, generator)
-        rollout = unroll(agent, task, num_experts, trained.num_steps, generator)
+        task = training.task.sample(TASKS, training.num_outputs, generator)
+        rollout = unroll(agent, task, num_experts, training.num_steps, generator)
         errors[name] = rollout.loss[-1].double().mean().item()
-    return {"seed": seed, "outer_steps": trained.outer_steps, "errors": errors}
+    return {"seed": seed, "outer_steps": training.outer_steps, "errors": errors}
 
 
 def write_card(result: Mapping[str, Any]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import NamedTuple
 
-from badger_graph.experiments.trainings import Trained, first_below
-from badger_graph.experiments.why_hard.base import taken
+from badger_graph.experiments.trainings import Run, first_below
+from badger_graph.experiments.why_hard.base import measurements_of
 
 KNOWN = 0.1
 """A frequency is known when its amplitude, in phase, is as near as this to 1."""
@@ -38,10 +38,10 @@ class Course(NamedTuple):
     @property
     def spread(self) -> float | None:
         """From the first frequency to the last, in parts of the median; none if some never are."""
-        known = [step for step in self.learned_at if step is not None]
-        if len(known) < len(self.learned_at):
+        steps = [step for step in self.learned_at if step is not None]
+        if len(steps) < len(self.learned_at):
             return None
-        return (max(known) - min(known)) / statistics.median(known)
+        return (max(steps) - min(steps)) / statistics.median(steps)
 
     @property
     def left(self) -> list[float]:
@@ -50,12 +50,12 @@ class Course(NamedTuple):
         return [abs(1 - statistics.median(column)) for column in columns]
 
     @property
-    def known(self) -> int:
+    def num_known(self) -> int:
         """How many frequencies are known at the end."""
         return sum(distance <= KNOWN for distance in self.left)
 
 
-def wave_course(one: Trained) -> Course:
+def wave_course(one: Run) -> Course:
     """What was measured in a training."""
-    steps, given = taken(one, "amplitudes")
-    return Course(steps, [amplitudes["in_phase"] for amplitudes in given])
+    steps, rows = measurements_of(one, "amplitudes")
+    return Course(steps, [amplitudes["in_phase"] for amplitudes in rows])

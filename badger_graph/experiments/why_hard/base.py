@@ -10,7 +10,7 @@ from typing import Any
 from scipy.stats import spearmanr
 
 from badger_graph.analysis.seeds import interval
-from badger_graph.experiments.trainings import Trained, first_below
+from badger_graph.experiments.trainings import Run, first_below
 from badger_graph.experiments.why_hard.findings import Claim, Panel, Verdict
 
 CHANCE = 1 / 3
@@ -36,10 +36,10 @@ def all_alike(num_outputs: int) -> float:
     return CHANCE * (1 - 1 / num_outputs)
 
 
-def by_name(trained: Sequence[Trained]) -> dict[str, list[Trained]]:
+def by_name(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """The trainings of each name, one a seed."""
-    groups: dict[str, list[Trained]] = {}
-    for one in trained:
+    groups: dict[str, list[Run]] = {}
+    for one in runs:
         groups.setdefault(one.training.name, []).append(one)
     return groups
 
@@ -48,22 +48,22 @@ Series = tuple[list[int], list[float]]
 """Outer steps, and a number at each."""
 
 
-def logged(column: str) -> Callable[[Trained], Series]:
+def log_column(column: str) -> Callable[[Run], Series]:
     """Reads a column of the log of a training."""
-    return lambda one: one.logged(column)
+    return lambda one: one.log_column(column)
 
 
-def taken(one: Trained, measure: str) -> tuple[list[int], list[Any]]:
+def measurements_of(one: Run, measure: str) -> tuple[list[int], list[Any]]:
     """A measure along a training: the outer steps at which it was taken, and what it gave.
 
     Raises:
         ValueError: when it never was.
     """
-    measured = one.measured()
-    rows = [row for row in measured if measure in row]
+    measurements = one.measurements()
+    rows = [row for row in measurements if measure in row]
     if not rows:
         others = ", ".join(
-            dict.fromkeys(name for row in measured for name in row if name != "step")
+            dict.fromkeys(name for row in measurements for name in row if name != "step")
         )
         raise ValueError(
             f"{str(one.folder)!r} must have measured {measure!r}, got only {others or 'nothing'}"
@@ -71,79 +71,77 @@ def taken(one: Trained, measure: str) -> tuple[list[int], list[Any]]:
     return [row["step"] for row in rows], [row[measure] for row in rows]
 
 
-def measured(
-    measure: str, number: Callable[[Any], float] = lambda given: given
-) -> Callable[[Trained], Series]:
+def measurement(
+    measure: str, number: Callable[[Any], float] = lambda values: values
+) -> Callable[[Run], Series]:
     """Reads a number of what a measure gave along a training."""
 
-    def read(one: Trained) -> Series:
-        steps, given = taken(one, measure)
-        return steps, [number(one) for one in given]
+    def read(one: Run) -> Series:
+        steps, values = measurements_of(one, measure)
+        return steps, [number(one) for one in values]
 
     return read
 
 
-error = logged("train/error")
+error = log_column("train/error")
 """The error at the last inner step of the batch of an outer step, of every tenth."""
 
 
-squared_error = measured("squared_error")
+squared_error = measurement("squared_error")
 """That of the same tasks in all trainings, whatever they minimise."""
 
-mean_error = measured("output_errors", statistics.mean)
+mean_error = measurement("output_errors", statistics.mean)
 """The error on the same tasks during training."""
 
 
-def curve(
-    trained: Sequence[Trained], read: Callable[[Trained], Series], window: int = 1
-) -> dict[str, Any]:
+def curve(runs: Sequence[Run], read: Callable[[Run], Series], window: int = 1) -> dict[str, Any]:
     """A number along the training of some seeds, in means over ``window`` rows; a seed that stopped
     sooner than others, as it had solved the game, keeps its last value; one that diverged has none
     from there on.
     """
-    tables = [dict(zip(*_means(*read(one), window), strict=True)) for one in trained]
+    tables = [dict(zip(*_means(*read(one), window), strict=True)) for one in runs]
     places = sorted({step for table in tables for step in table})
     rows = [
         [table.get(place) for place in places] if one.diverged else _carried_on(table, places)
-        for one, table in zip(trained, tables, strict=True)
+        for one, table in zip(runs, tables, strict=True)
     ]
     return {"x": places, "y": rows}
 
 
-def plateaus_panel(trained: Sequence[Trained], num_outputs: int) -> Panel:
+def plateaus_panel(runs: Sequence[Run], num_outputs: int) -> Panel:
     """The error in training, beside those of the two plateaus."""
     return Panel(
         "Error",
         "outer step",
         "MSE at the last step",
-        {"error": curve(trained, error, 5)},
+        {"error": curve(runs, error, 5)},
         log=True,
         log_x=True,
         lines={"chance": CHANCE, "one number for all": all_alike(num_outputs)},
     )
 
 
-def reached(
-    trained: Sequence[Trained],
+def steps_to_level(
+    runs: Sequence[Run],
     level: float,
-    read: Callable[[Trained], Series] = error,
+    read: Callable[[Run], Series] = error,
     window: int = 5,
 ) -> list[int | None]:
     """The first outer step up to which ``window`` rows are in the mean at or below a level; a seed
     each, none where a seed never gets there.
     """
-    found: list[int | None] = []
-    for one in trained:
+    arrivals: list[int | None] = []
+    for one in runs:
         steps, values = read(one)
         last = range(window - 1, len(values))
         below = (k for k in last if statistics.mean(values[k - window + 1 : k + 1]) <= level)
-        found.append(next((steps[k] for k in below), None))
-    return found
+        arrivals.append(next((steps[k] for k in below), None))
+    return arrivals
 
 
-def lowest(trained: Sequence[Trained]) -> list[float]:
+def lowest(runs: Sequence[Run]) -> list[float]:
     """The lowest error on the same tasks; a seed each."""
-    return [min(squared_error(one)[1]) for one in trained]
+    return [min(squared_error(one)[1]) for one in runs]
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -154,7 +152,7 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float |
 
 
 def partial_rank_correlation(
-    first: Sequence[float], second: Sequence[float], given: Sequence[float]
+    first: Sequence[float], second: Sequence[float], third: Sequence[float]
 ) -> float | None:
     r"""Spearman's of two series beyond what both have with a third.
 
@@ -164,7 +162,7 @@ def partial_rank_correlation(
     Two series that both drift with time are correlated whatever they are; given the time they
     are not. None where it says nothing.
     """
-    pairs = ((first, second), (first, given), (second, given))
+    pairs = ((first, second), (first, third), (second, third))
     rhos = [rho for pair in pairs if (rho := rank_correlation(*pair)) is not None]
     if len(rhos) < 3 or max(abs(rho) for rho in rhos[1:]) > 1 - 1e-9:
         return None
@@ -172,26 +170,26 @@ def partial_rank_correlation(
     return (both - of_first * of_second) / math.sqrt((1 - of_first**2) * (1 - of_second**2))
 
 
-def with_error(trained: Sequence[Trained], read: Callable[[Trained], Series]) -> list[float]:
+def with_error(runs: Sequence[Run], read: Callable[[Run], Series]) -> list[float]:
     """The partial rank correlation of a measure with the error on the same tasks, given the outer
     step, until the game is solved; of each seed for which there is one.
     """
-    found = []
-    for one in trained:
+    correlations = []
+    for one in runs:
         of_step, errors = (dict(zip(*of(one), strict=True)) for of in (read, mean_error))
-        solved = first_below(list(errors), list(errors.values()), SOLVED)
-        steps = [s for s in of_step if 0 < s <= (solved or s) and s in errors]
+        solution_step = first_below(list(errors), list(errors.values()), SOLVED)
+        steps = [s for s in of_step if 0 < s <= (solution_step or s) and s in errors]
         values = [of_step[s] for s in steps]
         rho = partial_rank_correlation(values, [errors[s] for s in steps], steps)
-        found += [] if rho is None else [rho]
-    return found
+        correlations += [] if rho is None else [rho]
+    return correlations
 
 
-def sign_claim(says: str, measured: str, values: Sequence[float]) -> Claim:
+def sign_claim(says: str, evidence: str, values: Sequence[float]) -> Claim:
     """A claim that numbers are above zero; undecided where there are none."""
     if not values:
         return Claim(says, "too short to tell", "undecided")
-    return Claim(says, measured.format(shown(values, 2)), positive(values))
+    return Claim(says, evidence.format(estimate(values, 2)), positive(values))
 
 
 def positive(values: Sequence[float]) -> Verdict:
@@ -235,7 +233,7 @@ def in_all(count: int, total: int) -> Verdict:
     return "yes" if count == total else "partly" if count else "no"
 
 
-def shown(values: Sequence[float], digits: int = 3) -> str:
+def estimate(values: Sequence[float], digits: int = 3) -> str:
     """The mean over seeds and its 95% interval, in words; of one seed there is none."""
     mean, half = interval(values)
     if len(values) == 1:
@@ -243,14 +241,14 @@ def shown(values: Sequence[float], digits: int = 3) -> str:
     return f"{mean:.{digits}f} ± {half:.{digits}f}"
 
 
-def shown_steps(steps: Sequence[int | None]) -> str:
+def median_steps(steps: Sequence[int | None]) -> str:
     """The median number of outer steps of those seeds that got there, with the range."""
-    known = [step for step in steps if step is not None]
-    if not known:
+    arrivals = [step for step in steps if step is not None]
+    if not arrivals:
         return f"0 of {len(steps)}"
-    median = f"{statistics.median(known):.0f}"
-    span = f" ({min(known)}-{max(known)})" if len(known) > 1 else ""
-    share = f", {len(known)} of {len(steps)}" if len(known) < len(steps) else ""
+    median = f"{statistics.median(arrivals):.0f}"
+    span = f" ({min(arrivals)}-{max(arrivals)})" if len(arrivals) > 1 else ""
+    share = f", {len(arrivals)} of {len(steps)}" if len(arrivals) < len(steps) else ""
     return median + span + share
 
 

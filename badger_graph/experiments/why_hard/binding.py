@@ -11,15 +11,15 @@ from torch import Tensor
 
 from badger_graph.analysis import GaussianEntropy, binding_information, principal
 from badger_graph.analysis.subject import COMPONENTS, Subject
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.base import (
     curve,
-    measured,
+    estimate,
+    measurement,
+    measurements_of,
     plateaus_panel,
     positive,
-    shown,
     sign_claim,
-    taken,
     with_error,
 )
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
@@ -63,34 +63,34 @@ class Binding(TrainingExperiment):
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
         return [Training("16 experts", "--config binding --topology.seed {seed}", seed, max_steps)]
 
-    def findings(self, trained: Sequence[Trained]) -> Findings:
-        ends = {name: [_last(one, name) for one in trained] for name in NAMES}
-        starts = {name: [_first(one, name) for one in trained] for name in NAMES}
+    def findings(self, runs: Sequence[Run]) -> Findings:
+        ends = {name: [_last(one, name) for one in runs] for name in NAMES}
+        starts = {name: [_first(one, name) for one in runs] for name in NAMES}
         untrained, lives = (
-            [taken(one, "binding_over_life")[1][k] for one in trained] for k in (0, -1)
+            [measurements_of(one, "binding_over_life")[1][k] for one in runs] for k in (0, -1)
         )
         steps = list(range(1, len(lives[0]) + 1))
-        modes = [taken(one, "dynamic_modes")[1][-1] for one in trained]
-        ridges = [found for one in trained if (found := _by_ridge(one)) is not None]
+        modes = [measurements_of(one, "dynamic_modes")[1][-1] for one in runs]
+        ridges = [by_ridge for one in runs if (by_ridge := _by_ridge(one)) is not None]
         return Findings(
             claims=[
                 _grows_in_training(
                     starts["binding_information"], ends["binding_information"], ridges
                 ),
                 _grows_in_life(untrained, lives),
-                _goes_with_error(trained),
+                _goes_with_error(runs),
                 _no_modes(modes),
-                _stable(trained),
+                _stable(runs),
             ],
             panels=[
                 Panel(
                     "Binding information in training",
                     "outer step",
                     "nats",
-                    {"binding information": _curve(trained, "binding_information")},
+                    {"binding information": _curve(runs, "binding_information")},
                     log_x=True,
                 ),
-                plateaus_panel(trained, 4),
+                plateaus_panel(runs, 4),
                 Panel(
                     "Binding information in a life",
                     "inner step",
@@ -104,17 +104,17 @@ class Binding(TrainingExperiment):
                     "Total correlation and O-information in training",
                     "outer step",
                     "nats",
-                    {NAMES[name]: _curve(trained, name) for name in list(NAMES)[1:]},
+                    {NAMES[name]: _curve(runs, name) for name in list(NAMES)[1:]},
                     log_x=True,
                 ),
             ],
             columns=["measure, nats", "untrained", "trained"],
             rows=[
-                *([NAMES[name], shown(starts[name]), shown(ends[name])] for name in NAMES),
+                *([NAMES[name], estimate(starts[name]), estimate(ends[name])] for name in NAMES),
                 *(
                     [
                         f"binding information, ridge {ridge:g}",
-                        *(shown([found[ridge][k] for found in ridges]) for k in range(2)),
+                        *(estimate([by_ridge[ridge][k] for by_ridge in ridges]) for k in range(2)),
                     ]
                     for ridge in (RIDGES if ridges else ())
                 ),
@@ -129,32 +129,32 @@ class Binding(TrainingExperiment):
         )
 
 
-def _curve(trained: Sequence[Trained], name: str) -> dict[str, Any]:
-    return curve(trained, measured(name))
+def _curve(runs: Sequence[Run], name: str) -> dict[str, Any]:
+    return curve(runs, measurement(name))
 
 
-def _first(one: Trained, name: str) -> float:
-    return taken(one, name)[1][0]
+def _first(one: Run, name: str) -> float:
+    return measurements_of(one, name)[1][0]
 
 
-def _last(one: Trained, name: str) -> float:
+def _last(one: Run, name: str) -> float:
     """The mean of the last three measurements."""
-    return statistics.mean(taken(one, name)[1][-3:])
+    return statistics.mean(measurements_of(one, name)[1][-3:])
 
 
-def _by_ridge(one: Trained) -> dict[float, tuple[float, float]] | None:
+def _by_ridge(one: Run) -> dict[float, tuple[float, float]] | None:
     """Binding information of the agent as it was born and as it is trained, ridge by ridge; none
     if it diverged before its first checkpoint.
     """
     if not one.checkpoint.is_file():
         return None
-    trained = load_trained(one.checkpoint)
+    training = load_trained(one.checkpoint)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(one.training.seed)
-        newborn = from_config(to_config(trained.agent))
+        newborn = from_config(to_config(training.agent))
     states = []
-    for agent in (newborn, trained.agent):
-        hidden = Subject(agent, *trained[1:-1]).recorded.hidden[-1]
+    for agent in (newborn, training.agent):
+        hidden = Subject(agent, *training[1:-1]).recording.hidden[-1]
         states.append(principal(hidden, COMPONENTS))
 
     def shared(of: Tensor, ridge: float) -> float:
@@ -170,11 +170,11 @@ def _grows_in_training(
 ) -> Claim:
     """Whatever the ridge."""
     growth = [after - before for before, after in zip(first, last, strict=True)]
-    words = [f"from {shown(first)} nats untrained to {shown(last)}: by {shown(growth)}"]
+    words = [f"from {estimate(first)} nats untrained to {estimate(last)}: by {estimate(growth)}"]
     verdict = positive(growth)
     for ridge in RIDGES if ridges else ():
-        more = [after - before for before, after in (found[ridge] for found in ridges)]
-        words.append(f"ridge {ridge:g}: by {shown(more, 1)}")
+        more = [after - before for before, after in (by_ridge[ridge] for by_ridge in ridges)]
+        words.append(f"ridge {ridge:g}: by {estimate(more, 1)}")
         if verdict == "yes" and positive(more) != "yes":
             verdict = "partly"
     says = "Binding information grows in the course of training"
@@ -186,53 +186,53 @@ def _grows_in_life(untrained: Sequence[Sequence[float]], lives: Sequence[Sequenc
     before, growth = ([life[-1] - life[0] for life in of_all] for of_all in (untrained, lives))
     more = [b - a for a, b in zip(before, growth, strict=True)]
     highest = [1 + max(range(len(life)), key=life.__getitem__) for life in lives]
-    measured = (
-        f"from the first to the last step of a life by {shown(growth)} nats, untrained "
-        f"{shown(before)}, more by {shown(more)}; highest at step "
+    evidence = (
+        f"from the first to the last step of a life by {estimate(growth)} nats, untrained "
+        f"{estimate(before)}, more by {estimate(more)}; highest at step "
         f"{statistics.median(highest):.0f} of {len(lives[0])}"
     )
     verdict = positive(growth)
     if verdict == "yes" and positive(more) != "yes":
         verdict = "partly"
-    return Claim("Binding information grows within a life, as it is learned", measured, verdict)
+    return Claim("Binding information grows within a life, as it is learned", evidence, verdict)
 
 
-def _goes_with_error(trained: Sequence[Trained]) -> Claim:
-    binding = measured("binding_information")
+def _goes_with_error(runs: Sequence[Run]) -> Claim:
+    binding = measurement("binding_information")
     return sign_claim(
         "From one outer step to the next, too, more organisation goes with a lower error",
         "rank correlation of binding information with minus the error while it learns, given the "
         "outer step: {}",
-        [-rho for rho in with_error(trained, binding)],
+        [-rho for rho in with_error(runs, binding)],
     )
 
 
-def _no_modes(fitted: Sequence[Mapping[str, Sequence[float]]]) -> Claim:
+def _no_modes(modes: Sequence[Mapping[str, Sequence[float]]]) -> Claim:
     """Over the ranks: how much oscillates depends on how many modes there are to do so."""
-    ranks = min((of_one["rank"] for of_one in fitted), key=len)
+    ranks = min((of_one["rank"] for of_one in modes), key=len)
     words = [
-        f"rank {rank}: {shown([of_one['oscillating'][k] for of_one in fitted], 2)}, residual "
-        f"{shown([of_one['residual'][k] for of_one in fitted], 2)}"
+        f"rank {rank}: {estimate([of_one['oscillating'][k] for of_one in modes], 2)}, residual "
+        f"{estimate([of_one['residual'][k] for of_one in modes], 2)}"
         for k, rank in enumerate(ranks)
     ]
-    shares = [max(of_one["oscillating"]) for of_one in fitted]
+    shares = [max(of_one["oscillating"]) for of_one in modes]
     return Claim(
         "The inner loop has no periodic behaviour that dynamic mode decomposition could find",
         "share of the motion in modes that oscillate (with what a linear map of the rank leaves "
         f"unpredicted): {'; '.join(words)}; the most at any rank, by seed: "
-        f"{', '.join(f'{share:.2f}' for share in shares)}, {shown(shares, 2)}",
+        f"{', '.join(f'{share:.2f}' for share in shares)}, {estimate(shares, 2)}",
         positive([SWINGS - share for share in shares]),
     )
 
 
-def _stable(trained: Sequence[Trained]) -> Claim:
+def _stable(runs: Sequence[Run]) -> Claim:
     before, after = (
-        [statistics.mean(taken(one, "lyapunov")[1][k]) for one in trained] for k in (0, -1)
+        [statistics.mean(measurements_of(one, "lyapunov")[1][k]) for one in runs] for k in (0, -1)
     )
     return Claim(
         "Lives that begin nearly alike come together: the inner loop is stable",
         "largest Lyapunov exponent of the second half of a life, nats a step: untrained "
-        f"{shown(before)}, trained {shown(after)}",
+        f"{estimate(before)}, trained {estimate(after)}",
         positive([-exponent for exponent in after]),
         "ours",
     )

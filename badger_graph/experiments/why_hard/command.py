@@ -57,8 +57,8 @@ def why_hard(
         page(Path(out or RESULTS), Path("docs/why_hard.md"))
         return
     check_choice("experiment", experiment, EXPERIMENTS, ", or page")
-    chosen = EXPERIMENTS[experiment](full, seeds, max_steps, jobs, runs, arguments)
+    study = EXPERIMENTS[experiment](full, seeds, max_steps, jobs, runs, arguments)
     if arguments:
         refuse_unknown(shlex.split(arguments))
-    folder = out or (RESULTS if chosen.is_full else f"{runs}/results")
-    print(chosen.markdown(run(chosen, Path(folder) / f"{chosen.slug}.json")))
+    folder = out or (RESULTS if study.is_full else f"{runs}/results")
+    print(study.markdown(run(study, Path(folder) / f"{study.slug}.json")))

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from badger_graph import plots
 from badger_graph.experiments.runner import Experiment
-from badger_graph.experiments.trainings import Trained, Training, train
+from badger_graph.experiments.trainings import Run, Training, train
 from badger_graph.experiments.why_hard.findings import Findings, markdown
 from badger_graph.machine import machine
 from topologies.checks import checked, size
@@ -79,7 +79,7 @@ class TrainingExperiment(Experiment):
         """What is trained with a seed."""
 
     @abstractmethod
-    def findings(self, trained: Sequence[Trained]) -> Findings:
+    def findings(self, runs: Sequence[Run]) -> Findings:
         """What the trainings of all seeds say."""
 
     @property
@@ -103,21 +103,21 @@ class TrainingExperiment(Experiment):
 
     def compute(self, file: Path) -> dict[str, Any]:
         """Train what is not trained yet, and say what came out."""
-        wanted = [
+        trainings = [
             one._replace(arguments=f"{one.arguments} {self.arguments}".strip())
             for seed in range(self.scale.seeds)
             for one in self.trainings(seed, self.scale.max_steps)
         ]
-        trained = train(wanted, self.runs / self.slug, self.jobs)
-        findings = self.findings(trained)
+        runs = train(trainings, self.runs / self.slug, self.jobs)
+        findings = self.findings(runs)
         return {
             "title": self.title,
             "question": self.question,
             "command": self.command,
             "seeds": self.scale.seeds,
             "max_steps": self.scale.max_steps,
-            "trainings": len(trained),
-            "cpu_seconds": round(sum(one.cpu_seconds for one in trained)),
+            "trainings": len(runs),
+            "cpu_seconds": round(sum(one.cpu_seconds for one in runs)),
             "machine": machine(torch.device("cpu")),
             "claims": [claim._asdict() for claim in findings.claims],
             "columns": findings.columns,

@@ -7,20 +7,20 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, wave_course
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     absent,
     by_name,
     curve,
+    estimate,
     in_all,
     lowest,
-    measured,
+    measurement,
+    median_steps,
     positive,
     rank_correlation,
-    shown,
-    shown_steps,
     sign_claim,
     squared_error,
 )
@@ -61,8 +61,8 @@ WEAK = 0.5
 
 NOT_LEARNED = "no run got below half of chance"
 
-last_moves = measured("last_moves")
-steps_at_rest = measured("steps_at_rest")
+last_moves = measurement("last_moves")
+steps_at_rest = measurement("steps_at_rest")
 
 
 class Frequencies(TrainingExperiment):
@@ -91,15 +91,15 @@ class Frequencies(TrainingExperiment):
         return [
             Training(
                 name,
-                f"--config frequencies {told}",
+                f"--config frequencies {arguments}",
                 seed,
                 min(max_steps, LONGEST.get(name, max_steps)),
             )
-            for name, told in LEARNERS.items()
+            for name, arguments in LEARNERS.items()
         ]
 
-    def findings(self, trained: Sequence[Trained]) -> Findings:
-        groups = by_name(trained)
+    def findings(self, runs: Sequence[Run]) -> Findings:
+        groups = by_name(runs)
         courses = {SUPERVISED: [_supervised(one) for one in groups[LSTM]]}
         courses |= {name: [wave_course(one) for one in group] for name, group in groups.items()}
         return Findings(
@@ -110,13 +110,13 @@ class Frequencies(TrainingExperiment):
                     for name in LEARNERS
                 ),
                 *(_together(courses, name) for name in (LSTM, BINS)),
-                _low_better(_learned(groups[LSTM])),
+                _low_better(_successes(groups[LSTM])),
                 _comes_to_rest(
-                    _learned(groups[BINS]), "With the error in bins a life comes to rest", True
+                    _successes(groups[BINS]), "With the error in bins a life comes to rest", True
                 ),
-                _rests_when_learned(_learned(groups[BINS])),
-                _comes_to_rest(_learned(groups[LSTM]), "With the exact error it does not", False),
-                _even_better(_learned(groups[BINS])),
+                _rests_when_learned(_successes(groups[BINS])),
+                _comes_to_rest(_successes(groups[LSTM]), "With the exact error it does not", False),
+                _even_better(_successes(groups[BINS])),
                 _apart(courses),
                 _at_random(courses[BADGER_11]),
                 _impossible(courses),
@@ -140,20 +140,20 @@ class Frequencies(TrainingExperiment):
         )
 
 
-def _supervised(beside: Trained) -> Course:
+def _supervised(beside: Run) -> Course:
     """Trained here, once, for as many steps as the meta-learner of its seed: 10 ms a step."""
     file = beside.folder / "supervised.json"
     if not file.is_file():
         seed, num_steps = beside.training.seed, beside.training.max_steps
-        learned = train_supervised(seed, num_steps=num_steps, record_every=RECORD_EVERY)
-        course = Course(learned.step.tolist(), learned.amplitude.tolist())
+        history = train_supervised(seed, num_steps=num_steps, record_every=RECORD_EVERY)
+        course = Course(history.step.tolist(), history.amplitude.tolist())
         write_json(file, course._asdict())
     return Course(**json.loads(file.read_text()))
 
 
-def _learned(trained: Sequence[Trained]) -> list[Trained]:
+def _successes(runs: Sequence[Run]) -> list[Run]:
     """Those below half of chance at the end: who guesses nothing is at rest from the start."""
-    return [one for one in trained if squared_error(one)[1][-1] < CHANCE / 2]
+    return [one for one in runs if squared_error(one)[1][-1] < CHANCE / 2]
 
 
 def _orders(courses: Sequence[Course]) -> list[float]:
@@ -171,15 +171,15 @@ def _orders(courses: Sequence[Course]) -> list[float]:
 
 
 def _low_first(courses: Sequence[Course], says: str, claimed: bool) -> Claim:
-    found = _orders(courses)
-    if not found:
+    rhos = _orders(courses)
+    if not rhos:
         return Claim(says, "no run learned half of the frequencies", "undecided")
-    measured = f"rank correlation of frequency and step {shown(found, 2)} in {len(found)} seeds"
-    return Claim(says, measured, positive(found) if claimed else absent(found, WEAK))
+    evidence = f"rank correlation of frequency and step {estimate(rhos, 2)} in {len(rhos)} seeds"
+    return Claim(says, evidence, positive(rhos) if claimed else absent(rhos, WEAK))
 
 
-def _low_better(learned: Sequence[Trained]) -> Claim:
-    left = [wave_course(one).left for one in learned]
+def _low_better(runs: Sequence[Run]) -> Claim:
+    left = [wave_course(one).left for one in runs]
     return _goes_with(
         f"{LSTM}: low frequencies end slightly nearer to 1",
         "rank correlation of frequency and distance from 1 at the end",
@@ -187,32 +187,32 @@ def _low_better(learned: Sequence[Trained]) -> Claim:
     )
 
 
-def _even_better(learned: Sequence[Trained]) -> Claim:
+def _even_better(runs: Sequence[Run]) -> Claim:
     """Frequencies are counted from 1."""
     says = f"{BINS}: even frequencies come nearer to 1"
-    if not learned:
+    if not runs:
         return Claim(says, NOT_LEARNED, "undecided")
-    left = [wave_course(one).left for one in learned]
+    left = [wave_course(one).left for one in runs]
     even = [statistics.mean(of_one[1::2]) for of_one in left]
     odd = [statistics.mean(of_one[::2]) for of_one in left]
     more = [b - a for a, b in zip(even, odd, strict=True)]
-    measured = f"distance from 1 at the end: even {shown(even)}, odd {shown(odd)}"
-    return Claim(says, measured, positive(more))
+    evidence = f"distance from 1 at the end: even {estimate(even)}, odd {estimate(odd)}"
+    return Claim(says, evidence, positive(more))
 
 
-def _comes_to_rest(learned: Sequence[Trained], says: str, claimed: bool) -> Claim:
-    moves = [last_moves(one)[1][-1] for one in learned]
+def _comes_to_rest(runs: Sequence[Run], says: str, claimed: bool) -> Claim:
+    moves = [last_moves(one)[1][-1] for one in runs]
     if not moves:
         return Claim(says, NOT_LEARNED, "undecided")
     rest = sum(move < AT_REST for move in moves)
-    measured = f"the last 5 steps move guesses by {shown(moves)} of their size"
-    return Claim(says, measured, in_all(rest if claimed else len(moves) - rest, len(moves)))
+    evidence = f"the last 5 steps move guesses by {estimate(moves)} of their size"
+    return Claim(says, evidence, in_all(rest if claimed else len(moves) - rest, len(moves)))
 
 
-def _rests_when_learned(learned: Sequence[Trained]) -> Claim:
+def _rests_when_learned(runs: Sequence[Run]) -> Claim:
     """From where the error is below half of chance."""
     pairs = []
-    for one in learned:
+    for one in runs:
         errors = squared_error(one)[1]
         later = [k for k, error in enumerate(errors) if error < CHANCE / 2]
         rest = steps_at_rest(one)[1]
@@ -224,8 +224,8 @@ def _rests_when_learned(learned: Sequence[Trained]) -> Claim:
     )
 
 
-def _goes_with(says: str, what: str, found: Sequence[float | None]) -> Claim:
-    return sign_claim(says, what + " {}", [rho for rho in found if rho is not None])
+def _goes_with(says: str, what: str, correlations: Sequence[float | None]) -> Claim:
+    return sign_claim(says, what + " {}", [rho for rho in correlations if rho is not None])
 
 
 def _together(courses: Mapping[str, Sequence[Course]], name: str) -> Claim:
@@ -259,7 +259,7 @@ def _less_spread(
     ours, theirs = ([pair[k] for pair in pairs] for k in range(2))
     words = (
         "time from the first to the last learned, in parts of the median one: "
-        f"{shown(ours, 2)}, {other} {shown(theirs, 2)}"
+        f"{estimate(ours, 2)}, {other} {estimate(theirs, 2)}"
     )
     return words, [b - a for a, b in pairs]
 
@@ -267,57 +267,57 @@ def _less_spread(
 def _at_random(courses: Sequence[Course]) -> Claim:
     """Each seed's order against the mean of the others', so that seeds are what is counted."""
     says = "... in a random order"
-    found = []
+    rhos = []
     for k, one in enumerate(courses):
         others = [other.order for j, other in enumerate(courses) if j != k]
         mean = [statistics.mean(steps) for steps in zip(*others, strict=True)]
         rho = rank_correlation(one.order, mean) if mean else None
-        found += [] if rho is None else [rho]
-    if len(found) < 3:
+        rhos += [] if rho is None else [rho]
+    if len(rhos) < 3:
         return Claim(says, "needs three seeds with an order, as two are one pair", "undecided")
-    measured = f"rank correlation of each seed's order with that of the others {shown(found, 2)}"
-    return Claim(says, measured, absent(found, WEAK))
+    evidence = f"rank correlation of each seed's order with that of the others {estimate(rhos, 2)}"
+    return Claim(says, evidence, absent(rhos, WEAK))
 
 
 def _impossible(courses: Mapping[str, Sequence[Course]]) -> Claim:
-    tried = {name: courses[name] for name in (BADGER_41, FAST_41, BADGER_11)}
+    attempts = {name: courses[name] for name in (BADGER_41, FAST_41, BADGER_11)}
     words = [
-        f"{', '.join(str(one.known) for one in of_one)} of {len(of_one[0].left)} ({name})"
-        for name, of_one in tried.items()
+        f"{', '.join(str(one.num_known) for one in of_one)} of {len(of_one[0].left)} ({name})"
+        for name, of_one in attempts.items()
     ]
-    solved, seeds = max(
-        (sum(one.known == len(one.left) for one in of_one), len(of_one))
+    solutions, seeds = max(
+        (sum(one.num_known == len(one.left) for one in of_one), len(of_one))
         for of_one in (courses[BADGER_41], courses[FAST_41])
     )
-    measured = f"amplitudes within {KNOWN:.0%} of 1 at the end, by seed: {'; '.join(words)}"
+    evidence = f"amplitudes within {KNOWN:.0%} of 1 at the end, by seed: {'; '.join(words)}"
     says = "Micro-Badger cannot be trained for as many as 41 samples"
-    return Claim(says, measured, in_all(seeds - solved, seeds))
+    return Claim(says, evidence, in_all(seeds - solutions, seeds))
 
 
 # ----------------------------------------------------------------------------- table, figure
 
 
-def _row(name: str, courses: Sequence[Course], trained: Sequence[Trained] | None) -> list[str]:
-    known = [[s for s in one.learned_at if s is not None] for one in courses]
+def _row(name: str, courses: Sequence[Course], runs: Sequence[Run] | None) -> list[str]:
+    learning_steps = [[s for s in one.learned_at if s is not None] for one in courses]
     orders = _orders(courses)
-    moves = [last_moves(one)[1][-1] for one in trained or []]
-    errors = lowest(trained or [])
+    moves = [last_moves(one)[1][-1] for one in runs or []]
+    errors = lowest(runs or [])
     return [
         name,
         f"{max(one.steps[-1] for one in courses):,}",
-        ", ".join(f"{one.known} of {len(one.left)}" for one in courses),
-        shown_steps([min(steps, default=None) for steps in known]),
-        shown_steps([max(steps, default=None) for steps in known]),
-        shown(orders, 2) if orders else "-",
-        shown(moves) if moves else "-",
-        shown(errors, 4) if errors else "-",
+        ", ".join(f"{one.num_known} of {len(one.left)}" for one in courses),
+        median_steps([min(steps, default=None) for steps in learning_steps]),
+        median_steps([max(steps, default=None) for steps in learning_steps]),
+        estimate(orders, 2) if orders else "-",
+        estimate(moves) if moves else "-",
+        estimate(errors, 4) if errors else "-",
     ]
 
 
 def _panel(name: str, courses: Sequence[Course]) -> Panel:
     """Five frequencies, from the lowest to the highest."""
     highest = len(courses[0].left)
-    chosen = sorted({1 + (highest - 1) * k // 4 for k in range(5)})
+    frequencies = sorted({1 + (highest - 1) * k // 4 for k in range(5)})
     steps = max((one.steps for one in courses), key=len)  # one that diverged has fewer
     curves: dict[str, dict[str, Any]] = {
         f"frequency {k}": {
@@ -327,17 +327,17 @@ def _panel(name: str, courses: Sequence[Course]) -> Panel:
                 for one in courses
             ],
         }
-        for k in chosen
+        for k in frequencies
     }
     return Panel(name, "outer step", "amplitude in phase", curves, lines={"right": 1.0})
 
 
-def _rest(groups: Mapping[str, Sequence[Trained]]) -> Panel:
+def _rest(groups: Mapping[str, Sequence[Run]]) -> Panel:
     """Of runs that learned: near zero, rounding decides which guesses are the same."""
-    learned = {name: _learned(group) for name, group in groups.items()}
+    successes = {name: _successes(group) for name, group in groups.items()}
     return Panel(
         "Steps at rest at the end of a life, of runs that learned",
         "outer step",
         "inner steps",
-        {name: curve(group, steps_at_rest) for name, group in learned.items() if group},
+        {name: curve(group, steps_at_rest) for name, group in successes.items() if group},
     )

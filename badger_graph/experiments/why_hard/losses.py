@@ -6,9 +6,15 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard import variants
-from badger_graph.experiments.why_hard.base import absent, by_name, positive, shown, shown_steps
+from badger_graph.experiments.why_hard.base import (
+    absent,
+    by_name,
+    estimate,
+    median_steps,
+    positive,
+)
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
 from badger_graph.experiments.why_hard.findings import Claim, Findings, Panel, Verdict, Whose
 from badger_graph.experiments.why_hard.variants import FIRST, SOLVED_AT
@@ -72,65 +78,66 @@ class Losses(TrainingExperiment):
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
         return [
             *variants.trainings(VARIANTS, "losses", seed, max_steps),
-            *(Training(name, told, seed, max_steps) for name, told in LSTMS.items()),
+            *(Training(name, arguments, seed, max_steps) for name, arguments in LSTMS.items()),
         ]
 
-    def findings(self, trained: Sequence[Trained]) -> Findings:
-        compared = variants.compare(trained)
-        max_steps = trained[0].training.max_steps
-        columns, rows = variants.table(trained, compared)
+    def findings(self, runs: Sequence[Run]) -> Findings:
+        comparison = variants.compare(runs)
+        max_steps = runs[0].training.max_steps
+        columns, rows = variants.table(runs, comparison)
         return Findings(
             claims=[
-                _not_sooner(compared, max_steps, "the LSTM meta-learner", LSTM_L1, LSTM, "blog"),
-                _not_sooner(compared, max_steps, "Micro-Badger", L1, PLAIN, "ours"),
+                _not_sooner(comparison, max_steps, "the LSTM meta-learner", LSTM_L1, LSTM, "blog"),
+                _not_sooner(comparison, max_steps, "Micro-Badger", L1, PLAIN, "ours"),
                 *(
-                    variants.sooner_claim(says, compared, SOLVED_AT, name, PLAIN, max_steps, of)
+                    variants.sooner_claim(says, comparison, SOLVED_AT, name, PLAIN, max_steps, of)
                     for name, says, of in HELP
                 ),
-                *(_cheaper(trained, compared, name) for name in ("PCGrad", "UPGrad", "SOAP")),
-                _chaos(compared, max_steps),
+                *(_cheaper(runs, comparison, name) for name in ("PCGrad", "UPGrad", "SOAP")),
+                _chaos(comparison, max_steps),
             ],
             panels=[
-                variants.error_panel(_named(trained, VARIANTS), "Sixteen experts", 4),
-                variants.error_panel(_named(trained, LSTMS), "LSTM meta-learner", 3),
+                variants.error_panel(_of_names(runs, VARIANTS), "Sixteen experts", 4),
+                variants.error_panel(_of_names(runs, LSTMS), "LSTM meta-learner", 3),
             ],
             columns=columns,
             rows=rows,
-            numbers=variants.numbers(compared),
+            numbers=variants.numbers(comparison),
         )
 
 
-def judged(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
+def judge(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
     """What the outer steps of a result say of chaos, without its trainings."""
-    return [_chaos(variants.Compared(**numbers), max_steps)], []
+    return [_chaos(variants.Comparison(**numbers), max_steps)], []
 
 
-def _cheaper(trained: Sequence[Trained], compared: variants.Compared, variant: str) -> Claim:
+def _cheaper(runs: Sequence[Run], comparison: variants.Comparison, variant: str) -> Claim:
     """In CPU time, of which an outer step takes more."""
-    groups = by_name(trained)
+    groups = by_name(runs)
 
     def seconds(name: str) -> list[float]:
         return [
             one.cpu_seconds * min(1, (step or one.training.max_steps) / one.training.max_steps)
-            for one, step in zip(groups[name], compared.steps[SOLVED_AT][name], strict=True)
+            for one, step in zip(groups[name], comparison.steps[SOLVED_AT][name], strict=True)
         ]
 
     ours, plain = seconds(variant), seconds(PLAIN)
     less = [b - a for a, b in zip(ours, plain, strict=True)]
     return Claim(
         f"... and {variant} does so in less CPU time",
-        f"CPU seconds to '{SOLVED_AT}': {variant} {shown(ours, 0)}, {PLAIN} {shown(plain, 0)}",
+        f"CPU seconds to '{SOLVED_AT}': {variant} {estimate(ours, 0)}, {PLAIN} "
+        f"{estimate(plain, 0)}",
         positive(less),
         "ours",
     )
 
 
-def _named(trained: Sequence[Trained], names: Collection[str]) -> list[Trained]:
-    return [one for one in trained if one.training.name in names]
+def _of_names(runs: Sequence[Run], names: Collection[str]) -> list[Run]:
+    return [one for one in runs if one.training.name in names]
 
 
 def _not_sooner(
-    compared: variants.Compared,
+    comparison: variants.Comparison,
     max_steps: int,
     learner: str,
     variant: str,
@@ -139,30 +146,30 @@ def _not_sooner(
 ) -> Claim:
     """Undecided where the plain one never gets there: a gain is a part of its outer steps."""
     says = f"L1 in the place of MSE is no faster and ends no lower: {learner}"
-    words, saved = variants.sooner(compared, SOLVED_AT, variant, plain_one, max_steps)
-    plain, other = (compared.lowest[name] for name in (plain_one, variant))
-    needed = [step for step in compared.steps[SOLVED_AT][plain_one] if step is not None]
-    if not needed:
+    words, savings = variants.sooner(comparison, SOLVED_AT, variant, plain_one, max_steps)
+    plain, other = (comparison.lowest[name] for name in (plain_one, variant))
+    steps = [step for step in comparison.steps[SOLVED_AT][plain_one] if step is not None]
+    if not steps:
         return Claim(says, f"outer steps to '{SOLVED_AT}': {words}", "undecided", of)
     lower = [a - b for a, b in zip(plain, other, strict=True)]
-    found = {
-        absent(saved, MARGIN * statistics.mean(needed)),
+    verdicts = {
+        absent(savings, MARGIN * statistics.mean(steps)),
         absent(lower, MARGIN * statistics.mean(plain)),
     }
-    verdict: Verdict = "no" if "no" in found else "yes" if found == {"yes"} else "undecided"
-    measured = (
-        f"outer steps to '{SOLVED_AT}': {words}; saved {shown(saved, 0)}; lowest MSE less by "
-        f"{shown(lower, 4)}; a gain of less than {MARGIN:.0%} counts as none"
+    verdict: Verdict = "no" if "no" in verdicts else "yes" if verdicts == {"yes"} else "undecided"
+    evidence = (
+        f"outer steps to '{SOLVED_AT}': {words}; saved {estimate(savings, 0)}; lowest MSE less by "
+        f"{estimate(lower, 4)}; a gain of less than {MARGIN:.0%} counts as none"
     )
-    return Claim(says, measured, verdict, of)
+    return Claim(says, evidence, verdict, of)
 
 
-def _chaos(compared: variants.Compared, max_steps: int) -> Claim:
+def _chaos(comparison: variants.Comparison, max_steps: int) -> Claim:
     """One schedule that nobody tuned can show that it is easy, not that it is hard."""
     name = "transiently chaotic"
-    words, saved = variants.sooner(compared, SOLVED_AT, name, PLAIN, max_steps)
-    left = shown_steps(compared.steps[FIRST][name])
-    later = positive([-step for step in saved])
+    words, savings = variants.sooner(comparison, SOLVED_AT, name, PLAIN, max_steps)
+    left = median_steps(comparison.steps[FIRST][name])
+    later = positive([-step for step in savings])
     return Claim(
         "Transiently chaotic experts are hard to bring to converge",
         f"with one schedule of chaos, not tuned: outer steps to '{SOLVED_AT}': {words}; first "

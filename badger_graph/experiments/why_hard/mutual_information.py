@@ -8,22 +8,22 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from badger_graph.analysis.subject import COMPONENTS
-from badger_graph.experiments.trainings import Trained, Training, first_below
+from badger_graph.experiments.trainings import Run, Training, first_below
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
     LEFT,
     all_alike,
     curve,
+    estimate,
     in_all,
     mean_error,
-    measured,
+    measurement,
+    measurements_of,
+    median_steps,
     plateaus_panel,
     positive,
-    shown,
-    shown_steps,
     sign_claim,
-    taken,
     with_error,
 )
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
@@ -41,7 +41,7 @@ RIDGE = 1e-3
 COPIES = -COMPONENTS / 2 * math.log(1 - (1 + RIDGE) ** -2)
 """Nats that two experts share whose states are always the same."""
 
-mean_pair = measured("mutual_information", statistics.mean)
+mean_pair = measurement("mutual_information", statistics.mean)
 """In the mean over all pairs of experts."""
 
 
@@ -72,48 +72,48 @@ class MutualInformation(TrainingExperiment):
             )
         ]
 
-    def findings(self, trained: Sequence[Trained]) -> Findings:
-        courses = [_course(one) for one in trained]
+    def findings(self, runs: Sequence[Run]) -> Findings:
+        courses = [_course(one) for one in runs]
         pairs = {
             "mean of all pairs": mean_pair,
-            "largest": measured("mutual_information", max),
-            "smallest": measured("mutual_information", min),
+            "largest": measurement("mutual_information", max),
+            "smallest": measurement("mutual_information", min),
         }
         return Findings(
             claims=[
                 _two_plateaus(courses),
-                one_by_one(trained),
+                one_by_one(runs),
                 _falls(courses),
                 _first(courses),
                 _rises(courses),
-                _goes_with_error(trained),
+                _goes_with_error(runs),
             ],
             panels=[
                 Panel(
                     "Mutual information of pairs",
                     "outer step",
                     "nats",
-                    {name: curve(trained, read) for name, read in pairs.items()},
+                    {name: curve(runs, read) for name, read in pairs.items()},
                     lines={"always the same state": COPIES},
                     log_x=True,
                 ),
-                plateaus_panel(trained, OUTPUTS),
-                *map(_pairs_panel, trained),
+                plateaus_panel(runs, OUTPUTS),
+                *map(_pairs_panel, runs),
             ],
             columns=["seed", *COLUMNS],
             rows=[
                 [str(one.training.seed), *(cell(course) for cell in COLUMNS.values())]
-                for one, course in zip(trained, courses, strict=True)
+                for one, course in zip(runs, courses, strict=True)
             ],
             numbers={"courses": [course._asdict() for course in courses]},
         )
 
 
-def _pairs_panel(one: Trained) -> Panel:
+def _pairs_panel(one: Run) -> Panel:
     """Every pair of one seed, of which means over pairs and seeds say nothing: at every second
     measurement, to a hundredth of a nat.
     """
-    steps, rows = (series[::2] for series in taken(one, "mutual_information"))
+    steps, rows = (series[::2] for series in measurements_of(one, "mutual_information"))
     pairs = [[round(nats, 2) for nats in pair] for pair in zip(*rows, strict=True)]
     return Panel(
         f"Every pair, seed {one.training.seed}",
@@ -150,7 +150,7 @@ class Course(NamedTuple):
     pairs_fall: int | None
 
 
-def _course(one: Trained) -> Course:
+def _course(one: Run) -> Course:
     steps, pairs = mean_pair(one)
     errors = mean_error(one)[1]
     every = steps[1] - steps[0] if len(steps) > 1 else 0
@@ -162,13 +162,13 @@ def _course(one: Trained) -> Course:
     on_zeros, on_alike = (
         statistics.mean(pairs[k] for k in part) if part else None for part in (zeros, alike)
     )
-    learned = first_below(range(len(errors)), errors, LEARNED)
-    left = None if learned is None else statistics.mean(pairs[learned : learned + 3])
+    departure = first_below(range(len(errors)), errors, LEARNED)
+    left = None if departure is None else statistics.mean(pairs[departure : departure + 3])
     error_falls = pairs_fall = None
-    if learned is not None and left is not None and on_alike is not None:
+    if departure is not None and left is not None and on_alike is not None:
         middle = (on_alike + left) / 2
         error_falls, pairs_fall = (
-            steps[max((k for k in range(learned) if series[k] > bound), default=-1) + 1]
+            steps[max((k for k in range(departure) if series[k] > bound), default=-1) + 1]
             for series, bound in ((errors, ALIKE), (pairs, middle))
         )
     return Course(
@@ -204,7 +204,7 @@ COLUMNS: dict[str, Callable[[Course], str]] = {
 """Of the table, and how each is shown."""
 
 
-def _known(courses: Sequence[Course], *names: str) -> list[list[Any]]:
+def _columns(courses: Sequence[Course], *names: str) -> list[list[Any]]:
     """So many numbers, each by seed, of the seeds that have them all."""
     rows = [[getattr(course, name) for name in names] for course in courses]
     return [list(column) for column in zip(*(r for r in rows if None not in r), strict=True)]
@@ -212,37 +212,39 @@ def _known(courses: Sequence[Course], *names: str) -> list[list[Any]]:
 
 def _two_plateaus(courses: Sequence[Course]) -> Claim:
     both = sum(min(course.zeros, course.alike) >= LEAST for course in courses)
-    measured = (
-        f"outer steps on the first: {shown_steps([c.zeros for c in courses])}; on the second: "
-        f"{shown_steps([c.alike for c in courses])}; each is left at 90% of its error"
+    evidence = (
+        f"outer steps on the first: {median_steps([c.zeros for c in courses])}; on the second: "
+        f"{median_steps([c.alike for c in courses])}; each is left at 90% of its error"
     )
     says = "Experts alike guess zeros first, then the same number for all"
-    return Claim(says, measured, in_all(both, len(courses)))
+    return Claim(says, evidence, in_all(both, len(courses)))
 
 
 def _falls(courses: Sequence[Course]) -> Claim:
     says = "Mutual information is high while all guess the same number, and falls when that is left"
-    known = _known(courses, "on_alike", "left", "end")
-    if not known:
+    columns = _columns(courses, "on_alike", "left", "end")
+    if not columns:
         return Claim(says, "no run left the plateaus", "undecided")
-    on, left, end = known
+    on, left, end = columns
     falls, later = ([a - b for a, b in zip(on, of, strict=True)] for of in (left, end))
-    measured = (
-        f"{shown(on, 1)} of at most {COPIES:.1f} nats a pair there; lower by {shown(falls, 1)} "
-        f"when it has been left (MSE {LEARNED}), by {shown(later, 1)} at the end ({len(on)} seeds)"
+    evidence = (
+        f"{estimate(on, 1)} of at most {COPIES:.1f} nats a pair there; lower by "
+        f"{estimate(falls, 1)} when it has been left (MSE {LEARNED}), by "
+        f"{estimate(later, 1)} at the end ({len(on)} seeds)"
     )
     verdict = positive(falls)
     if verdict != "yes" and positive(later) == "yes":
         verdict = "partly"
-    return Claim(says, measured, verdict)
+    return Claim(says, evidence, verdict)
 
 
 def _first(courses: Sequence[Course]) -> Claim:
-    known = _known(courses, "pairs_fall", "error_falls")
-    sooner = [float(e - p) for p, e in zip(*known, strict=True)] if known else []
+    columns = _columns(courses, "pairs_fall", "error_falls")
+    sooner = [float(e - p) for p, e in zip(*columns, strict=True)] if columns else []
     return Claim(
         "It falls before the error does: experts must become different first",
-        f"sooner by {shown(sooner, 0)} outer steps (each: {', '.join(f'{s:.0f}' for s in sooner)})"
+        f"sooner by {estimate(sooner, 0)} outer steps "
+        f"(each: {', '.join(f'{s:.0f}' for s in sooner)})"
         if sooner
         else "no run left the plateaus",
         positive(sooner),
@@ -251,18 +253,20 @@ def _first(courses: Sequence[Course]) -> Claim:
 
 def _rises(courses: Sequence[Course]) -> Claim:
     says = "It rises when the first plateau, of zeros, is left"
-    known = _known(courses, "on_zeros", "on_alike")
-    if not known:
+    columns = _columns(courses, "on_zeros", "on_alike")
+    if not columns:
         return Claim(says, "no run left the first plateau", "undecided", "ours")
-    zeros, alike = known
+    zeros, alike = columns
     more = [b - a for a, b in zip(zeros, alike, strict=True)]
-    measured = f"from {shown(zeros, 1)} to {shown(alike, 1)} nats a pair, by {shown(more, 1)}"
-    return Claim(says, measured, positive(more), "ours")
+    evidence = (
+        f"from {estimate(zeros, 1)} to {estimate(alike, 1)} nats a pair, by {estimate(more, 1)}"
+    )
+    return Claim(says, evidence, positive(more), "ours")
 
 
-def _goes_with_error(trained: Sequence[Trained]) -> Claim:
+def _goes_with_error(runs: Sequence[Run]) -> Claim:
     return sign_claim(
         "From one outer step to the next, too, less mutual information goes with a lower error",
         "rank correlation with the error while it learns, given the outer step: {}",
-        with_error(trained, mean_pair),
+        with_error(runs, mean_pair),
     )

@@ -19,7 +19,7 @@ from badger_graph.experiments.why_hard.frequencies import WEAK
 from badger_graph.experiments.why_hard.losses import MARGIN as GAIN
 from badger_graph.experiments.why_hard.mutual_information import COPIES
 from badger_graph.experiments.why_hard.plateaus import CLOSE
-from badger_graph.experiments.why_hard.rejudged import rejudged
+from badger_graph.experiments.why_hard.rejudged import rejudge
 from badger_graph.experiments.why_hard.standstill import LEAST, SHARE
 from badger_graph.files import write_text
 
@@ -134,16 +134,16 @@ def page(results: Path, file: Path) -> None:
     Raises:
         ValueError: when there is no result.
     """
-    found = [
-        (path, rejudged(path.stem, json.loads(path.read_text())))
+    entries = [
+        (path, rejudge(path.stem, json.loads(path.read_text())))
         for path in sorted(results.glob("*.json"), key=_place)
     ]
-    if not found:
+    if not entries:
         raise ValueError(f"the page needs results, got none in {str(results)!r}")
-    for path, result in found:
+    for path, result in entries:
         write(TrainingExperiment, result, path)
-    sections = [_section(path, result, file.parent) for path, result in found]
-    parts = [INTRODUCTION, _overview(found), RULES, _glossary(), *sections, NOT_TESTED]
+    sections = [_section(path, result, file.parent) for path, result in entries]
+    parts = [INTRODUCTION, _overview(entries), RULES, _glossary(), *sections, NOT_TESTED]
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, "\n\n".join(parts) + "\n")
 
@@ -154,9 +154,9 @@ def _place(path: Path) -> tuple[int, str]:
     return names.index(path.stem), path.stem
 
 
-def _overview(found: list[tuple[Path, dict[str, Any]]]) -> str:
+def _overview(entries: list[tuple[Path, dict[str, Any]]]) -> str:
     lines = ["## All claims", "", "| experiment | claim | whose | holds |", "|---|---|---|---|"]
-    for path, result in found:
+    for path, result in entries:
         link = f"[{path.stem.replace('_', ' ')}](#{_anchor(result['title'])})"
         for claim in claims_of(result):
             lines += [f"| {link} | {claim.says} | {WHOSE[claim.of]} | **{claim.holds}** |"]
@@ -175,7 +175,7 @@ def _glossary() -> str:
 
 def _section(path: Path, result: dict[str, Any], beside: Path) -> str:
     picture = os.path.relpath(path.with_suffix(".png"), beside)
-    made = (
+    effort = (
         f"{result['trainings']} trainings of at most {result['max_steps']:,} outer steps, "
         f"{result['seeds']} seed{'s' * (result['seeds'] > 1)}; "
         f"{result['cpu_seconds'] / 60:.0f} minutes of CPU time ({result['machine']})."
@@ -185,7 +185,7 @@ def _section(path: Path, result: dict[str, Any], beside: Path) -> str:
             f"## {result['title']}",
             result["question"],
             f"```bash\n{result['command']}\n```",
-            made,
+            effort,
             markdown(result),
             f"![{result['title']}]({picture})",
         ]

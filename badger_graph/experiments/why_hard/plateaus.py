@@ -9,8 +9,8 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from badger_graph.analysis import Plateau, Tested
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.analysis import Plateau, SurrogateTest
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
@@ -20,15 +20,15 @@ from badger_graph.experiments.why_hard.base import (
     by_name,
     curve,
     error,
+    estimate,
     in_all,
-    logged,
-    measured,
+    log_column,
+    measurement,
+    measurements_of,
+    median_steps,
     near_zero,
     positive,
-    reached,
-    shown,
-    shown_steps,
-    taken,
+    steps_to_level,
 )
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
 from badger_graph.experiments.why_hard.findings import Claim, Findings, Panel, Verdict
@@ -57,7 +57,7 @@ WINDOW = 20
 CLOSE = 0.05
 """A Hurst exponent is very close to that of noise when it is shown to be nearer to it than this."""
 
-gradient_norm = logged("train/gradient_norm")
+gradient_norm = log_column("train/gradient_norm")
 """Before clipping, of every outer step."""
 
 
@@ -86,15 +86,15 @@ class Plateaus(TrainingExperiment):
         return [
             Training(
                 name,
-                f"{told} --config plateaus --topology.seed {{seed}}",
+                f"{arguments} --config plateaus --topology.seed {{seed}}",
                 seed,
                 min(max_steps, LONGEST.get(name, max_steps)),
             )
-            for name, told in TRAINED.items()
+            for name, arguments in TRAINED.items()
         ]
 
-    def findings(self, trained: Sequence[Trained]) -> Findings:
-        courses = [course_of(one) for one in trained]
+    def findings(self, runs: Sequence[Run]) -> Findings:
+        courses = [course_of(one) for one in runs]
         three = [course for course in courses if course.one.training.name == THREE]
         twenty = [course for course in courses if course not in three]
         return Findings(
@@ -126,7 +126,7 @@ class Plateaus(TrainingExperiment):
                 "plateaus": [[p._asdict() for p in course.plateaus] for course in courses],
                 "hurst": [[h._asdict() for h in course.hurst] for course in courses],
                 "lyapunov": [course.chaos and course.chaos._asdict() for course in courses],
-                "learned": [course.learned for course in courses],
+                "learned": [course.learned_at for course in courses],
             },
         )
 
@@ -144,9 +144,9 @@ def _claims(courses: Sequence[Course]) -> list[Claim]:
     ]
 
 
-def judged(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
+def judge(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
     """What the exponents of a result say, without its trainings."""
-    trained = list(TRAINED) * (len(numbers["hurst"]) // len(TRAINED))  # seed by seed
+    names = list(TRAINED) * (len(numbers["hurst"]) // len(TRAINED))  # seed by seed
     return [
         claim._replace(says=f"{claim.says}: {name}")
         for name in TRAINED
@@ -154,8 +154,8 @@ def judged(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], lis
         for claim in [
             _noise(
                 [
-                    [Tested(**test) for test in of_one]
-                    for one, of_one in zip(trained, numbers["hurst"], strict=True)
+                    [SurrogateTest(**test) for test in of_one]
+                    for one, of_one in zip(names, numbers["hurst"], strict=True)
                     if one == name
                 ]
             )
@@ -163,12 +163,12 @@ def judged(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], lis
     ], []
 
 
-def _conflicting(name: str) -> Callable[[Trained], Series]:
-    return measured("gradient_conflict", itemgetter(name))
+def _conflicting(name: str) -> Callable[[Run], Series]:
+    return measurement("gradient_conflict", itemgetter(name))
 
 
 negative_share = _conflicting("negative_share")
-smallest_curvature = measured("hessian", itemgetter("smallest"))
+smallest_curvature = measurement("hessian", itemgetter("smallest"))
 
 
 # ------------------------------------------------------------------------------------ claims
@@ -177,22 +177,22 @@ smallest_curvature = measured("hessian", itemgetter("smallest"))
 def _several(courses: Sequence[Course]) -> Claim:
     """Of the runs that got off the first: how many the others would have had, nobody knows."""
     says = "There are several plateaus, the first of them at chance"
-    left = reached([course.one for course in courses], LEFT)
+    left = steps_to_level([course.one for course in courses], LEFT)
     off = [course for course, step in zip(courses, left, strict=True) if step is not None]
     counts = ", ".join(str(len(course.plateaus)) for course in courses)
-    measured = (
+    evidence = (
         f"plateaus of at least {LEAST} outer steps in each seed: {counts}; error first below "
-        f"{LEFT:.2f} after {shown_steps(left)} outer steps"
+        f"{LEFT:.2f} after {median_steps(left)} outer steps"
     )
     both = sum(len(c.plateaus) > 1 and _at_chance(c.plateaus[0]) for c in off)
-    return Claim(says, measured, in_all(both, len(off)))
+    return Claim(says, evidence, in_all(both, len(off)))
 
 
 def _at_chance(plateau: Plateau) -> bool:
     return abs(plateau.level / CHANCE - 1) < SHARE
 
 
-def _noise(by_seed: Sequence[Sequence[Tested]]) -> Claim:
+def _noise(by_seed: Sequence[Sequence[SurrogateTest]]) -> Claim:
     """That shuffled copies do not exclude an exponent does not show that it is theirs: the interval
     over seeds must lie close to it. One copy of twenty lies outside by chance; more are memory.
     Each error is that of a fresh batch: this alone makes noise of it.
@@ -208,14 +208,14 @@ def _noise(by_seed: Sequence[Sequence[Tested]]) -> Claim:
         return Claim(says, "no run has a plateau", "undecided")
     outside = sum(not test.low <= test.value <= test.high for test in tests)
     values = ", ".join(f"{t.value:.2f} ({t.low:.2f} to {t.high:.2f})" for t in tests)
-    measured = (
+    evidence = (
         f"on {len(tests)} plateaus, beside shuffled copies: {values}; {outside} outside of theirs; "
-        f"beyond the middle of theirs by {shown(beyond)}, a seed its mean, and less than {CLOSE} "
-        "is close; that every outer step has a fresh batch would alone give 0.5"
+        f"beyond the middle of theirs by {estimate(beyond)}, a seed its mean, and less than "
+        f"{CLOSE} is close; that every outer step has a fresh batch would alone give 0.5"
     )
     verdict = near_zero(beyond, CLOSE)
     by_chance = float(binomtest(outside, len(tests), 0.05, "greater").pvalue) > 0.05
-    return Claim(says, measured, "partly" if verdict == "yes" and not by_chance else verdict)
+    return Claim(says, evidence, "partly" if verdict == "yes" and not by_chance else verdict)
 
 
 def _small_gradients(courses: Sequence[Course]) -> Claim:
@@ -232,21 +232,21 @@ def _alike_first(courses: Sequence[Course]) -> Claim:
     says = "First all outputs guess the same number, which is not zero"
     common = []
     for course in courses:
-        first = min((step for step in course.learned if step is not None), default=None)
-        least = (CHANCE / len(course.learned)) ** 0.5 / 2  # half of the best common guess
+        first = min((step for step in course.learned_at if step is not None), default=None)
+        least = (CHANCE / len(course.learned_at)) ** 0.5 / 2  # half of the best common guess
         shares = [
             alike["common"]
-            for step, alike in zip(*taken(course.one, "outputs_alike"), strict=True)
+            for step, alike in zip(*measurements_of(course.one, "outputs_alike"), strict=True)
             if alike["size"] > least and (first is None or step <= first)
         ]
         common += [max(shares)] if shares else []
     if not common:
         return Claim(says, "no run guessed anything else than zero", "undecided")
-    measured = (
+    evidence = (
         "largest share of the guesses that is one number for all, before the first output is "
-        f"learned: {shown(common, 2)}"
+        f"learned: {estimate(common, 2)}"
     )
-    return Claim(says, measured, in_all(sum(share > 0.9 for share in common), len(common)))
+    return Claim(says, evidence, in_all(sum(share > 0.9 for share in common), len(common)))
 
 
 def _chaos(courses: Sequence[Course]) -> Claim:
@@ -257,18 +257,18 @@ def _chaos(courses: Sequence[Course]) -> Claim:
     tests = [course.chaos for course in courses if course.chaos is not None]
     if not tests:
         return Claim(says, f"no run ended on a plateau below an MSE of {LEARNED}", "undecided")
-    ends = shown_steps([course.plateaus[-1].start for course in courses if course.chaos])
+    ends = median_steps([course.plateaus[-1].start for course in courses if course.chaos])
     above = sum(test.value > test.high for test in tests)
     value, low, high = (
-        shown([getattr(test, name) for test in tests], 2) for name in ("value", "low", "high")
+        estimate([getattr(test, name) for test in tests], 2) for name in ("value", "low", "high")
     )
-    measured = (
+    evidence = (
         f"three numbers, from outer step {ends} on: {value} a step, but that of noise is positive, "
         f"too: shuffled copies have {low} to {high}; above theirs in {above} of {len(tests)}, "
         "which a slow drift explains as well as chaos"
     )
     verdict = in_all(sum(test.value > 0 for test in tests), len(tests))
-    return Claim(says, measured, "partly" if verdict == "yes" else verdict)
+    return Claim(says, evidence, "partly" if verdict == "yes" else verdict)
 
 
 def _conflict(courses: Sequence[Course]) -> Claim:
@@ -278,19 +278,19 @@ def _conflict(courses: Sequence[Course]) -> Claim:
         [course.contrast(negative_share(course.one)) for course in courses],
     )
     aligned = [course.contrast(_conflicting("alignment")(course.one)) for course in courses]
-    known = [pair for pair in aligned if pair is not None]
-    if not known:
+    contrasts = [pair for pair in aligned if pair is not None]
+    if not contrasts:
         return claim
-    on, between = zip(*known, strict=True)
-    left = f"what is left of their sum {shown(on)}, between {shown(between)}"
+    on, between = zip(*contrasts, strict=True)
+    left = f"what is left of their sum {estimate(on)}, between {estimate(between)}"
     return claim._replace(measured=f"{claim.measured}; {left}")
 
 
 def _saddles(courses: Sequence[Course]) -> Claim:
     """Beside the curvature between plateaus: hardly any point of a loss curves upwards alone."""
     says = "Plateaus are saddles, the loss curves downwards in some direction"
-    read = measured("hessian", lambda h: h["smallest"] / h["largest"])
-    at_most = measured("hessian", lambda h: h["smallest"] + h["smallest_residual"])
+    read = measurement("hessian", lambda h: h["smallest"] / h["largest"])
+    at_most = measurement("hessian", lambda h: h["smallest"] + h["smallest_residual"])
     by_seed = [
         [
             bound < 0
@@ -324,19 +324,19 @@ def _differs(
     says: str, what: str, pairs: Sequence[tuple[float, float] | None], lower: bool = False
 ) -> Claim:
     """Whether a number is higher, or lower, on plateaus than between them."""
-    known = [pair for pair in pairs if pair is not None]
-    if not known:
+    contrasts = [pair for pair in pairs if pair is not None]
+    if not contrasts:
         return Claim(says, "no run has both plateaus and something between them", "undecided")
-    on, between = zip(*known, strict=True)
-    more = [b - a if lower else a - b for a, b in known]
-    measured = f"{what} {shown(on)} on plateaus, {shown(between)} between"
-    return Claim(says, measured, positive(more))
+    on, between = zip(*contrasts, strict=True)
+    more = [b - a if lower else a - b for a, b in contrasts]
+    evidence = f"{what} {estimate(on)} on plateaus, {estimate(between)} between"
+    return Claim(says, evidence, positive(more))
 
 
 # ----------------------------------------------------------------------------- table, figure
 
 
-def _row(course: Course, plateau: Plateau, hurst: Tested) -> list[str]:
+def _row(course: Course, plateau: Plateau, hurst: SurrogateTest) -> list[str]:
     def mean(series: Series, digits: int) -> str:
         values = [v for step, v in zip(*series, strict=True) if holds(plateau, step)]
         return f"{statistics.mean(values):.{digits}f}" if values else "-"
@@ -357,27 +357,27 @@ def _row(course: Course, plateau: Plateau, hurst: Tested) -> list[str]:
 def _panels(courses: Sequence[Course]) -> list[Panel]:
     """Of single numbers only those runs that learned some."""
     chance = {"chance": CHANCE}
-    levels = chance | {"one number for all": all_alike(len(courses[0].learned))}
-    trained = [course.one for course in courses]
-    groups = by_name(trained)
-    learned = [course.one for course in courses if any(course.learned)] or trained
-    count = len(courses[0].learned)
+    levels = chance | {"one number for all": all_alike(len(courses[0].learned_at))}
+    runs = [course.one for course in courses]
+    groups = by_name(runs)
+    learners = [course.one for course in courses if any(course.learned_at)] or runs
+    count = len(courses[0].learned_at)
     ranks = sorted({(count - 1) * k // 4 for k in range(5)})
 
-    def in_means(read: Callable[[Trained], Series]) -> dict[str, dict[str, Any]]:
+    def in_means(read: Callable[[Run], Series]) -> dict[str, dict[str, Any]]:
         return {name: curve(group, read, WINDOW) for name, group in groups.items()}
 
-    def best(k: int) -> Callable[[Trained], Series]:
-        return measured("output_errors", lambda errors: sorted(errors)[k])
+    def best(k: int) -> Callable[[Run], Series]:
+        return measurement("output_errors", lambda errors: sorted(errors)[k])
 
     return [
         Panel("Error", "outer step", "MSE at the last step", in_means(error), True, levels),
         Panel("Gradient norm", "outer step", "norm", in_means(gradient_norm), True),
         Panel(
-            f"Error of single numbers: {', '.join(by_name(learned))}",
+            f"Error of single numbers: {', '.join(by_name(learners))}",
             "outer step",
             "squared error",
-            {f"number {k + 1} of {count}, by error": curve(learned, best(k)) for k in ranks},
+            {f"number {k + 1} of {count}, by error": curve(learners, best(k)) for k in ranks},
             log=True,
             lines=chance,
         ),

@@ -6,17 +6,17 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     SOLVED,
     absent,
     by_name,
+    estimate,
+    measurements_of,
+    median_steps,
     positive,
-    reached,
-    shown,
-    shown_steps,
-    taken,
+    steps_to_level,
 )
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
 from badger_graph.experiments.why_hard.findings import Claim, Findings, Panel
@@ -54,20 +54,20 @@ class Redundancy(TrainingExperiment):
     full = Scale(seeds=3, max_steps=3000)
 
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        told = "--config redundancy --num_experts {} --topology.k {} --topology.seed {{seed}}"
+        arguments = "--config redundancy --num_experts {} --topology.k {} --topology.seed {{seed}}"
         return [
-            Training(f"{n} experts", told.format(n, min(4, n - 1)), seed, max_steps)
+            Training(f"{n} experts", arguments.format(n, min(4, n - 1)), seed, max_steps)
             for n in EXPERTS
         ]
 
-    def findings(self, trained: Sequence[Trained]) -> Findings:
-        groups = by_name(trained)
+    def findings(self, runs: Sequence[Run]) -> Findings:
+        groups = by_name(runs)
         curves = {
-            name: [taken(one, "binding_curve")[1][k] for one in groups["16 experts"]]
+            name: [measurements_of(one, "binding_curve")[1][k] for one in groups["16 experts"]]
             for name, k in (("trained", -1), ("untrained", 0))
         }
         errors = {n: [_final_error(one) for one in groups[f"{n} experts"]] for n in EXPERTS}
-        steps = {n: reached(groups[f"{n} experts"], SOLVED) for n in EXPERTS}
+        steps = {n: steps_to_level(groups[f"{n} experts"], SOLVED) for n in EXPERTS}
         seconds = {n: [one.cpu_seconds for one in groups[f"{n} experts"]] for n in EXPERTS}
         before, after = (
             [curve["redundancy"] for curve in curves[name]] for name in ("untrained", "trained")
@@ -75,13 +75,13 @@ class Redundancy(TrainingExperiment):
         numbers = {
             "curves": curves,
             "redundancy": {"untrained": before, "trained": after},
-            "errors": {str(n): found for n, found in errors.items()},
-            "steps": {str(n): found for n, found in steps.items()},
+            "errors": {str(n): of_size for n, of_size in errors.items()},
+            "steps": {str(n): of_size for n, of_size in steps.items()},
         }
         return Findings(
             claims=[
                 *_redundant(before, after),
-                *_saturates(errors, steps, seconds, trained[0].training.max_steps),
+                *_saturates(errors, steps, seconds, runs[0].training.max_steps),
             ],
             panels=[
                 *_shared_panels(numbers),
@@ -101,14 +101,19 @@ class Redundancy(TrainingExperiment):
             ],
             columns=["experts", f"outer steps to MSE {SOLVED}", "MSE at the end", "CPU seconds"],
             rows=[
-                [str(n), shown_steps(steps[n]), shown(errors[n], 4), shown(seconds[n], 0)]
+                [
+                    str(n),
+                    median_steps(steps[n]),
+                    estimate(errors[n], 4),
+                    estimate(seconds[n], 0),
+                ]
                 for n in EXPERTS
             ],
             numbers=numbers,
         )
 
 
-def judged(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
+def judge(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
     """What the curves of a result show, without its trainings."""
     redundancy = numbers["redundancy"]
     return _redundant(redundancy["untrained"], redundancy["trained"]), _shared_panels(numbers)
@@ -130,9 +135,9 @@ def _shared_panels(numbers: Mapping[str, Any]) -> list[Panel]:
     ]
 
 
-def _final_error(one: Trained) -> float:
+def _final_error(one: Run) -> float:
     """The mean over the last tenth of training; chance if it diverged before it logged any."""
-    _, errors = one.logged("train/error")
+    _, errors = one.log_column("train/error")
     return statistics.mean(errors[-max(1, len(errors) // 10) :] or [CHANCE])
 
 
@@ -147,12 +152,12 @@ def _redundant(before: Sequence[float], after: Sequence[float]) -> list[Claim]:
     return [
         Claim(
             "Trained experts are redundancy-dominated: each new one brings less",
-            f"{share}: {shown(after, 2)}",
+            f"{share}: {estimate(after, 2)}",
             positive(after),
         ),
         Claim(
             "It is training that makes them so",
-            f"untrained {shown(before, 2)}, trained more by {shown(more, 2)}",
+            f"untrained {estimate(before, 2)}, trained more by {estimate(more, 2)}",
             positive(more),
             "ours",
         ),
@@ -189,10 +194,10 @@ def _saturates(
     )
     fewest = EXPERTS[0] if enough is None else enough
     words = (
-        f"outer steps to MSE {SOLVED}: {fewest} experts {shown_steps(steps[fewest])}, {largest} "
-        f"experts {shown_steps(steps[largest])}"
+        f"outer steps to MSE {SOLVED}: {fewest} experts {median_steps(steps[fewest])}, {largest} "
+        f"experts {median_steps(steps[largest])}"
     )
-    lower = f"error at the end lower by {shown(more(errors[fewest], errors[largest]), 5)}"
+    lower = f"error at the end lower by {estimate(more(errors[fewest], errors[largest]), 5)}"
     slower, dearer = more(late, soon(fewest)), more(seconds[largest], seconds[fewest])
     return [
         Claim(
@@ -200,11 +205,11 @@ def _saturates(
             f"{words}; {lower}; less than {MARGIN:.0%} of the steps, or of {SOLVED}, is no help",
             "undecided" if enough is None else "yes",
         ),
-        Claim(slow, f"{words}, more by {shown(slower, 0)}", positive(slower)),
+        Claim(slow, f"{words}, more by {estimate(slower, 0)}", positive(slower)),
         Claim(
             dear,
-            f"CPU seconds for all outer steps: {fewest} experts {shown(seconds[fewest], 0)}, "
-            f"{largest} experts more by {shown(dearer, 0)}",
+            f"CPU seconds for all outer steps: {fewest} experts {estimate(seconds[fewest], 0)}, "
+            f"{largest} experts more by {estimate(dearer, 0)}",
             positive(dearer),
             "ours",
         ),

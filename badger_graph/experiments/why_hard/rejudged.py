@@ -14,15 +14,15 @@ need no more than these.
 """
 
 JUDGES: dict[str, Judge] = {
-    "plateaus": plateaus.judged,
-    "redundancy": redundancy.judged,
-    "losses": losses.judged,
-    "topology": topology.judged,
+    "plateaus": plateaus.judge,
+    "redundancy": redundancy.judge,
+    "losses": losses.judge,
+    "topology": topology.judge,
 }
 """By experiment; the results of all others stay as their trainings made them."""
 
 
-def rejudged(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
+def rejudge(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
     """A result with what its numbers say today in the place of what they said.
 
     Args:
@@ -37,12 +37,12 @@ def rejudged(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
     claims, panels = JUDGES[name](result["numbers"], result["max_steps"])
     return {
         **result,
-        "claims": _replaced(result["claims"], [claim._asdict() for claim in claims], "says"),
-        "panels": _replaced(result["panels"], [panel._asdict() for panel in panels], "title"),
+        "claims": _replace(result["claims"], [claim._asdict() for claim in claims], "says"),
+        "panels": _replace(result["panels"], [panel._asdict() for panel in panels], "title"),
     }
 
 
-def _replaced(
+def _replace(
     old: list[dict[str, Any]], new: list[dict[str, Any]], key: str
 ) -> list[dict[str, Any]]:
     """Those of the same name by the new ones, in their places."""

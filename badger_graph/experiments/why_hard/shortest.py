@@ -7,18 +7,18 @@ import statistics
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
     LEFT,
     by_name,
+    estimate,
     in_all,
-    measured,
+    measurement,
+    median_steps,
     positive,
-    reached,
-    shown,
-    shown_steps,
     squared_error,
+    steps_to_level,
 )
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
 from badger_graph.experiments.why_hard.findings import Claim, Findings, Verdict
@@ -51,7 +51,7 @@ CONFLICT, LEFT_OF_SUM, ALIKE, GROWTH = WHY = (
 100 outer steps by which the part of the guesses grows that depends on the task.
 """
 
-SIZE = measured("outputs_alike", itemgetter("size"))
+SIZE = measurement("outputs_alike", itemgetter("size"))
 """Root mean square of the part of the guesses that depends on the task."""
 
 TOGETHER = ("--config fast", "--config fast, curriculum in d")
@@ -83,7 +83,7 @@ class Shortest(TrainingExperiment):
     full = Scale(seeds=3, max_steps=3000)
 
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        alone = {name: told for name, told in VARIANTS.items() if name not in TOGETHER}
+        alone = {name: arguments for name, arguments in VARIANTS.items() if name not in TOGETHER}
         together = {name: VARIANTS[name] for name in TOGETHER}
         config = "twenty --config shortest"
         return [
@@ -91,29 +91,29 @@ class Shortest(TrainingExperiment):
             *variants.trainings(together, config, seed, max_steps),
         ]
 
-    def findings(self, trained: Sequence[Trained]) -> Findings:
-        compared = variants.compare(trained)
-        columns, rows = variants.table(trained, compared, stop=0.001)
-        groups = by_name(trained)
+    def findings(self, runs: Sequence[Run]) -> Findings:
+        comparison = variants.compare(runs)
+        columns, rows = variants.table(runs, comparison, stop=0.001)
+        groups = by_name(runs)
         why = {name: [_on_first(one) for one in group] for name, group in groups.items()}
-        max_steps = max(one.training.max_steps for one in trained)
+        max_steps = max(one.training.max_steps for one in runs)
         longest = min(max_steps, LONGEST)
         return Findings(
             claims=[
-                _most(compared, longest),
+                _most(comparison, longest),
                 variants.sooner_claim(
                     "Together (`--config fast`) they shorten it",
-                    compared,
+                    comparison,
                     FIRST,
                     TOGETHER[0],
                     PLAIN,
                     longest,
                     "ours",
                 ),
-                _solved(compared, max_steps),
+                _solvable(comparison, max_steps),
                 variants.sooner_claim(
                     "A curriculum in d by error reached shortens the first plateau",
-                    compared,
+                    comparison,
                     FIRST,
                     "curriculum in d",
                     PLAIN,
@@ -122,7 +122,7 @@ class Shortest(TrainingExperiment):
                 ),
                 variants.sooner_claim(
                     "On top of `--config fast` it solves twenty numbers sooner",
-                    compared,
+                    comparison,
                     SOLVED_AT,
                     *TOGETHER[::-1],
                     max_steps,
@@ -131,53 +131,53 @@ class Shortest(TrainingExperiment):
                 _agree(why),
                 _grow(why),
             ],
-            panels=[variants.error_panel(trained, "Error in training", 20)],
+            panels=[variants.error_panel(runs, "Error in training", 20)],
             columns=[*columns, *WHY],
             rows=[
                 [*row, *(_cell(why[name], what) for what in WHY)]
                 for row, name in zip(rows, groups, strict=True)
             ],
-            numbers={**variants.numbers(compared), "on the first plateau": why},
+            numbers={**variants.numbers(comparison), "on the first plateau": why},
         )
 
 
-def _most(compared: variants.Compared, longest: int) -> Claim:
+def _most(comparison: variants.Comparison, longest: int) -> Claim:
     """The best single change against the second best: somebody is always best."""
-    steps = compared.steps[FIRST]
+    steps = comparison.steps[FIRST]
     single = [name for name in VARIANTS if name not in (PLAIN, *TOGETHER)]
     best, second, *_ = sorted(
         single, key=lambda name: statistics.mean(step or longest for step in steps[name])
     )
-    _, saved = variants.sooner(compared, FIRST, best, PLAIN, longest)
-    words, more = variants.sooner(compared, FIRST, best, second, longest)
+    _, savings = variants.sooner(comparison, FIRST, best, PLAIN, longest)
+    words, more = variants.sooner(comparison, FIRST, best, second, longest)
     return Claim(
         f"Of single changes, '{best}' shortens the first plateau most",
-        f"outer steps until it is left: {words}; saved {shown(more, 0)} against the second, "
-        f"{shown(saved, 0)} against plain",
+        f"outer steps until it is left: {words}; saved {estimate(more, 0)} against the second, "
+        f"{estimate(savings, 0)} against plain",
         positive(more),
         "ours",
     )
 
 
-def _solved(compared: variants.Compared, max_steps: int) -> Claim:
+def _solvable(comparison: variants.Comparison, max_steps: int) -> Claim:
     name = TOGETHER[0]
-    steps = compared.steps[SOLVED_AT][name]
+    steps = comparison.steps[SOLVED_AT][name]
     within = sum(step is not None and step < ASKED for step in steps)
     return Claim(
         f"Twenty numbers can be solved to MSE 0.01 in fewer than {ASKED:,} outer steps",
-        f"{name}: {shown_steps(steps)}; plain: {shown_steps(compared.steps[SOLVED_AT][PLAIN])}",
+        f"{name}: {median_steps(steps)}; plain: {median_steps(comparison.steps[SOLVED_AT][PLAIN])}",
         in_all(within, len(steps)) if max_steps >= ASKED else "undecided",
         "ours",
     )
 
 
-def _on_first(one: Trained) -> dict[str, float] | None:
+def _on_first(one: Run) -> dict[str, float] | None:
     """Why it stands still there, or does not, by WHY; none if nothing was measured there."""
-    (left,) = reached([one], LEFT, squared_error, 1)
+    (left,) = steps_to_level([one], LEFT, squared_error, 1)
     reads = {
-        CONFLICT: measured("gradient_conflict", itemgetter("negative_share")),
-        LEFT_OF_SUM: measured("gradient_conflict", itemgetter("alignment")),
-        ALIKE: measured("outputs_alike", itemgetter("common")),
+        CONFLICT: measurement("gradient_conflict", itemgetter("negative_share")),
+        LEFT_OF_SUM: measurement("gradient_conflict", itemgetter("alignment")),
+        ALIKE: measurement("outputs_alike", itemgetter("common")),
     }
     courses = {what: zip(*read(one), strict=True) for what, read in reads.items()}
     values = {
@@ -195,8 +195,8 @@ def _on_first(one: Trained) -> dict[str, float] | None:
 
 
 def _cell(why: Sequence[dict[str, float] | None], what: str) -> str:
-    known = [of_one[what] for of_one in why if of_one is not None]
-    return shown(known, 2) if known else "-"
+    numbers = [of_one[what] for of_one in why if of_one is not None]
+    return estimate(numbers, 2) if numbers else "-"
 
 
 def _agree(why: Mapping[str, Sequence[dict[str, float] | None]]) -> Claim:

@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 import torch
 
-from badger_graph.analysis import Plateau, Tested, find_plateaus, hurst_test, lyapunov_test
-from badger_graph.experiments.trainings import Trained, first_below
+from badger_graph.analysis import Plateau, SurrogateTest, find_plateaus, hurst_test, lyapunov_test
+from badger_graph.experiments.trainings import Run, first_below
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
     Series,
     error,
+    estimate,
+    measurements_of,
     positive,
-    shown,
-    taken,
 )
 from badger_graph.experiments.why_hard.findings import Claim, Verdict
 
@@ -45,15 +45,15 @@ class Course(NamedTuple):
         hurst: exponents of the error on each of them, beside those of shuffled copies.
         chaos: the Lyapunov exponent of the error on a plateau on which the training ends, likewise;
             none if it ends on none, or before it has learned.
-        learned: of each output the first measured outer step at which its error is below half of
+        learned_at: of each output the first measured outer step at which its error is below half of
             chance.
     """
 
-    one: Trained
+    one: Run
     plateaus: list[Plateau]
-    hurst: list[Tested]
-    chaos: Tested | None
-    learned: list[int | None]
+    hurst: list[SurrogateTest]
+    chaos: SurrogateTest | None
+    learned_at: list[int | None]
 
     def contrast(self, series: Series) -> tuple[float, float] | None:
         """The means of a number on the plateaus and between them; none if one of them is empty."""
@@ -65,7 +65,7 @@ class Course(NamedTuple):
         return (statistics.mean(on), statistics.mean(between)) if on and between else None
 
 
-def course_of(one: Trained) -> Course:
+def course_of(one: Run) -> Course:
     """Find the plateaus of a training; a curve too short for one has none."""
     steps, errors = error(one)
     series = torch.tensor(errors, dtype=torch.float64)
@@ -82,7 +82,7 @@ def course_of(one: Trained) -> Course:
         ends = None  # no solution, so nothing that could be a stable one
     last = series[[ends is not None and holds(ends, step) for step in steps]]
     chaos = lyapunov_test(last, generator) if len(last) >= LEAST else None
-    return Course(one, plateaus, hurst, chaos, _learned(one))
+    return Course(one, plateaus, hurst, chaos, _learning_steps(one))
 
 
 def holds(plateau: Plateau, step: int) -> bool:
@@ -90,29 +90,32 @@ def holds(plateau: Plateau, step: int) -> bool:
     return plateau.start <= step < plateau.stop + (not plateau.escaped)
 
 
-def _learned(one: Trained) -> list[int | None]:
-    steps, given = taken(one, "output_errors")
-    return [first_below(steps, errors, CHANCE / 2) for errors in zip(*given, strict=True)]
+def _learning_steps(one: Run) -> list[int | None]:
+    steps, errors_of_outputs = measurements_of(one, "output_errors")
+    return [
+        first_below(steps, errors, CHANCE / 2) for errors in zip(*errors_of_outputs, strict=True)
+    ]
 
 
-def one_by_one(trained: Sequence[Trained]) -> Claim:
+def one_by_one(runs: Sequence[Run]) -> Claim:
     """How many are on their way at the same time: one of d, or all."""
     says = "Then the numbers are learned one by one"
-    shares, known = [], []
-    for one in trained:
-        _, rows = taken(one, "output_errors")
+    shares, counts = [], []
+    for one in runs:
+        _, rows = measurements_of(one, "output_errors")
         on_the_way = [
             [HALFWAY[0] < error / CHANCE < HALFWAY[1] for error in errors] for errors in rows
         ]
         some = [statistics.mean(of_row) for of_row in on_the_way if any(of_row)]
         shares += [statistics.mean(some)] if some else []
-        known.append(sum(step is not None for step in _learned(one)))
+        counts.append(sum(step is not None for step in _learning_steps(one)))
     if not shares:
         return Claim(says, "no run learned a number", "undecided")
-    measured = (
-        f"numbers learned (below half of chance), by seed: {', '.join(map(str, known))}; while any "
-        f"of them is between {HALFWAY[0]} and {HALFWAY[1]} of chance, {shown(shares, 2)} of all are"
+    evidence = (
+        f"numbers learned (below half of chance), by seed: {', '.join(map(str, counts))}; while "
+        f"any of them is between {HALFWAY[0]} and {HALFWAY[1]} of chance, {estimate(shares, 2)} of "
+        "all are"
     )
     few, many = (positive([edge - share for share in shares]) for edge in (FEW, MANY))
     verdict: Verdict = "partly" if (few, many) == ("no", "yes") else "undecided"
-    return Claim(says, measured, "yes" if few == "yes" else "no" if many == "no" else verdict)
+    return Claim(says, evidence, "yes" if few == "yes" else "no" if many == "no" else verdict)

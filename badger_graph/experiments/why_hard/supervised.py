@@ -17,7 +17,7 @@ TEST_TASKS = 64
 """Phases, evenly spaced, that amplitudes are measured on."""
 
 
-class Learned(NamedTuple):
+class LearningCurve(NamedTuple):
     """How well one network knew every frequency in the course of its training.
 
     Shapes:
@@ -59,8 +59,8 @@ class SupervisedLSTM(nn.Module):
 
     def forward(self, phase: Float[Tensor, " B"], num_outputs: int) -> Float[Tensor, "B n"]:
         position = torch.linspace(-1, 1, num_outputs, device=phase.device).expand(len(phase), -1)
-        told = torch.stack([phase.cos(), phase.sin()], dim=-1)[:, None].expand(-1, num_outputs, -1)
-        output, _ = self.lstm(torch.cat([position[..., None], told], dim=-1))
+        code = torch.stack([phase.cos(), phase.sin()], dim=-1)[:, None].expand(-1, num_outputs, -1)
+        output, _ = self.lstm(torch.cat([position[..., None], code], dim=-1))
         return self.readout(output).squeeze(-1)
 
 
@@ -72,7 +72,7 @@ def train_supervised(
     batch_size: int = 64,
     hidden_size: int = 64,
     learning_rate: float = 1e-3,
-) -> Learned:
+) -> LearningCurve:
     """Train one network by plain regression, and record the amplitude of every frequency.
 
     Args:
@@ -112,9 +112,9 @@ def train_supervised(
             amplitudes.append(wave_amplitudes(guess, target).in_phase.mean(dim=0))
             errors.append((guess - target).double().square().mean())
         if step < num_steps:
-            drawn = 2 * math.pi * torch.rand(batch_size, generator=generator)
-            error = (network(drawn, num_outputs) - waves(drawn, num_outputs)).square().mean()
+            phases = 2 * math.pi * torch.rand(batch_size, generator=generator)
+            error = (network(phases, num_outputs) - waves(phases, num_outputs)).square().mean()
             optimizer.zero_grad()
             error.backward()
             optimizer.step()
-    return Learned(torch.tensor(steps), torch.stack(amplitudes), torch.stack(errors))
+    return LearningCurve(torch.tensor(steps), torch.stack(amplitudes), torch.stack(errors))

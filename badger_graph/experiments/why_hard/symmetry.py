@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard import variants
-from badger_graph.experiments.why_hard.base import by_name, in_all, shown
+from badger_graph.experiments.why_hard.base import by_name, estimate, in_all
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
 from badger_graph.experiments.why_hard.findings import Claim, Findings, Whose
 from badger_graph.experiments.why_hard.variants import FIRST, LEARNED_AT, SOLVED_AT
@@ -75,23 +75,23 @@ class Symmetry(TrainingExperiment):
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
         return variants.trainings(VARIANTS, "symmetry", seed, max_steps)
 
-    def findings(self, trained: Sequence[Trained]) -> Findings:
-        compared = variants.compare(trained)
-        max_steps = trained[0].training.max_steps
-        columns, rows = variants.table(trained, compared, stop=0.005)
+    def findings(self, runs: Sequence[Run]) -> Findings:
+        comparison = variants.compare(runs)
+        max_steps = runs[0].training.max_steps
+        columns, rows = variants.table(runs, comparison, stop=0.005)
         return Findings(
             claims=[
                 _removes(
-                    variants.sooner_claim(says, compared, level, variant, PLAIN, max_steps, of),
-                    compared.steps[level][variant],
+                    variants.sooner_claim(says, comparison, level, variant, PLAIN, max_steps, of),
+                    comparison.steps[level][variant],
                 )
                 for level, variant, says, of in CLAIMS
             ]
-            + [_no_explosion(by_name(trained)["exponential update"])],
-            panels=[variants.error_panel(trained, "Error in training", 4)],
+            + [_no_explosion(by_name(runs)["exponential update"])],
+            panels=[variants.error_panel(runs, "Error in training", 4)],
             columns=columns,
             rows=rows,
-            numbers=variants.numbers(compared),
+            numbers=variants.numbers(comparison),
         )
 
 
@@ -99,42 +99,43 @@ def _removes(claim: Claim, steps: Sequence[int | None]) -> Claim:
     """What is only shorter is not removed."""
     if REMOVES not in claim.says:
         return claim
-    gone = sum(step is not None and step <= GONE for step in steps)
-    holds = in_all(gone, len(steps))
+    successes = sum(step is not None and step <= GONE for step in steps)
+    holds = in_all(successes, len(steps))
     if holds == "no" and claim.holds == "yes":
         holds = "partly"
-    measured = f"{claim.measured}; left within {GONE} in {gone} of {len(steps)} seeds"
-    return claim._replace(holds=holds, measured=measured)
+    evidence = f"{claim.measured}; left within {GONE} in {successes} of {len(steps)} seeds"
+    return claim._replace(holds=holds, measured=evidence)
 
 
-def _no_explosion(trained: Sequence[Trained]) -> Claim:
+def _no_explosion(runs: Sequence[Run]) -> Claim:
     """In lives as long as those of training, and in longer ones."""
     says = "The exponential update makes no states explode"
-    found = [sizes for one in trained if (sizes := _sizes(one)) is not None]
-    if not found:
+    pairs = [sizes for one in runs if (sizes := _sizes(one)) is not None]
+    if not pairs:
         return Claim(says, "no run got to a checkpoint", "undecided")
-    at_end, later = ([size[k] for size in found] for k in range(2))
-    measured = (
-        f"root mean square of the states after a life as long as in training {shown(at_end, 1)}, "
+    at_end, later = ([size[k] for size in pairs] for k in range(2))
+    evidence = (
+        f"root mean square of the states after a life as long as in training "
+        f"{estimate(at_end, 1)}, "
         f"after {LONG} times as many inner steps {min(later):.1g} to {max(later):.1g}"
     )
     small, still_small = (sum(size < EXPLODED for size in sizes) for sizes in (at_end, later))
-    verdict = in_all(small, len(found))
-    if verdict == "yes" and still_small < len(found):
+    verdict = in_all(small, len(pairs))
+    if verdict == "yes" and still_small < len(pairs):
         verdict = "partly"
-    return Claim(says, measured, verdict)
+    return Claim(says, evidence, verdict)
 
 
 @torch.no_grad()
-def _sizes(one: Trained) -> tuple[float, float] | None:
+def _sizes(one: Run) -> tuple[float, float] | None:
     """Of the states of the trained agent; none if it diverged before its first checkpoint."""
     if not one.checkpoint.is_file():
         return None
-    trained = load_trained(one.checkpoint)
-    generator, recorder = torch.Generator().manual_seed(one.training.seed), Recorder(trained.agent)
-    num_steps = trained.num_steps
-    task = trained.task.sample(64, trained.num_outputs, generator)
-    unroll(trained.agent, task, trained.num_experts, LONG * num_steps, generator, probe=recorder)
+    training = load_trained(one.checkpoint)
+    generator, recorder = torch.Generator().manual_seed(one.training.seed), Recorder(training.agent)
+    num_steps = training.num_steps
+    task = training.task.sample(64, training.num_outputs, generator)
+    unroll(training.agent, task, training.num_experts, LONG * num_steps, generator, probe=recorder)
     hidden = recorder.arrays()["hidden"].double()
     first, last = (
         hidden[k - 1].square().mean().sqrt().item() for k in (num_steps, LONG * num_steps)

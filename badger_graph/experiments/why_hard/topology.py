@@ -8,19 +8,19 @@ from typing import Any
 
 import networkx as nx
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.base import (
     SOLVED,
     by_name,
+    estimate,
     in_all,
     lowest,
+    median_steps,
     positive,
     rank_correlation,
-    reached,
-    shown,
-    shown_steps,
     sign_claim,
     squared_error,
+    steps_to_level,
 )
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
 from badger_graph.experiments.why_hard.findings import Claim, Findings, Panel, Verdict, Whose
@@ -80,19 +80,21 @@ class TopologyExperiment(TrainingExperiment):
 
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
         runs = [
-            Training(name, f"--config told_one {told}", seed, max_steps)
-            for name, told in FAMILIES.items()
+            Training(name, f"--config told_one {arguments}", seed, max_steps)
+            for name, arguments in FAMILIES.items()
         ]
         alone = "--config told_one --membrane.readers all --topology isolated"
         return [*runs, Training("no communication, all told", alone, seed, max_steps)]
 
-    def findings(self, trained: Sequence[Trained]) -> Findings:
-        groups = by_name(trained)
-        steps = {name: reached(group, SOLVED, squared_error, 1) for name, group in groups.items()}
+    def findings(self, runs: Sequence[Run]) -> Findings:
+        groups = by_name(runs)
+        steps = {
+            name: steps_to_level(group, SOLVED, squared_error, 1) for name, group in groups.items()
+        }
         errors = {name: lowest(group) for name, group in groups.items()}
         graphs = {name: [_properties(one) for one in groups[name]] for name in FAMILIES}
         numbers = {"steps": steps, "lowest": errors, "graphs": graphs}
-        claims, panels = judged(numbers, trained[0].training.max_steps)
+        claims, panels = judge(numbers, runs[0].training.max_steps)
         return Findings(
             claims=claims,
             panels=panels,
@@ -101,8 +103,8 @@ class TopologyExperiment(TrainingExperiment):
                 [
                     name,
                     *(_average(graphs.get(name), label) for label in PROPERTIES),
-                    shown_steps(steps[name]),
-                    shown(errors[name], 4),
+                    median_steps(steps[name]),
+                    estimate(errors[name], 4),
                 ]
                 for name in groups
             ],
@@ -110,7 +112,7 @@ class TopologyExperiment(TrainingExperiment):
         )
 
 
-def judged(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
+def judge(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
     """What the outer steps and graphs of a result say, without its trainings."""
     steps, errors, graphs = (numbers[name] for name in ("steps", "lowest", "graphs"))
     panels = [
@@ -132,7 +134,7 @@ def judged(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], lis
     return claims, panels
 
 
-def _properties(one: Trained) -> dict[str, float | None]:
+def _properties(one: Run) -> dict[str, float | None]:
     """Of the graph of a run: those of PROPERTIES, and whether every expert reaches every other; all
     none if it diverged before its first checkpoint.
     """
@@ -147,8 +149,8 @@ def _properties(one: Trained) -> dict[str, float | None]:
         CONNECTIVITY: summary.algebraic_connectivity,
         GAP: summary.spectral_gap,
         LINKS: summary.num_edges / EXPERTS,
-        DISTANCE: max(heard)
-        if None not in (heard := [distance.get(j) for j in range(SPEAKERS)])
+        DISTANCE: max(distances)
+        if None not in (distances := [distance.get(j) for j in range(SPEAKERS)])
         else None,
         STRONG: float(summary.strongly_connected),
     }
@@ -168,10 +170,10 @@ def _points(
     points = {}
     for name in LINKED:
         of_family = graphs[name]
-        known = [k for k, graph in enumerate(of_family) if graph[label] is not None]
-        if known:
-            places = [of_family[k][label] for k in known]
-            points[name] = {"x": places, "y": [[steps[name][k] for k in known]]}
+        seeds = [k for k, graph in enumerate(of_family) if graph[label] is not None]
+        if seeds:
+            places = [of_family[k][label] for k in seeds]
+            points[name] = {"x": places, "y": [[steps[name][k] for k in seeds]]}
     return points
 
 
@@ -179,13 +181,13 @@ def _without(
     steps: Mapping[str, Sequence[int | None]], errors: Mapping[str, Sequence[float]]
 ) -> Claim:
     alone, all_told = steps["no communication"], steps["no communication, all told"]
-    solved = sum(step is not None for step in all_told)
-    measured = (
-        f"without links and all told, solved after {shown_steps(all_told)}; with one told "
-        f"{shown_steps(alone)}, lowest MSE {shown(errors['no communication'], 3)}"
+    solutions = sum(step is not None for step in all_told)
+    evidence = (
+        f"without links and all told, solved after {median_steps(all_told)}; with one told "
+        f"{median_steps(alone)}, lowest MSE {estimate(errors['no communication'], 3)}"
     )
     says = "The game can be solved without any communication"
-    return Claim(says, measured, in_all(solved, len(all_told)))
+    return Claim(says, evidence, in_all(solutions, len(all_told)))
 
 
 def _strong(
@@ -240,19 +242,19 @@ def _goes_with(
     sign, more = (1, "fewer") if label == DISTANCE else (-1, "more")
 
     def correlations(families: Sequence[str]) -> list[float]:
-        found = []
+        by_seed = []
         for seed in range(len(next(iter(steps.values())))):
             values = [(name, graphs[name][seed]) for name in families]
             # Who cannot be reached is farther than anyone who can.
-            known = [
+            points = [
                 (EXPERTS if label == DISTANCE and graph[label] is None else graph[label], name)
                 for name, graph in values
                 if graph[STRONG] is not None
             ]
-            pairs = [(x, steps[name][seed] or max_steps) for x, name in known if x is not None]
+            pairs = [(x, steps[name][seed] or max_steps) for x, name in points if x is not None]
             correlation = rank_correlation([x for x, _ in pairs], [y for _, y in pairs])
-            found += [] if correlation is None else [sign * correlation]
-        return found
+            by_seed += [] if correlation is None else [sign * correlation]
+        return by_seed
 
     words = (
         f"rank correlation over {len(LINKED)} graphs with {'' if sign > 0 else 'minus '}the outer "
@@ -262,7 +264,7 @@ def _goes_with(
     without = correlations([name for name in LINKED if name != "star"])
     holds = claim.holds
     if without:
-        words = f"{claim.measured}; without the star {shown(without, 2)}"
+        words = f"{claim.measured}; without the star {estimate(without, 2)}"
         claim = claim._replace(measured=f"{words}; links, gap and connectivity rise together")
         if holds != (bare := positive(without)):
             holds = "partly" if "yes" in (holds, bare) else "undecided"

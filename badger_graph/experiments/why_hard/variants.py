@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from badger_graph.experiments.trainings import Trained, Training
+from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
@@ -15,12 +15,12 @@ from badger_graph.experiments.why_hard.base import (
     all_alike,
     by_name,
     curve,
+    estimate,
     lowest,
+    median_steps,
     positive,
-    reached,
-    shown,
-    shown_steps,
     squared_error,
+    steps_to_level,
 )
 from badger_graph.experiments.why_hard.findings import Claim, Panel, Whose
 
@@ -39,7 +39,7 @@ LEVELS = {FIRST: LEFT, LEARNED_AT: LEARNED, SOLVED_AT: SOLVED}
 """Errors whose first outer step is told."""
 
 
-class Compared(NamedTuple):
+class Comparison(NamedTuple):
     """What variants did.
 
     Attributes:
@@ -57,18 +57,21 @@ def trainings(
     """One training a variant; its arguments come after those of the config."""
     return [
         Training(
-            name, f"--config {config} --topology.seed {{seed}} {told}".strip(), seed, max_steps
+            name, f"--config {config} --topology.seed {{seed}} {arguments}".strip(), seed, max_steps
         )
-        for name, told in variants.items()
+        for name, arguments in variants.items()
     ]
 
 
-def compare(trained: Sequence[Trained]) -> Compared:
+def compare(runs: Sequence[Run]) -> Comparison:
     """Steps to each level and the lowest error of every variant, on the same tasks for all."""
-    groups = by_name(trained)
-    return Compared(
+    groups = by_name(runs)
+    return Comparison(
         steps={
-            label: {name: reached(group, level, squared_error, 1) for name, group in groups.items()}
+            label: {
+                name: steps_to_level(group, level, squared_error, 1)
+                for name, group in groups.items()
+            }
             for label, level in LEVELS.items()
         },
         lowest={name: lowest(group) for name, group in groups.items()},
@@ -76,42 +79,42 @@ def compare(trained: Sequence[Trained]) -> Compared:
 
 
 def table(
-    trained: Sequence[Trained], compared: Compared, stop: float | None = None
+    runs: Sequence[Run], comparison: Comparison, stop: float | None = None
 ) -> tuple[list[str], list[list[str]]]:
     """One row a variant; ``stop`` is the error below which training ends."""
     rows = []
-    for name, group in by_name(trained).items():
-        cells = [shown_steps(steps[name]) for steps in compared.steps.values()]
+    for name, group in by_name(runs).items():
+        cells = [median_steps(steps[name]) for steps in comparison.steps.values()]
         seconds = statistics.mean(one.cpu_seconds for one in group)
         diverged = sum(one.diverged for one in group)
         label = f"{name} ({diverged} diverged)" if diverged else name
-        rows.append([label, *cells, shown(compared.lowest[name], 4), f"{seconds:.0f}"])
+        rows.append([label, *cells, estimate(comparison.lowest[name], 4), f"{seconds:.0f}"])
     lowest_error = "lowest MSE" + ("" if stop is None else f" (training ends below {stop})")
     return ["variant", *LEVELS, lowest_error, "CPU seconds a run"], rows
 
 
-def error_panel(trained: Sequence[Trained], title: str, num_outputs: int) -> Panel:
+def error_panel(runs: Sequence[Run], title: str, num_outputs: int) -> Panel:
     """The errors of all variants, beside those of the two plateaus."""
-    curves = {name: curve(group, squared_error) for name, group in by_name(trained).items()}
+    curves = {name: curve(group, squared_error) for name, group in by_name(runs).items()}
     lines = {"chance": CHANCE, "one number for all": all_alike(num_outputs)}
     return Panel(title, "outer step", "MSE at the last step", curves, log=True, lines=lines)
 
 
 def sooner(
-    compared: Compared, level: str, variant: str, plain: str, max_steps: int
+    comparison: Comparison, level: str, variant: str, plain: str, max_steps: int
 ) -> tuple[str, list[float]]:
     """How much sooner than another, the plain one, a variant gets to a level: words, and each
     seed's difference in outer steps. One that never gets there counts as if it did at the end.
     """
-    ours, theirs = (compared.steps[level][name] for name in (variant, plain))
+    ours, theirs = (comparison.steps[level][name] for name in (variant, plain))
     pairs = [(a or max_steps, b or max_steps) for a, b in zip(ours, theirs, strict=True)]
-    saved = [float(b - a) for a, b in pairs]
-    return f"{variant}: {shown_steps(ours)}, {plain}: {shown_steps(theirs)}", saved
+    savings = [float(b - a) for a, b in pairs]
+    return f"{variant}: {median_steps(ours)}, {plain}: {median_steps(theirs)}", savings
 
 
 def sooner_claim(
     says: str,
-    compared: Compared,
+    comparison: Comparison,
     level: str,
     variant: str,
     plain: str,
@@ -119,11 +122,11 @@ def sooner_claim(
     of: Whose = "blog",
 ) -> Claim:
     """That a variant gets to a level in fewer outer steps than the plain one."""
-    words, saved = sooner(compared, level, variant, plain, max_steps)
-    measured = f"outer steps to '{level}': {words}; saved {shown(saved, 0)}"
-    return Claim(says, measured, positive(saved), of)
+    words, savings = sooner(comparison, level, variant, plain, max_steps)
+    evidence = f"outer steps to '{level}': {words}; saved {estimate(savings, 0)}"
+    return Claim(says, evidence, positive(savings), of)
 
 
-def numbers(compared: Compared) -> dict[str, Any]:
+def numbers(comparison: Comparison) -> dict[str, Any]:
     """The comparison as plain data."""
-    return compared._asdict()
+    return comparison._asdict()
