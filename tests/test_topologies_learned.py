@@ -210,7 +210,7 @@ def test_all_of_them_as_k_is_attention(executor: ExecutorName) -> None:
 
 
 def test_the_search_in_pieces_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    topology, hidden = TopKTopology(3, 6), uniform(0, 2, 11, 6).float()
+    topology, hidden = TopKTopology(6, 3), uniform(0, 2, 11, 6).float()
     expected = table(topology(hidden), 2, 11)
     for chunk in (1, 22, 50):
         monkeypatch.setattr(module, "CHUNK", chunk)
