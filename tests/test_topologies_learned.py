@@ -422,9 +422,9 @@ def test_command_line_with_states_of_another_size(name: str, tmp_path: Path) -> 
     arguments = ["--topology", name, "--hidden_size", 40, *QUICKLY]
     result = call(fit_main, *arguments, cwd=tmp_path)
     assert result.code == 0, result.err
-    refused = call(fit_main, *arguments, "--topology.hidden_size", 40, cwd=tmp_path)
+    refused = call(fit_main, *arguments, "--topology.hidden_size", 41, cwd=tmp_path)
     assert refused.code == 2
-    assert "--hidden_size" in refused.err
+    assert "hidden_size=41 and states of size 40" in refused.err
 
 
 @every_dynamic
