@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +16,9 @@ import torch
 from bad_inputs import command_line, python_api
 from bad_inputs.files import make_files
 from command_line import call
-from properties import assert_refused
+from properties import GAME, assert_refused
 
-from badger_graph import BadgerAgent, GRUPolicy, HardwiredMembrane
+from badger_graph import BadgerAgent, GRUPolicy
 from badger_graph.executors.native import library
 from topologies import NetworkXTopology, RandomTopology
 from topologies.checks import MAX_WEIGHTS, checked, interval, size
@@ -122,11 +123,11 @@ def test_weights_are_limited_before_they_take_memory() -> None:
     widest = int((MAX_WEIGHTS / 8) ** 0.5)  # a GRU has 3 H x H weights beside others
     assert_refused(
         f"GRUPolicy must have at most 134,217,728 weights, got .*hidden_size={2 * widest}",
-        lambda: GRUPolicy(hidden_size=2 * widest),
+        lambda: GRUPolicy(4, 12, 2 * widest),
     )
     torch.manual_seed(0)
     plain = torch.nn.GRUCell(16 + 4 + 12, 32).weight_ih.shape
-    assert GRUPolicy().cell.weight_ih.shape == plain
+    assert GRUPolicy(4, 12, 32).cell.weight_ih.shape == plain
 
 
 def test_a_call_is_rehearsed_within_bounds() -> None:
@@ -158,9 +159,10 @@ def test_a_generator_is_rehearsed_once_for_each_number_of_experts(
 
 
 def test_numbers_of_numpy_are_kept_as_plain_data() -> None:
-    policy = GRUPolicy(hidden_size=np.int64(8), gain=np.float32(1))  # type: ignore[arg-type]
-    agent = BadgerAgent(policy, RandomTopology(k=np.int32(2)), HardwiredMembrane())  # type: ignore[arg-type]
-    assert [type(value) for value in (policy.hidden_size, policy.gain)] == [int, float]
+    policy = partial(GRUPolicy, gain=np.float32(1))
+    topology = RandomTopology(k=np.int32(2))  # type: ignore[arg-type]
+    agent = BadgerAgent(GAME, policy, topology, hidden_size=np.int64(8))  # type: ignore[arg-type]
+    assert [type(value) for value in (agent.hidden_size, agent.policy.gain)] == [int, float]
     assert agent.reset(1, np.int64(4), 1).hidden.shape == (4, 8)  # type: ignore[arg-type]
 
 

@@ -14,11 +14,11 @@ import yaml
 from command_line import ROOT, assert_same_bits, call, load
 from lightning import Trainer
 
-from badger_graph import MetaLearner, load_learner
+from badger_graph import Birth, FixedRounds, MetaLearner, load_learner
 from badger_graph.cli import fit_main
 from badger_graph.library.resume import build_learner, require_same_agent
 from badger_graph.library.shipping import read_card, shipped_policies
-from badger_graph.library.upgrade import upgrade_model, upgrade_settings
+from badger_graph.library.upgrade import upgrade_description, upgrade_model, upgrade_settings
 from badger_graph.outer.config import CONFIG_KEY, to_config
 from badger_graph.outer.gradients import Backpropagation, Captured
 from badger_graph.outer.losses import Alikeness, LogError, MeanOverEnd, Sum
@@ -27,6 +27,7 @@ OLD = ROOT / "tests" / "old_runs"
 """The config.yaml of a run and the description in a checkpoint of another, word for word."""
 
 REGULARISED = yaml.safe_load((OLD / "regularised.yaml").read_text())
+ADDRESSED = yaml.safe_load((OLD / "addressed.yaml").read_text())
 AGGREGATED = json.loads((OLD / "aggregated.json").read_text())
 
 Make = Callable[..., MetaLearner]
@@ -41,15 +42,15 @@ def test_settings_by_hand() -> None:
     assert model["sizes"] == {"num_experts": 6, "num_outputs": 3, "num_steps": 8, "batch_size": 16}
     assert model["gradient"] == to_config(Backpropagation(detach_every=3))
     assert model["meta_loss"] == to_config(Sum([MeanOverEnd(), Alikeness()]))
-    same = ("agent", "task", "curriculum", "val_batches", "optimizer", "decay_from")
+    same = ("task", "curriculum", "val_batches", "optimizer", "decay_from")
     assert model == {name: before["model"][name] for name in same} | {
-        name: model[name] for name in ("sizes", "gradient", "meta_loss")
+        name: model[name] for name in ("agent", "sizes", "gradient", "meta_loss")
     }
     assert after == {name: part for name, part in before.items() if name != "model"}
 
 
 def test_a_description_by_hand() -> None:
-    model = upgrade_model(AGGREGATED)
+    model = upgrade_description(AGGREGATED)
     assert model["meta_loss"] == to_config(LogError())
     assert model["gradient"] == {
         "class_path": "badger_graph.outer.gradients.jacobian.JacobianDescent",
@@ -68,6 +69,51 @@ def test_a_description_by_hand() -> None:
     learner = build_learner(model)
     assert to_config(learner.gradient) == to_config(Backpropagation(checkpoint_every=3))
     assert learner.sizes.num_experts == 6
+
+
+def test_settings_of_an_agent_by_hand() -> None:
+    """Sizes are said once, what happens at birth is one value, and so is the communication."""
+    agent = upgrade_settings(ADDRESSED)["model"]["agent"]
+    assert agent["policy"]["init_args"] == {"message_size": 24, "gain": 1.65, "aggregation": "mean"}
+    assert agent["topology"]["init_args"] == {"key_size": 16, "beta": 1.0}
+    assert (
+        not {"hidden_size", "identifier_size", "addresses", "seed"}
+        & agent["membrane"]["init_args"].keys()
+    )
+    assert (agent["identifier_size"], agent["hidden_size"]) == (16, 48)
+    assert agent["communication"] == to_config(FixedRounds(1))
+    assert Birth(**agent["birth"]) == Birth("random")
+    assert (agent["executor"], agent["compiled"]) == ("auto", False)
+    curriculum = upgrade_settings(ADDRESSED)["model"]["curriculum"]
+    assert curriculum["class_path"] == "badger_graph.outer.curriculum.more_codebooks.MoreCodebooks"
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "birth", "shown"),
+    [
+        ("lstm", (0, 128), Birth(), (1, 4)),
+        ("attentional", (16, 16), Birth("random", initial_state="learned"), (32, 16)),
+    ],
+)
+def test_descriptions_of_agents(
+    name: str, sizes: tuple[int, int], birth: Birth, shown: tuple[int, int]
+) -> None:
+    """The learner that an old description builds says of itself all that it is upgraded to."""
+    before = json.loads((OLD / f"{name}.json").read_text())
+    model = upgrade_description(before)
+    agent = build_learner(model).agent
+    assert (agent.identifier_size, agent.hidden_size) == sizes
+    assert agent.birth == birth
+    assert agent.membrane.percept_size == shown
+    assert to_config(agent) == model["agent"]
+    assert upgrade_description(model) == model
+
+
+def test_weights_keep_their_numbers() -> None:
+    """Optimisers keep their state by the numbers of weights, which older ones gave so."""
+    agent = build_learner(upgrade_description(json.loads((OLD / "attentional.json").read_text())))
+    parts = [name.split(".")[1] for name, _ in agent.named_parameters()]
+    assert list(dict.fromkeys(parts)) == ["policy", "membrane"]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +146,7 @@ def test_shipped_policies_are_described_as_today(name: str) -> None:
     "settings",
     [
         upgrade_settings(REGULARISED),
+        upgrade_settings(ADDRESSED),
         yaml.safe_load((ROOT / "configs" / "fit.yaml").read_text()),
         {},
         {"model": None},
