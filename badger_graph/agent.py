@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeVar, final
+from typing import final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_graph.birth import USUAL_BIRTH, Birth
+from badger_graph.building import MembraneBuilder, PolicyBuilder, TopologyBuilder, build_part
 from badger_graph.channels import ClearChannel
 from badger_graph.checks import check_action, check_hidden, check_observation, check_percept
 from badger_graph.communication import Communication, FixedRounds
@@ -23,20 +23,6 @@ from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges, Interface, Observation
 from topologies import GraphTopology, Topology
 from topologies.checks import EXPERTS, check_numbers, checked, size
-
-PolicyBuilder = Callable[[int | tuple[int, ...], int, int], ExpertPolicy]
-"""Makes a policy for the sizes of what is perceived (P), an identifier (I) and a state (H)."""
-
-MembraneBuilder = Callable[[Interface, int, int], Membrane]
-"""Makes a membrane for an interface and the sizes of an identifier (I) and a state (H)."""
-
-TopologyBuilder = Callable[[int], Topology]
-"""Makes a topology that looks at states of their size H."""
-
-SAID_BY_AGENTS = {"interface", "percept_size", "identifier_size", "hidden_size"}
-"""Arguments of parts that the agent says, so nobody else does."""
-
-Part = TypeVar("Part", bound=nn.Module)
 
 
 @final
@@ -86,14 +72,14 @@ class BadgerAgent(nn.Module):
         self.interface = interface
         sizes = {"identifier_size": identifier_size, "hidden_size": hidden_size}
         build, world = membrane or HardwiredMembrane, {"interface": interface, **sizes}
-        contact: Membrane = _build("membrane", Membrane, build, world)
+        contact: Membrane = build_part("membrane", Membrane, build, world)
         percept = {"percept_size": contact.percept_size, **sizes}
         # In this order: an optimiser numbers the weights, and its state is kept by these numbers.
-        self.policy: ExpertPolicy = _build("policy", ExpertPolicy, policy, percept)
+        self.policy: ExpertPolicy = build_part("policy", ExpertPolicy, policy, percept)
         self.topology: Topology = (
             topology
             if isinstance(topology, Topology)
-            else _build("topology", Topology, topology, {"hidden_size": hidden_size})
+            else build_part("topology", Topology, topology, {"hidden_size": hidden_size})
         )
         self.membrane = contact
         self.communication = communication or FixedRounds()
@@ -265,33 +251,3 @@ def deliberate(
     score = membrane.act(life.with_hidden(hidden), speech)
     check_action(membrane, score, life.hidden, life.action)
     return hidden, score
-
-
-def _build(name: str, kind: type, build: Callable[..., Part], said: Mapping[str, object]) -> Part:
-    """A part of an agent, for what its interface and sizes are.
-
-    Raises:
-        ValueError: when it is built already, told what the agent says, or of another kind or size.
-    """
-    if isinstance(build, kind):
-        raise ValueError(
-            f"{name} must be a class or a functools.partial of one, which the agent builds for its "
-            f"own sizes, got a {type(build).__name__}"
-        )
-    rule = f"{name} must build one of the kind {kind.__name__}"
-    chosen = build if isinstance(build, partial) else partial(build)
-    if isinstance(chosen.func, type) and not issubclass(chosen.func, kind):
-        raise ValueError(f"{rule}, got the class {chosen.func.__name__}")
-    twice = [*map(repr, chosen.args), *sorted(SAID_BY_AGENTS & set(chosen.keywords))]
-    if twice:
-        raise ValueError(
-            f"{name} is told its sizes by the agent, BadgerAgent(identifier_size=, hidden_size=), "
-            f"and all else by name, got {', '.join(twice)} for it, too"
-        )
-    part = build(*said.values())
-    if not isinstance(part, kind):
-        raise ValueError(f"{rule}, got a {type(part).__name__}")
-    for what, value in said.items():
-        if (own := getattr(part, what, value)) != value:
-            raise ValueError(f"{name} must have the {what} that it is told, {value}, got {own}")
-    return part

@@ -38,7 +38,7 @@ def outer_step_flops(sizes: Sizes) -> int:
     addition count two, the backward pass as much as two forward ones. The mean over in-neighbours,
     nonlinearities and Adam do not count.
     """
-    policy = sizes.policy()
+    policy = sizes.agent().policy
     hidden, message = sizes.hidden_size, sizes.message_size
     expert = hidden * 2 * hidden + 2 * hidden * message  # its message
     expert += 3 * hidden * (message + policy.percept_size) + 3 * hidden * hidden  # its gates

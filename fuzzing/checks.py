@@ -274,7 +274,7 @@ def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
     usual = _first(made, life, task, inputs=True)
     must_be_finite("the action of living agents", usual.action)
     experts = slice(life.num_experts)
-    owned = {
+    owned: dict[str, slice | Tensor] = {
         "hidden": experts,
         "identifier": experts,
         "action": slice(1),
@@ -338,7 +338,7 @@ def _disturbed(
 
 def _first(made: MetaLearner, life: Life, task: GuessingTask, inputs: bool) -> First:
     agent = made.agent
-    by = {name: p for name, p in agent.named_parameters() if p.requires_grad}
+    by: dict[str, Tensor] = {name: p for name, p in agent.named_parameters() if p.requires_grad}
     if inputs:
         by["hidden"], by["identifier"] = life.hidden, life.identifier
         by["action"], by["address"] = life.action, life.addresses.outputs

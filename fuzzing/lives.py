@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from badger_graph import BadgerAgent, MetaLearner, Stage, unroll
+from badger_graph.building import SAID_BY_AGENTS
 from badger_graph.library.resume import build_learner
 from badger_graph.life import Life
-from badger_graph.outer.config import SAID_BY_AGENTS
 from badger_graph.outer.curriculum import Lesson
 from badger_graph.outer.gradients import Backpropagation
 from badger_graph.outer.losses import Sum

@@ -24,8 +24,8 @@ FILES = {
 """Every module by its name."""
 
 PUBLIC_IN_SPITE_OF_THEIR_NAMES = {"_replace", "_asdict", "_fields", "_make", "_version", "_exit"}
-"""Of named tuples, whose methods begin so lest they be taken for fields; of tensors, where it is the
-one way to see that one was changed in place; and of ``os``."""
+"""Of named tuples, whose methods begin so lest they be taken for fields; of tensors, where it is
+the one way to see that one was changed in place; and of ``os``."""
 
 OTHERS = {"_dynamo", "_C", "_pytree", "_num_graphs"}
 """Of torch, where there is no other way: marks for the compiler, trees, the size of a PyG batch."""
@@ -38,6 +38,7 @@ LAYERS = (
     ("executors",),
     ("life",),
     ("compiled", "membranes"),
+    ("building",),
     ("agent",),
     ("pyg", "growth", "tasks"),
     ("rollout",),
@@ -115,7 +116,7 @@ def test_imports_point_one_way() -> None:
 
 
 def uses_of_underscores(tree: ast.Module) -> Iterator[str]:
-    """Names with an underscore that are somebody else's: ``other._name``, ``from x import _name``."""
+    """Names with an underscore of somebody else: ``other._name``, ``from x import _name``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             yield from (one.name for one in node.names if private(one.name))

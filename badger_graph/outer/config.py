@@ -15,8 +15,9 @@ from typing import Any
 from torch import nn
 
 from badger_graph.actions import Action
-from badger_graph.agent import SAID_BY_AGENTS, BadgerAgent
+from badger_graph.agent import BadgerAgent
 from badger_graph.birth import Birth
+from badger_graph.building import SAID_BY_AGENTS
 from badger_graph.channels import Channel
 from badger_graph.communication import Communication
 from badger_graph.membranes import Membrane
