@@ -76,11 +76,9 @@ class BadgerAgent(nn.Module):
         percept = {"percept_size": contact.percept_size, **sizes}
         # In this order: an optimiser numbers the weights, and its state is kept by these numbers.
         self.policy: ExpertPolicy = build_part("policy", ExpertPolicy, policy, percept)
-        self.topology: Topology = (
-            topology
-            if isinstance(topology, Topology)
-            else build_part("topology", Topology, topology, {"hidden_size": hidden_size})
-        )
+        if not isinstance(topology, Topology):
+            topology = build_part("topology", Topology, topology, {"hidden_size": hidden_size})
+        self.topology: Topology = topology
         self.membrane = contact
         self.communication = communication or FixedRounds()
         self.birth = birth

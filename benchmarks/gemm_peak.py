@@ -39,6 +39,7 @@ def outer_step_flops(sizes: Sizes) -> int:
     nonlinearities and Adam do not count.
     """
     policy = sizes.agent().policy
+    assert isinstance(policy.percept_size, int)
     hidden, message = sizes.hidden_size, sizes.message_size
     expert = hidden * 2 * hidden + 2 * hidden * message  # its message
     expert += 3 * hidden * (message + policy.percept_size) + 3 * hidden * hidden  # its gates
