@@ -105,20 +105,20 @@ def expand(arguments: Sequence[str], long: bool = True) -> list[str]:
         ValueError: for a name that no component has; lists those that exist.
     """
     expansion: list[str] = []
-    waiting = None
+    component = None
     for argument in arguments:
         flag = re.fullmatch(r"--(\w+)((?:\.\w+)*)(=.*)?", argument, re.DOTALL)
         name = flag[1] if flag else ""
-        if waiting is not None:
-            expansion.append(_class_path(waiting, argument))
-            waiting = None
+        if component is not None:
+            expansion.append(_class_path(component, argument))
+            component = None
         elif flag and name in COMPONENTS:
             full = COMPONENTS[name][0] if long else name
             value = flag[3]
             if value is not None and not flag[2]:
                 value = "=" + _class_path(name, value[1:])
             elif not flag[2]:
-                waiting = name
+                component = name
             expansion.append(f"--{full}{flag[2]}{value or ''}")
         elif flag and long and name in SHORT:
             expansion.append(f"--{SHORT[name]}{flag[2]}{flag[3] or ''}")

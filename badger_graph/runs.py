@@ -38,9 +38,9 @@ def run_folder(checkpoint: str | Path) -> Path:
 
     That of a shipped policy is ``runs/<name>``, not the package.
     """
-    shipped = find_policy(checkpoint)
-    if shipped is not None and shipped.parent == SHIPPED:
-        return Path("runs") / shipped.stem
+    policy = find_policy(checkpoint)
+    if policy is not None and policy.parent == SHIPPED:
+        return Path("runs") / policy.stem
     folder = Path(checkpoint).resolve().parent
     return folder.parent if folder.name == "checkpoints" else folder
 

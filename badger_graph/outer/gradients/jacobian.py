@@ -57,8 +57,8 @@ class JacobianDescent(OuterGradient):
             rows = jacobian(losses, weights)
             gradient = one_gradient(self.aggregator.to(rows.device), rows)
         parts = gradient.split([weight.numel() for weight in weights])
-        shaped = [part.view_as(weight) for part, weight in zip(parts, weights, strict=True)]
-        return Outcome(hand_on(meta_loss.detach(), shaped, weights), rollout.loss.detach())
+        gradients = [part.view_as(weight) for part, weight in zip(parts, weights, strict=True)]
+        return Outcome(hand_on(meta_loss.detach(), gradients, weights), rollout.loss.detach())
 
     def check(self, objective: Objective, curriculum: Curriculum | None) -> None:
         objective.check_states(self.checkpoint_every)
