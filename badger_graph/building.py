@@ -45,7 +45,9 @@ def build_part(
     chosen = build if isinstance(build, partial) else partial(build)
     if isinstance(chosen.func, type) and not issubclass(chosen.func, kind):
         raise ValueError(f"{rule}, got the class {chosen.func.__name__}")
-    twice = [*map(repr, chosen.args), *sorted(SAID_BY_AGENTS & set(chosen.keywords))]
+    twice = sorted(SAID_BY_AGENTS & set(chosen.keywords))
+    if isinstance(chosen.func, type):  # the command line's partials hold what builds, too
+        twice = [*map(repr, chosen.args), *twice]
     if twice:
         raise ValueError(
             f"{name} is told its sizes by the agent, BadgerAgent(identifier_size=, hidden_size=), "
