@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 import yaml
 from command_line import ROOT, call
 
-from badger_graph import BadgerAgent, GuessingGame, MetaLearner
+from badger_graph import BadgerAgent, Birth, GuessingGame, MetaLearner, Sizes
 from badger_graph.arguments import COMPONENTS
+from badger_graph.building import SAID_BY_AGENTS
 from badger_graph.cli import fit_main
 from badger_graph.outer.config import from_config
 
@@ -62,10 +64,11 @@ def components(config: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_names_every_argument_of_the_default_components() -> None:
     ours = [part for part in components(FIT["model"]) if part["class_path"] in CLASSES]
-    assert len(ours) == len(COMPONENTS) - 1  # no curriculum
+    assert len(ours) == len(COMPONENTS) - 2  # no curriculum, and the clear channel
     for part in ours:
         signature = inspect.signature(CLASSES[part["class_path"]])
-        assert list(part.get("init_args", {})) == list(signature.parameters), part["class_path"]
+        own = [name for name in signature.parameters if name not in SAID_BY_AGENTS]
+        assert list(part.get("init_args", {})) == own, part["class_path"]
         for name, value in part["init_args"].items():
             assert value == signature.parameters[name].default, f"{part['class_path']}: {name}"
 
@@ -75,21 +78,18 @@ def test_names_every_argument_of_the_default_components() -> None:
 )
 def test_names_every_argument_of_agent_and_learner(made: type, config: dict[str, Any]) -> None:
     parameters = inspect.signature(made).parameters
-    # The seed is that of everything, seed_everything.
-    assert sorted(config) == sorted(parameters.keys() - {"seed"})
+    # The seed is that of everything, seed_everything; the interface that of the task.
+    assert sorted(config) == sorted(parameters.keys() - {"seed", "interface"})
     for name, value in config.items():
         if not isinstance(value, dict):
             assert value == parameters[name].default, f"{made.__name__}: {name}"
-    assert parameters["seed"].default == FIT["seed_everything"]
+    assert {"seed": FIT["seed_everything"], **FIT["model"]["agent"]["birth"]} == asdict(Birth())
+    assert FIT["model"]["sizes"] == asdict(Sizes())
 
 
 def test_python_has_the_same_default_meta_loss_and_optimizer() -> None:
-    agent = BadgerAgent(
-        **{
-            name: from_config(FIT["model"]["agent"][name])
-            for name in ("policy", "topology", "membrane")
-        }
-    )
+    parts = (from_config(FIT["model"]["agent"][n]) for n in ("policy", "topology", "membrane"))
+    agent = BadgerAgent(GuessingGame.interface, *parts)
     learner = MetaLearner(agent, GuessingGame())
     config = learner.config()
     for name in ("task", "meta_loss"):
