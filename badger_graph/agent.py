@@ -197,7 +197,7 @@ class BadgerAgent(nn.Module):
             ValueError: when the observation is not of the agent's interface and these agents.
         """
         counts = (life.batch_size, life.num_outputs, life.num_inputs)
-        check_observation(observation, self.interface, counts, life.hidden)
+        observation = check_observation(observation, self.interface, counts, life.hidden)
         if self.topology.dynamic:
             life = self._rewire(life, generator)
         parts = (self.policy, self.membrane, self.communication)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from topologies.checks import SEED, check_arguments, size
+from topologies.checks import SEED, check_arguments, check_numbers, size
 
 Port = Literal["output", "input"]
 
@@ -142,6 +142,7 @@ class Birth:
     ) -> Float[Tensor, "codebooks rows channels"]:
         """What tells apart experts or ports in every codebook; more of them add to those before."""
         assert self.codebooks is not None
+        check_numbers("codebooks", codebooks=self.codebooks, rows=rows, channels=channels)
         values = _fixed((self.seed, what), self.codebooks * rows, channels, like)
         return values.unflatten(0, (self.codebooks, rows))
 

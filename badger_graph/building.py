@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
@@ -53,7 +54,15 @@ def build_part(
             f"{name} is told its sizes by the agent, BadgerAgent(identifier_size=, hidden_size=), "
             f"and all else by name, got {', '.join(twice)} for it, too"
         )
-    part = build(*said.values())
+    if isinstance(chosen.func, type):
+        parameters = inspect.signature(chosen.func).parameters
+        missing = [what for what in said if what not in parameters]
+        if missing:
+            raise ValueError(
+                f"{name} that an agent builds must take {', '.join(said)}, got the class "
+                f"{chosen.func.__name__} without {', '.join(missing)}; hand over an object of it"
+            )
+    part = build(**said)
     if not isinstance(part, kind):
         raise ValueError(f"{rule}, got a {type(part).__name__}")
     for what, value in said.items():

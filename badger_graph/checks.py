@@ -96,14 +96,15 @@ def check_graph(
 
 def check_observation(
     observation: Observation, interface: Interface, counts: tuple[int, int, int], like: Tensor
-) -> None:
+) -> Observation:
     """Refuse what a task shows if it is not of this interface and these agents.
-
-    Lower precision than theirs will do.
 
     Args:
         counts: of agents B, of outputs d and inputs n of each.
         like: the agents' states.
+
+    Returns:
+        It, in the agents' precision where it comes in a lower one.
 
     Raises:
         ValueError: naming the field.
@@ -118,6 +119,14 @@ def check_observation(
     ):
         if not fits(value, shape, like, lower_precision=True):
             refuse(f"the {name} of an observation", value, shape, like)
+    return Observation(*(widen(value, like) for value in observation))
+
+
+def widen(value: Tensor, like: Tensor) -> Tensor:
+    """A tensor in the precision of another one, if that is the higher."""
+    if value.dtype == like.dtype or torch.promote_types(value.dtype, like.dtype) != like.dtype:
+        return value
+    return value.to(like.dtype)
 
 
 def check_percept(membrane: Perceptible, percept: Any, hidden: Tensor, action: Tensor) -> None:

@@ -47,7 +47,8 @@ def add_experts(
     the larger number of experts, those that start or end at a newborn. So a complete graph stays
     complete, and with ``RandomTopology(k)`` every newborn hears k others.
 
-    Newborn experts have the initial state and identifiers by the agent's rule. Where those are
+    Newborn experts have the initial state and identifiers by the agent's rule, where there are
+    codebooks, by that which holds without. Where those are
     fixed, they take the first ones that no living expert has.
 
     Args:
@@ -194,7 +195,7 @@ def change_outputs(
 ) -> Life:
     """The agents with more or fewer outputs; the last ones come and go.
 
-    New outputs did nothing yet, zero, and have addresses by the membrane's rule. The task that the
+    New outputs did nothing yet, zero, and have addresses by the rule of birth. The task that the
     agents go on with must have as many.
 
     Args:

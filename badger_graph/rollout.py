@@ -119,12 +119,12 @@ def unroll(
     """
     sizes = {"num_steps": num_steps, "batch_size": task.batch_size}
     check_numbers("the actions of a rollout", **sizes, num_outputs=task.num_outputs)
-    now = _begin(agent, task, num_experts, generator, life, birth)
     if checkpoint_every is not None and not task.replayable:
         raise ValueError(
             "checkpoint_every takes steps once more, so the task must be replayable, got a "
             f"{type(task).__name__}"
         )
+    now = _begin(agent, task, num_experts, generator, life, birth)
     stride = checkpoint_every or num_steps
     losses: list[Tensor] = []
     actions: list[Tensor] = []
@@ -157,6 +157,8 @@ def _begin(
     life: Life | None,
     birth: Birth | None,
 ) -> _Now:
+    if life is not None and birth is not None:
+        raise ValueError("agents that go on are not born, so birth must be none, got one with life")
     state, observation = task.reset(generator)
     sizes = (task.batch_size, num_experts, task.num_outputs)
     if life is None:
@@ -209,7 +211,7 @@ class _Segment:
 
     def __call__(self) -> tuple[_Now, list[Tensor], list[Tensor]]:
         """Take them, the first time; later, with what was drawn then and unseen."""
-        generator = self.generator or torch.default_generator
+        generator = self.generator or _default_generator(self.now.life.hidden.device)
         if self.before is None:
             self.before = generator.get_state()
             return self.run(self.probe)
@@ -232,6 +234,12 @@ class _Segment:
             if probe is not None:
                 probe(now.life)
         return now, losses, actions
+
+
+def _default_generator(device: torch.device) -> torch.Generator:
+    if device.type == "cuda":
+        return torch.cuda.default_generators[device.index or 0]
+    return torch.default_generator
 
 
 def _detach(now: _Now) -> _Now:

@@ -569,7 +569,7 @@ def test_split_of_any_rewired_graph(
         ((0, 5, 2), "batch_size must be at least 1, got 0"),
         ((2, 0, 2), "num_experts must be at least 1, got 0"),
         ((2, -3, 2), "num_experts must be at least 1, got -3"),
-        ((2, 5, 6), "an expert for every output, .* got num_outputs=6 and num_experts=5"),
+        ((2, 5, 6), "an expert for every output and input, .* got num_outputs=6 and num_experts=5"),
         ((2, 5, 0), "1 <= num_outputs .* got num_outputs=0"),
     ],
 )

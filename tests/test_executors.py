@@ -35,10 +35,11 @@ from badger_graph import (
     MessagePolicy,
     unroll,
 )
-from badger_graph.channels import Channel
+from badger_graph.channels import Channel, ClearChannel
 from badger_graph.executors.adjacency import adjacency
+from badger_graph.executors.base import Executor
 from badger_graph.executors.native import library
-from badger_graph.executors.prepare import DENSE_UP_TO, ExecutorName, prepare
+from badger_graph.executors.prepare import DENSE_UP_TO, ExecutorName, Preparation, prepare
 from badger_graph.policies.aggregation import Aggregation, aggregator
 from topologies import RandomTopology
 
@@ -240,21 +241,32 @@ def test_segments_are_aggregated_alike_with_and_without_torch_scatter(
 # ----------------------------------------------------------------------- what is prepared, once
 
 
-every_executor_there_is = pytest.mark.parametrize(
-    "executor", [*TORCH_EXECUTORS, pytest.param("fused", marks=pytest.mark.native)]
-)
+class Silence(Channel):
+    """Nobody hears anything."""
+
+    def forward(self, sent: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return torch.zeros_like(sent)
 
 
-@every_executor_there_is
-def test_an_executor_describes_its_own_edges_only(executor: ExecutorName) -> None:
+@pytest.mark.native
+def test_edges_are_prepared_once_until_they_or_who_communicates_change() -> None:
+    preparation, policy = Preparation(), build_policy(GRUPolicy).double()
     edges = Edges.unweighted(torch.tensor([[0, 1], [1, 0]]))
-    prepared = prepare(edges, 1, 2, executor, build_policy(GRUPolicy))
-    assert prepared.describes(edges)
-    assert prepared.describes(Edges(*edges))
-    assert not prepared.describes(Edges(edges.index.clone(), edges.weight))
-    assert not prepared.describes(Edges(edges.index, edges.weight.clone()))
+
+    def prepared(
+        of: Edges, name: ExecutorName = "dense", channel: Channel | None = None
+    ) -> Executor:
+        return preparation(of, 1, 2, name, policy, channel or ClearChannel())
+
+    first = prepared(edges)  # in the precision of the policy, which is not theirs
+    assert prepared(edges) is prepared(Edges(*edges)) is first
+    assert prepared(Edges(edges.index.clone(), edges.weight)) is not first
+    assert prepared(edges, "sparse").name == "sparse"
+    assert prepared(edges, "auto").name == "fused"
+    assert prepared(edges, "auto", Silence()).name == "dense"  # fused hears over a clear one only
+    first = prepared(edges)
     edges.weight.mul_(2)
-    assert not prepared.describes(edges)
+    assert prepared(edges) is not first
 
 
 def test_adjacency_by_hand() -> None:
@@ -370,10 +382,6 @@ def test_fused_refuses_other_policies(policy: ExpertPolicy) -> None:
 
 @pytest.mark.native
 def test_fused_refuses_other_channels() -> None:
-    class Silence(Channel):
-        def forward(self, sent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-            return torch.zeros_like(sent)
-
     policy, edges = build_policy(GRUPolicy), some_edges(1, 3, 2)
     assert prepare(edges, 1, 3, "auto", policy, Silence()).name == "dense"
     with pytest.raises(ValueError, match="'fused' needs a ClearChannel, got Silence"):
@@ -388,9 +396,6 @@ def test_other_aggregations_than_the_mean_are_sparse() -> None:
             ValueError, match=f"'{executor}' needs the aggregation 'mean', got 'max'"
         ):
             prepare(edges, 1, 4, executor, policy)
-    dense = prepare(edges, 1, 4, "dense", build_policy(GRUPolicy))
-    with pytest.raises(ValueError, match="'dense' needs the aggregation 'mean', got 'max'"):
-        dense.exchange(policy, torch.zeros(4, 16))
 
 
 @pytest.mark.parametrize(("asked", "expected"), [("auto", "dense"), ("sparse", "sparse")])

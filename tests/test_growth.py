@@ -414,7 +414,9 @@ def test_inputs_stay_whatever_changes() -> None:
             other = agent.step(changed, told._replace(inputs=-told.inputs))
             assert not torch.allclose(after.hidden, other.hidden), name
         if membrane is HardwiredMembrane:
-            message = "an expert for every output.* num_experts=3 and num_inputs=2"
+            message = (
+                r"num_outputs \+ num_inputs <= num_experts, got .* num_inputs=2 and num_experts=3"
+            )
             assert_refused(message, lambda: remove_experts(agent, life, [1, 2, 3]))  # noqa: B023
 
 

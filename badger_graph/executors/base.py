@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from badger_graph.channels import Channel
-from badger_graph.policies import AttentionPolicy, ExpertPolicy, MessagePolicy
+from badger_graph.policies import ExpertPolicy, MessagePolicy
 from badger_graph.policies.aggregation import Aggregation
 from badger_graph.typing import Edges
 
@@ -43,7 +43,6 @@ class Executor(ABC):
         self.edges = edges
         self.batch_size = batch_size
         self.num_experts = num_experts
-        self.versions = versions(edges)
 
     @classmethod
     @abstractmethod
@@ -69,14 +68,6 @@ class Executor(ABC):
             send: what happens to messages under way; nothing by default.
         """
 
-    def describes(self, edges: Edges) -> bool:
-        """Whether this was prepared from these very tensors, as they are now.
-
-        A graph that was rewired, by assignment or in place, is noticed.
-        """
-        same = self.edges.index is edges.index and self.edges.weight is edges.weight
-        return same and self.versions == versions(self.edges)
-
 
 class TorchExecutor(Executor):
     """An executor made of ordinary PyTorch operations, open to any policy that sends messages."""
@@ -85,7 +76,7 @@ class TorchExecutor(Executor):
 
     @classmethod
     def obstacle(cls, policy: ExpertPolicy, channel: Channel, edges: Edges) -> str | None:
-        if isinstance(policy, AttentionPolicy):
+        if policy.attends:
             return f"a policy that sends messages along edges, got {type(policy).__name__}"
         if policy.aggregation not in cls.aggregations:
             return f"the aggregation 'mean', got {policy.aggregation!r}"
@@ -112,10 +103,10 @@ class TorchExecutor(Executor):
         return policy.round(hidden, percept, traits, exchange)
 
 
-def versions(edges: Edges) -> tuple[int, int]:
+def versions(edges: Edges) -> tuple[int, ...]:
     """How often the two tensors were changed in place."""
     # Tensors made in inference mode do not count it.
-    return tuple(0 if tensor.is_inference() else tensor._version for tensor in edges)  # type: ignore[return-value]
+    return tuple(0 if tensor.is_inference() else tensor._version for tensor in edges)
 
 
 def once_for_an_index(make: Callable[..., Result]) -> Callable[..., Result]:

@@ -24,10 +24,6 @@ class DenseExecutor(TorchExecutor):
         self.blocks = mean_blocks(edges, batch_size, num_experts)
 
     def exchange(self, policy: MessagePolicy, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
-        if policy.aggregation != "mean":
-            raise ValueError(
-                f"executor 'dense' needs the aggregation 'mean', got {policy.aggregation!r}"
-            )
         return (self.blocks @ sent.view(self.batch_size, self.num_experts, -1)).view_as(sent)
 
 

@@ -52,6 +52,7 @@ class FusedExecutor(Executor):
         send: Send | None = None,
     ) -> tuple[Float[Tensor, "V H"], Tensor]:
         assert isinstance(policy, GRUPolicy)
+        assert send is None  # refused as an obstacle
         if hidden.is_cuda:
             from badger_graph.executors.triton_stage import gru_stage
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from badger_graph.channels import Channel, ClearChannel
 from badger_graph.executors.base import Executor, Send
-from badger_graph.policies import AttentionPolicy, ExpertPolicy
+from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges
 
 
@@ -33,7 +33,7 @@ class MaskedExecutor(Executor):
 
     @classmethod
     def obstacle(cls, policy: ExpertPolicy, channel: Channel, edges: Edges) -> str | None:
-        if not isinstance(policy, AttentionPolicy):
+        if not policy.attends:
             return f"an AttentionPolicy, got {type(policy).__name__}"
         if not isinstance(channel, ClearChannel):
             return f"a ClearChannel, got {type(channel).__name__}"
@@ -50,6 +50,7 @@ class MaskedExecutor(Executor):
         traits: Any,
         send: Send | None = None,
     ) -> tuple[Float[Tensor, "V H"], Tensor]:
+        assert send is None  # refused as an obstacle
         return policy.round(hidden, percept, traits, self.visible)
 
 

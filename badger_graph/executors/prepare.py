@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 
 from badger_graph.channels import Channel, ClearChannel
-from badger_graph.executors.base import Executor, once_for_an_index
+from badger_graph.executors.base import Executor, once_for_an_index, versions
 from badger_graph.executors.dense import DenseExecutor
 from badger_graph.executors.fused import FusedExecutor
 from badger_graph.executors.masked import MaskedExecutor
@@ -85,7 +85,7 @@ class Preparation:
     """Checks edges and prepares them; what a topology draws once is prepared once."""
 
     def __init__(self) -> None:
-        self._recent: Recent[Executor] = Recent()
+        self._recent: Recent[_Entry] = Recent()
 
     def __call__(
         self,
@@ -108,10 +108,12 @@ class Preparation:
         check_form(edges)
         # A topology drawn once returns the same tensors at every reset.
         like = next(policy.parameters())
-        key = (batch_size, num_experts, executor, like.dtype, like.device)
+        who = (executor, type(policy), type(channel))
+        key = (batch_size, num_experts, like.dtype, like.device, *who)
         entry = self._recent.get(key)
-        if entry is not None and entry.describes(edges):
-            return entry
+        if entry is not None and entry.is_of(edges):
+            return entry.executor
+        raw = edges
         if edges.index.device != like.device:
             raise ValueError(
                 f"edges must be on the agent's device, {like.device}, got {edges.index.device}"
@@ -124,10 +126,24 @@ class Preparation:
                 check_graphs(edges, batch_size, num_experts)
             elif like.device.type == "cpu":  # elsewhere a synchronisation
                 _check_ends_once(edges.index, batch_size, num_experts)
-            entry = prepare(edges, batch_size, num_experts, executor, policy, channel)
+            prepared = prepare(edges, batch_size, num_experts, executor, policy, channel)
         if not edges.weight.requires_grad:  # else their whole rollout would be kept alive
-            self._recent.keep(key, entry, len(edges.weight))
-        return entry
+            self._recent.keep(key, _Entry(raw, versions(raw), prepared), len(edges.weight))
+        return prepared
+
+
+class _Entry(NamedTuple):
+    edges: Edges
+    versions: tuple[int, ...]
+    executor: Executor
+
+    def is_of(self, edges: Edges) -> bool:
+        """Whether it was prepared of these very tensors, as they are now.
+
+        A graph that was rewired, by assignment or in place, is noticed.
+        """
+        same = self.edges.index is edges.index and self.edges.weight is edges.weight
+        return same and self.versions == versions(edges)
 
 
 _check_ends_once = once_for_an_index(check_ends)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,8 @@ from badger_graph.library.shipping import find_policy, read_policy
 from badger_graph.library.upgrade import upgrade_description
 from badger_graph.outer.config import CONFIG_KEY, from_config
 from badger_graph.outer.losses import MeanOverEnd, MetaLoss
-from badger_graph.rollout import unroll
+from badger_graph.outer.objective import Objective
+from badger_graph.outer.sizes import Sizes
 from badger_graph.tasks import TaskFamily
 from topologies.checks import EXPERTS, brief, check, checked, size
 
@@ -171,13 +171,12 @@ def _build(
     num_steps: int,
     outer_steps: int,
 ) -> TrainedAgent:
-    """One step in the life of one agent finds whatever does not fit together; not compiled."""
-    eager = torch.compiler.set_stance("force_eager") if agent.compiled else nullcontext()
-    generator = torch.Generator(agent.device).manual_seed(0)
-    with eager, torch.no_grad():
-        unroll(agent, task.sample(1, num_outputs, generator), num_experts, 1, generator)
-    sizes = (num_experts, num_outputs, num_steps)
-    return TrainedAgent(agent, task, meta_loss or MeanOverEnd(), *sizes, outer_steps)
+    """What was trained, if it fits together."""
+    sizes = Sizes(num_experts, num_outputs, num_steps)
+    with torch.no_grad():
+        Objective(agent, task, meta_loss or MeanOverEnd(), sizes).rehearse(0)
+    numbers = (num_experts, num_outputs, num_steps)
+    return TrainedAgent(agent, task, meta_loss or MeanOverEnd(), *numbers, outer_steps)
 
 
 def load_weights(

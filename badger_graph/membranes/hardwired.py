@@ -70,11 +70,13 @@ class HardwiredMembrane(Membrane):
     def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
         check_counts(num_experts, num_outputs, num_inputs, least_outputs=0)
         if not 1 <= num_outputs <= num_experts - num_inputs:
-            inputs = f" and num_inputs={num_inputs}" if num_inputs else ""
+            ports, inputs = "num_outputs", ""
+            if num_inputs:
+                ports, inputs = "num_outputs + num_inputs", f", num_inputs={num_inputs}"
             raise ValueError(
-                "the hardwired membrane needs an expert for every output, "
-                f"1 <= num_outputs <= num_experts, got num_outputs={num_outputs} "
-                f"and num_experts={num_experts}{inputs}"
+                "the hardwired membrane needs an expert for every output and input, "
+                f"1 <= {ports} <= num_experts, got num_outputs={num_outputs}{inputs} "
+                f"and num_experts={num_experts}"
             )
         if isinstance(self.readers, list) and max(self.readers) >= num_experts:
             raise ValueError(

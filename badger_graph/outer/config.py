@@ -105,7 +105,8 @@ def from_config(config: Config) -> Any:
 def _arguments(cls: type) -> dict[str, inspect.Parameter]:
     """Those of a constructor, but for ``*args`` of a module that has none of its own."""
     parameters = inspect.signature(cls).parameters.items()
-    return {name: one for name, one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD}
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {name: one for name, one in parameters if one.kind in kinds}
 
 
 def _required(cls: type) -> set[str]:

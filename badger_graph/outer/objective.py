@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from typing import NamedTuple, final
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.life import Life
-from badger_graph.outer.curriculum import Lesson
+from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.losses import MetaLoss
 from badger_graph.outer.sizes import Sizes
 from badger_graph.rollout import Rollout, unroll
@@ -129,21 +130,32 @@ class Objective:
             rollout = unroll(self.agent, task, self.sizes.num_experts, 1, generator)
         return rollout.life.executor.name
 
-    def check_states(self, num_steps: int | None = None) -> None:
+    def check_states(
+        self, checkpoint_every: int | None = None, curriculum: Curriculum | None = None
+    ) -> None:
         """Refuse a gradient that keeps more states than memory holds.
 
         Args:
-            num_steps: of so many inner steps at most.
+            checkpoint_every: see :func:`badger_graph.unroll`.
+            curriculum: whose largest agents have to fit, too.
 
         Raises:
             ValueError: says the sizes.
         """
-        num_steps = min(self.sizes.num_steps, num_steps or self.sizes.num_steps)
-        check_numbers(
-            "the states that a rollout keeps for the gradient",
-            MAX_STATES,
-            num_steps=num_steps,
-            batch_size=self.sizes.batch_size,
-            num_experts=self.sizes.num_experts,
-            hidden_size=self.agent.hidden_size,
-        )
+        num_steps, every = self.sizes.num_steps, checkpoint_every or self.sizes.num_steps
+        segments = math.ceil(num_steps / every) if checkpoint_every else 0
+        for _, num_experts in [(0, self.sizes.num_experts), *all_sizes(curriculum)]:
+            check_numbers(
+                "the states that a rollout keeps for the gradient",
+                MAX_STATES,
+                num_steps=min(num_steps, segments + every),
+                batch_size=self.sizes.batch_size,
+                num_experts=num_experts,
+                hidden_size=self.agent.hidden_size,
+            )
+
+
+def all_sizes(curriculum: Curriculum | None) -> list[tuple[int, int]]:
+    """The smallest and largest d and N of every stage, if there are any."""
+    stages = range(0 if curriculum is None else curriculum.num_stages)
+    return [sizes for stage in stages for sizes in curriculum.sizes(stage)]  # type: ignore[union-attr]

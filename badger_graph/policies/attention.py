@@ -85,6 +85,7 @@ class AttentionPolicy(ExpertPolicy):
             negative or infinite.
     """
 
+    attends: ClassVar[bool] = True
     usual_sizes: ClassVar[dict[str, int]] = {"identifier_size": 16, "hidden_size": 64}
 
     @checked(

@@ -44,6 +44,9 @@ class ExpertPolicy(nn.Module, ABC):
     usual_sizes: ClassVar[dict[str, int]] = {"identifier_size": 12, "hidden_size": 32}
     """What the command line gives an agent of this policy, where nobody says otherwise."""
 
+    attends: ClassVar[bool] = False
+    """Whether it is told who may hear whom, and does the rest of an exchange itself."""
+
     num_kinds: int = 1
     """So many kinds of experts there are, and expert n is of kind n modulo this number."""
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from badger_graph.checks import fits, refuse
+from badger_graph.checks import check_hidden, fits, refuse
 from badger_graph.policies.aggregation import Aggregation, aggregator
 from badger_graph.policies.base import ExpertPolicy, Neighbours
 from badger_graph.typing import Edges
@@ -104,9 +104,7 @@ class MessagePolicy(MessagePassing, ExpertPolicy, ABC):
         if not fits(sent, shape := (hidden.size(0), self.message_size), hidden):
             refuse(f"the messages [V, M] that a {type(self).__name__} emits", sent, shape, hidden)
         after = self.next_hidden(hidden, neighbours(sent), percept, traits)
-        if not fits(after, hidden.shape, hidden):
-            what = f"the next states [V, H] of a {type(self).__name__}"
-            refuse(what, after, hidden.shape, hidden)
+        check_hidden(self, after, hidden)
         speech = self.speak(after, traits)
         if not fits(speech, shape := (hidden.size(0), 1), hidden):
             refuse(f"what a {type(self).__name__} speaks, [V, 1],", speech, shape, hidden)

@@ -27,6 +27,9 @@ class Task(ABC):
     num_inputs: int = 0
     """Inputs n of each agent."""
 
+    stochastic: bool = False
+    """Whether it draws anything in the course of a life."""
+
     replayable: bool = True
     """Whether a step can be taken again from the same state, as a gradient by checkpoints does."""
 

@@ -33,6 +33,8 @@ class Bandits(TaskFamily):
 class Bandit(Task):
     """Arms that stay as they are; has no state."""
 
+    stochastic = True
+
     def __init__(self, probability: Tensor) -> None:
         self.batch_size, self.num_outputs = probability.shape
         self.probability = probability

@@ -32,17 +32,19 @@ class Evolution(OuterGradient):
         before = [weight.clone() for weight in weights]
         gradients = [torch.zeros_like(weight) for weight in weights]
         generator = torch.Generator(weights[0].device).manual_seed(seed)
-        for _ in range(self.pairs):
-            noise = [torch.empty_like(one).normal_(generator=generator) for one in weights]
-            ends = []
-            for sign in (1, -1):
-                for weight, own, draw in zip(weights, before, noise, strict=True):
-                    weight.copy_(own + sign * self.sigma * draw)
-                ends.append(objective(seed, lesson).meta_loss)
-            slope = (ends[0] - ends[1]) / (2 * self.sigma * self.pairs)
-            for gradient, draw in zip(gradients, noise, strict=True):
-                gradient += slope * draw
-        for weight, own in zip(weights, before, strict=True):
-            weight.copy_(own)
+        try:
+            for _ in range(self.pairs):
+                noise = [torch.empty_like(one).normal_(generator=generator) for one in weights]
+                ends = []
+                for sign in (1, -1):
+                    for weight, own, draw in zip(weights, before, noise, strict=True):
+                        weight.copy_(own + sign * self.sigma * draw)
+                    ends.append(objective(seed, lesson).meta_loss)
+                slope = (ends[0] - ends[1]) / (2 * self.sigma * self.pairs)
+                for gradient, draw in zip(gradients, noise, strict=True):
+                    gradient += slope * draw
+        finally:
+            for weight, own in zip(weights, before, strict=True):
+                weight.copy_(own)
         outcome = objective(seed, lesson)
         return outcome._replace(meta_loss=hand_on(outcome.meta_loss, gradients, weights))

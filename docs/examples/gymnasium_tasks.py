@@ -12,7 +12,7 @@ class GymnasiumTasks(TaskFamily):
 
     The error of a step is the reward with the other sign. An environment is no function of
     tensors: no gradient flows through it, and a step cannot be taken twice; evolution strategies
-    train on it.
+    train on it. On the CPU only.
 
     Args:
         name: of an environment with a box of sensors and discrete actions.
@@ -42,7 +42,7 @@ class GymnasiumTasks(TaskFamily):
 class GymnasiumTask(Task):
     """What it remembers is in the environments themselves."""
 
-    replayable = False
+    stochastic, replayable = True, False
 
     def __init__(
         self, environments: gymnasium.vector.VectorEnv, seed: int, num_inputs: int, num_outputs: int

@@ -42,6 +42,8 @@ class LinearTables(TaskFamily):
 class LinearTable(Task):
     """Remembers the example to be answered."""
 
+    stochastic = True
+
     def __init__(self, teacher: Tensor) -> None:
         self.batch_size, self.num_outputs, self.num_inputs = teacher.shape
         self.teacher = teacher

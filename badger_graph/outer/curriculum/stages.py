@@ -23,7 +23,7 @@ class Stage:
     """One stage of a schedule. Ranges ``[low, high]`` are drawn from anew in every outer step.
 
     What is redrawn every n outer steps is meanwhile the same for all agents of all batches. Where
-    nothing is said, the agent's own settings hold: ``agent.identifiers``, ``membrane.addresses``
+    nothing is said, the agent's own settings hold: ``birth.identifiers``, ``birth.addresses``
     and ``topology.redraw``. A membrane without addresses and a topology that leaves nothing to
     chance have nothing to redraw.
 
@@ -36,7 +36,7 @@ class Stage:
             last 30 outer steps of the stage. A stage with both ends at whichever comes first.
         learning_rate: that of the stages before, or the optimiser's, where nothing is said.
         redraw_identifiers_every: identifiers of the experts.
-        redraw_addresses_every: addresses of the outputs.
+        redraw_addresses_every: addresses of outputs and inputs.
         redraw_graph_every: the graph of a topology that draws one.
 
     Raises:

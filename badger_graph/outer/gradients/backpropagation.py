@@ -33,4 +33,4 @@ class Backpropagation(OuterGradient):
         return objective(seed, lesson, self.detach_every, self.checkpoint_every)
 
     def check(self, objective: Objective, curriculum: Curriculum | None) -> None:
-        objective.check_states(self.checkpoint_every)
+        objective.check_states(self.checkpoint_every, curriculum)

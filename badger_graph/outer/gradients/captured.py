@@ -11,6 +11,8 @@ from lightning import Trainer
 from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
+from badger_graph.actions import Real
+from badger_graph.channels import ClearChannel
 from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.gradients.base import OuterGradient
 from badger_graph.outer.gradients.hand_on import hand_on
@@ -50,6 +52,7 @@ class Captured(OuterGradient):
     def check(self, objective: Objective, curriculum: Curriculum | None) -> None:
         objective.check_states()
         check_topology(objective.agent.topology)
+        check_draws(objective)
         if curriculum is not None:
             raise ValueError(
                 "a CUDA graph repeats one kind of outer step, so curriculum must be none, got "
@@ -182,6 +185,26 @@ def check_topology(topology: Topology) -> None:
         raise ValueError(
             "a CUDA graph needs a topology that is drawn once: edges that are redrawn or depend on "
             f"states cannot be captured, got {topology}"
+        )
+
+
+def check_draws(objective: Objective) -> None:
+    """Refuse what draws in the course of a life: a CUDA graph has no part in the seed of the step.
+
+    Raises:
+        ValueError: says what it is.
+    """
+    agent = objective.agent
+    action, channel = agent.interface.action, agent.communication.channel
+    if not isinstance(action, Real):
+        raise ValueError(f"a CUDA graph needs actions that are real numbers, got {action}")
+    if not isinstance(channel, ClearChannel):
+        raise ValueError(f"a CUDA graph needs a clear channel, got a {type(channel).__name__}")
+    task = objective.task.sample(1, objective.sizes.num_outputs)
+    if task.stochastic:
+        raise ValueError(
+            "a CUDA graph needs tasks that draw nothing in a life, got a "
+            f"{type(objective.task).__name__}"
         )
 
 

@@ -13,7 +13,7 @@ from badger_graph.analysis.gradients import jacobian, output_losses
 from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.gradients.base import OuterGradient
 from badger_graph.outer.gradients.hand_on import hand_on
-from badger_graph.outer.objective import Objective, Outcome
+from badger_graph.outer.objective import Objective, Outcome, all_sizes
 from badger_graph.tasks import SeparableFamily
 from topologies.checks import checked, size
 
@@ -61,9 +61,10 @@ class JacobianDescent(OuterGradient):
         return Outcome(hand_on(meta_loss.detach(), gradients, weights), rollout.loss.detach())
 
     def check(self, objective: Objective, curriculum: Curriculum | None) -> None:
-        objective.check_states(self.checkpoint_every)
+        objective.check_states(self.checkpoint_every, curriculum)
         self._family(objective)
-        one_gradient(self.aggregator, torch.ones(objective.sizes.num_outputs, 1))
+        for num_outputs in {objective.sizes.num_outputs, *(d for d, _ in all_sizes(curriculum))}:
+            one_gradient(self.aggregator, torch.ones(num_outputs, 1))
 
     def begin(self, trainer: Trainer) -> None:
         if trainer.world_size > 1:
