@@ -417,7 +417,7 @@ def plain(message: str) -> str:
         )
         if line and not SAYS_NOTHING.match(line):
             lines.append(line)
-    lines = [line if len(line) <= 500 else f"{line[:497]}..." for line in lines]
+    lines = [line if len(line) <= 500 else f"{line[:497]}..." for line in dict.fromkeys(lines)]
     return "\n  ".join(lines[:MOST_LINES])
 
 
