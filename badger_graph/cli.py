@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import logging
 import os
@@ -36,6 +37,7 @@ from badger_graph.arguments import (
     resolve_files,
     values_of,
 )
+from badger_graph.building import SAID_BY_AGENTS
 from badger_graph.callbacks import LastCheckpoint, Measurements, StageCheckpoints
 from badger_graph.evaluation import evaluate, print_evaluation
 from badger_graph.files import LOCK, in_words, only_writer, require_writable, write_text
@@ -47,6 +49,7 @@ from badger_graph.runs import OWN, last_checkpoint, run_folder, start_afresh
 from badger_graph.settings import check_settings, check_texts, refusals_of_libraries, too_large
 from badger_graph.tasks import TaskFamily
 from badger_graph.typing import Interface
+from topologies import Topology
 from topologies.checks import check, size
 
 __all__ = ["SHORT", "BadgerCLI", "evaluate_main", "expand", "fit_main"]
@@ -107,6 +110,7 @@ class BadgerCLI(LightningCLI):
         )
         for place, part in PARTS.items():
             parser.add_lightning_class_args(part, place)
+        parser.add_instantiator(build_topology, Topology)
         parser.link_arguments("seed_everything", "model.seed", compute_fn=stream_seed)
         parser.link_arguments("seed_everything", "model.agent.birth.seed", compute_fn=stream_seed)
         parser.link_arguments(
@@ -268,6 +272,23 @@ def remove_if_empty(folder: Path) -> None:
             path.rmdir()
 
 
+def build_topology(kind: type[Topology], *sizes: int, **arguments: Any) -> Topology:
+    """A topology of what was typed; one that does not look at states is not told their size.
+
+    The parser takes every topology for one that may be built later, once sizes are clear, and so
+    leaves it to the agent to build one that it could not build itself, and to say why.
+
+    Raises:
+        ValueError: when an argument is missing, or from the topology.
+    """
+    parameters = inspect.signature(kind).parameters.values()
+    own = [one for one in parameters if one.name not in SAID_BY_AGENTS]
+    missing = [one.name for one in own if one.default is one.empty and one.name not in arguments]
+    if missing:
+        raise ValueError(f"{kind.__name__} must have its arguments, required: {', '.join(missing)}")
+    return kind(*(sizes if len(own) < len(parameters) else ()), **arguments)
+
+
 def interface_of(task: TaskFamily) -> Interface:
     """What the agent of a run agrees on with its tasks."""
     return task.interface
@@ -389,11 +410,14 @@ def plain(message: str) -> str:
     for line in message.splitlines():
         line = line.strip().removeprefix("- ")
         line = re.sub(
-            r"^Call to compute_fn of link .* failed: |\. Got value: Namespace.*", "", line
+            r"^Call to compute_fn of link .* failed: |\. Got value: Namespace.*"
+            "|^Type .*Callable.* expects a function or a callable class: ",
+            "",
+            line,
         )
         if line and not SAYS_NOTHING.match(line):
             lines.append(line)
-    lines = [line if len(line) <= 500 else f"{line[:497]}..." for line in lines]
+    lines = [line if len(line) <= 500 else f"{line[:497]}..." for line in dict.fromkeys(lines)]
     return "\n  ".join(lines[:MOST_LINES])
 
 

@@ -69,8 +69,8 @@ def settings(*arguments: object, cwd: Path) -> dict[str, Any]:
         ("--policy attention", 64, 16),
         ("--policy=attention --num_experts 5", 64, 16),
         ("--membrane attention --policy attention", 64, 16),
-        ("--policy attention --policy.hidden_size 6", 6, 16),
-        ("--policy.hidden_size 6 --policy attention", 6, 16),
+        ("--policy attention --hidden_size 6", 6, 16),
+        ("--hidden_size 6 --policy attention", 6, 16),
         ("--config twenty --policy gru", 48, 12),
         ("--config paper --policy attention", 64, 16),
         ("--config paper --policy gru", 32, 12),
@@ -80,8 +80,8 @@ def test_a_class_starts_from_its_own_defaults(
     typed: str, hidden_size: int, identifier_size: int, tmp_path: Path
 ) -> None:
     """Not from those that fit.yaml gives another; but presets and other flags count."""
-    policy = settings(*typed.split(), cwd=tmp_path)["model"]["agent"]["policy"]["init_args"]
-    assert (policy["hidden_size"], policy["identifier_size"]) == (hidden_size, identifier_size)
+    agent = settings(*typed.split(), cwd=tmp_path)["model"]["agent"]
+    assert (agent["hidden_size"], agent["identifier_size"]) == (hidden_size, identifier_size)
 
 
 SOAP, ADAM = "pytorch_optimizer.SOAP", "torch.optim.Adam"
@@ -138,7 +138,8 @@ RANDOM, RING = "topologies.random.RandomTopology", "topologies.hardwired.RingTop
         ("--devices 2", "--trainer.devices 2", "--devices 2"),
         ("--optimizer.lr 0.1", "--model.optimizer.lr 0.1", "--optimizer.lr 0.1"),
         ("--meta_loss.fraction=1", "--model.meta_loss.fraction=1", "--meta_loss.fraction=1"),
-        ("--rounds 2", "--model.agent.rounds 2", "--rounds 2"),
+        ("--rounds 2", "--model.agent.communication.init_args.rounds 2", "--rounds 2"),
+        ("--birth.codebooks=2", "--model.agent.birth.codebooks=2", "--birth.codebooks=2"),
         ("--trainer.max_time x --seeds 3 -c y", *["--trainer.max_time x --seeds 3 -c y"] * 2),
         # A value that looks like a name is no name.
         ("--run_dir topology", "--run_dir topology", "--run_dir topology"),
@@ -167,7 +168,8 @@ def test_every_name_is_found_again(component: str) -> None:
 
 
 def test_short_flags_set_what_they_say(tmp_path: Path) -> None:
-    values = {name: str(place + 5) for place, name in enumerate(SHORT) if name != "optimizer"}
+    parts = ("optimizer", "birth")
+    values = {name: str(place + 5) for place, name in enumerate(SHORT) if name not in parts}
     flags = [part for name, value in values.items() for part in (f"--{name}", value)]
     config = settings(*flags, "--optimizer", "SGD", "--num_outputs", 3, cwd=tmp_path)
     for name, value in {**values, "num_outputs": "3"}.items():
@@ -301,11 +303,13 @@ WRONG = {
     "--meta_loss last": "--meta_loss must be one of last_step, .*did you mean 'last_step'",
     "--topology": "--model.agent.topology: expected one argument",
     "--topology --num_steps 3": "--topology must be one of .*got '--num_steps'",
-    "--topology os.system": "os.system does not correspond to a subclass of Topology",
+    "--topology os.system": "does not correspond to a subclass of Topology .*: os.system",
+    "--policy os.system": "'os.system' to be a function that returns <class 'ExpertPolicy'>",
     "--topology no.such.Graph": "no.such.Graph",
     "--topology random --topology.k 16": "k must be less than .*got k=16 and 16 experts",
     "--topology random --topology.k -1": "k must be at least 0, got -1",
     "--topology random --topology.kk 3": "'kk' is not accepted",
+    "--topology top_k --topology.k 0": "k must be at least 1, got 0",
     "--topology random --topology.redraw often": "redraw",
     "--topology erdos_renyi --topology.p 1.5": r"p must be a probability, .*got 1\.5",
     "--num_outputs 17": "num_outputs=17 and num_experts=16",
@@ -336,8 +340,9 @@ WRONG = {
     "--rounds 0": "rounds must be at least 1, got 0",
     "--num_experts many": "num_experts.*many",
     "--num_steps 2.5": "num_steps.*2.5",
-    "--policy.percept_size 3": "got policy.percept_size=3",
-    "--policy.hidden_size 0": "hidden_size must be at least 1, got 0",
+    "--policy.percept_size 3": "as the membrane says it, got --policy.percept_size",
+    "--policy.hidden_size 8": "in its form of today, --hidden_size, got --policy.hidden_size",
+    "--hidden_size 0": "hidden_size must be at least 1, got 0",
     "--membrane.readers none": "readers",
     "--membrane.readers [20]": r"got readers=\[20\]",
     "--task.bins 1": "bins must be at least 2, .*got 1",
@@ -470,15 +475,16 @@ def test_bad_checkpoint(tmp_path: Path, run: Path, kind: str, message: str, comm
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--policy.hidden_size", 8], "agent.policy was .*32.* is .*8"),
+        (["--hidden_size", 8], "agent.hidden_size was 32 .* is 8 now"),
+        (["--policy.gain", 2], "agent.policy.gain was 1.0 .* is 2.0 now"),
         (["--topology", "ring"], "agent.topology was .*RandomTopology.* is .*RingTopology"),
-        (["--topology.k", 3], "agent.topology was .*'k': 2.* is .*'k': 3"),
-        (["--rounds", 2], "agent.rounds was 1 .* is 2 now"),
-        (["--task.bins", 4], "task was .*None.* is .*4"),
+        (["--topology.k", 3], "agent.topology.k was 2 .* is 3 now"),
+        (["--rounds", 2], "agent.communication.rounds was 1 .* is 2 now"),
+        (["--task.bins", 4], "task.bins was None .* is 4 now"),
         (["--meta_loss", "last_step"], "meta_loss was .*MeanOverEnd.* is .*LastStep"),
         (["--num_steps", 9], "num_steps was 8 .* is 9 now"),
-        (["--seed", 1], "seed was 0 .* is 1 now"),
-        (["--gradient.detach_every", 2], "gradient was .*None.* is .*'detach_every': 2"),
+        (["--seed", 1], "agent.birth.seed was 0 .* is 1 now"),
+        (["--gradient.detach_every", 2], "gradient.detach_every was None .* is 2 now"),
         (["--optimizer.lr", 0.1], r"optimizer's lr was 0.003 .* is 0.1 now"),
         (["--optimizer", "SGD"], "optimizer's .* was .* is .* now"),
     ],

@@ -79,7 +79,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "options",
-    [(), ("--topology.redraw", "agent", "--model.agent.identifiers", "random")],
+    [(), ("--topology.redraw", "agent", "--birth.identifiers", "random")],
     ids=["fixed", "random"],
 )
 def test_errors_are_those_of_an_independent_rollout(

@@ -278,7 +278,7 @@ def test_everything_named_is_public() -> None:
         ("complete", {}),
         ("isolated", {}),
         ("attention", {"hidden_size": 5, "key_size": 3, "beta": 2.5}),
-        ("top_k", {"k": 2, "beta": 0.5}),
+        ("top_k", {"hidden_size": 5, "k": 2, "beta": 0.5}),
         ("learned_graph", {"num_experts": 7, "temperature": 0.5}),
         ("networkx", {"generator": "watts_strogatz_graph", "kwargs": {"k": 4, "p": 0.1}}),
         ("file", {"path": "ring.edgelist"}),

@@ -18,7 +18,7 @@ MOVED = {
     ),
     "topologies.attention.AttentionTopology": "topologies.scored.AttentionTopology",
     "topologies.attention.TopKTopology": "topologies.scored.TopKTopology",
-    "badger_graph.MoreWorlds": "badger_graph.MoreCodebooks",
+    "badger_graph.MoreWorlds": f"{OUTER}.curriculum.more_codebooks.MoreCodebooks",
     "badger_graph.outer.anneal.Anneal": "badger_graph.callbacks.annealing.Annealing",
     "badger_graph.outer.checkpoint.LastCheckpoint": (
         "badger_graph.callbacks.last_checkpoint.LastCheckpoint"

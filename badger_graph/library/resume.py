@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -79,18 +80,23 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
         name: with_defaults(value)
         for name, value in {**newer, **read_checkpoint(path)[CONFIG_KEY]}.items()
     }
-    pairs = [
-        ("agent." + key, checkpoint["agent"]["init_args"], config["agent"]["init_args"], key)
-        for key in config["agent"]["init_args"]
-    ]
-    pairs += [(key, checkpoint["sizes"], config["sizes"], key) for key in config["sizes"]]
-    pairs += [(key, checkpoint, config, key) for key in config if key not in ("agent", "sizes")]
-    for label, before, now, key in pairs:
-        if _bare(before.get(key)) != _bare(now[key]):
+    for name in config:
+        for label, before, now in _differences(name, _bare(checkpoint[name]), _bare(config[name])):
             raise ValueError(
-                f"a run must be resumed as it was started, but {label} was {before.get(key)} in "
-                f"{str(path)!r} and is {now[key]} now"
+                f"a run must be resumed as it was started, but {label} was {before} in "
+                f"{str(path)!r} and is {now} now"
             )
+
+
+def _differences(label: str, before: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Which settings differ, what they were and what they are; whole parts of another class."""
+    both = isinstance(before, dict) and isinstance(now, dict)
+    if both and before.get("class_path") == now.get("class_path"):
+        for key, value in now.items():
+            inner = label if key == "init_args" else f"{label}.{key}"
+            yield from _differences(inner, before.get(key), value)
+    elif before != now:
+        yield label, before, now
 
 
 def _bare(value: Any) -> Any:
