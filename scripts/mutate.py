@@ -35,14 +35,18 @@ from topologies.checks import check_sizes
 ROOT = Path(__file__).parent.parent
 
 TESTS = {
-    "badger_graph/agent.py": "agent contracts rollout policies_attention",
-    "badger_graph/birth.py": "agent growth contracts",
+    "badger_graph/agent.py": "agent checks rollout policies_attention",
+    "badger_graph/actions/bits.py": "actions",
+    "badger_graph/actions/choice.py": "actions",
+    "badger_graph/building.py": "agent",
+    "badger_graph/checks.py": "checks",
+    "badger_graph/birth.py": "birth agent growth checks",
     "badger_graph/pyg.py": "agent growth",
     "badger_graph/rollout.py": "rollout",
     "badger_graph/growth.py": "growth",
     "badger_graph/communication/fixed_rounds.py": "communication agent",
     "badger_graph/executors/adjacency.py": "executors policies",
-    "badger_graph/executors/base.py": "executors contracts agent",
+    "badger_graph/executors/base.py": "executors checks agent",
     "badger_graph/executors/dense.py": "executors policies",
     "badger_graph/executors/fused.py": "fused executors policies",
     "badger_graph/executors/prepare.py": "executors",

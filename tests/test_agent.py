@@ -614,9 +614,17 @@ def test_parts_are_built_by_the_agent_for_its_sizes() -> None:
         ),
         ("topology", "ring", "topology must be a Topology or a Callable, got 'ring'"),
         ("topology", partial(AttentionTopology, hidden_size=8), "is told .*got hidden_size"),
-        ("policy", lambda p, i, h: GRUPolicy(p, i, 9), "the hidden_size .* told, 32, got 9"),
-        ("policy", lambda p, i, h: GRUPolicy(7, i, h), "the percept_size .* told, 4, got 7"),
-        ("policy", lambda p, i, h: torch.nn.Linear(p, h), "kind ExpertPolicy, got a Linear"),
+        (
+            "policy",
+            lambda percept_size, **sizes: GRUPolicy(percept_size, 12, 9),
+            "the hidden_size .* told, 32, got 9",
+        ),
+        (
+            "policy",
+            lambda percept_size, **sizes: GRUPolicy(7, **sizes),
+            "the percept_size .* told, 4, got 7",
+        ),
+        ("policy", lambda **sizes: torch.nn.Linear(2, 3), "kind ExpertPolicy, got a Linear"),
         (
             "policy",
             HardwiredMembrane,

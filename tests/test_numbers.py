@@ -18,6 +18,7 @@ from badger_graph.experiments.paper import EXPERIMENTS
 from badger_graph.experiments.why_hard.findings import markdown as why_hard
 from badger_graph.library.shipping import read_card
 from benchmarks import (
+    attention_products,
     fixed_costs,
     large_agent,
     long_life,
@@ -42,7 +43,7 @@ WRITERS: dict[str, Callable[[Any], str]] = {
     "benchmark_w1": by_workload(
         lambda data: "\n\n".join(map(micro_badger.markdown, data["results"]))
     ),
-    "benchmark_w2": by_workload(attention.markdown),
+    "benchmark_w2": by_workload(attention_products.markdown),
     "benchmark_w3": by_workload(lambda data: large_agent.markdown(data["results"])),
     "benchmark_long": by_workload(long_life.markdown),
     "benchmark_fixed": by_workload(fixed_costs.markdown),

@@ -50,7 +50,7 @@ from badger_graph.cli import fit_main
 from badger_graph.executors.prepare import ExecutorName, prepare
 from badger_graph.products import attention_weights
 from topologies import TOPOLOGIES, AttentionTopology, LearnedGraphTopology, TopKTopology, Topology
-from topologies import attention as module
+from topologies import scored as module
 
 every_learned = pytest.mark.parametrize("name", ["attention", "top_k", "learned_graph"])
 GRU = build_policy(GRUPolicy)
