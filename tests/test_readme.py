@@ -21,7 +21,7 @@ import badger_graph
 from badger_graph.analysis.measures import MEASURES
 from badger_graph.arguments import COMPONENTS
 from badger_graph.cli import SHORT, evaluate_main, fit_main
-from badger_graph.executors.prepare import Executor
+from badger_graph.executors.prepare import ExecutorName
 from badger_graph.experiments.why_hard import EXPERIMENTS
 from badger_graph.experiments.why_hard.base import CHANCE
 
@@ -45,7 +45,7 @@ NAMES: dict[str, Iterable[str]] = {
     "tasks": COMPONENTS["task"][1],
     "outer_loop": COMPONENTS["meta_loss"][1],
     "curricula": COMPONENTS["curriculum"][1],
-    "executors": set(get_args(Executor)) - {"auto"},
+    "executors": set(get_args(ExecutorName)) - {"auto"},
     "experiments": EXPERIMENTS,
 }
 """What must be named both in README.md and on a page."""

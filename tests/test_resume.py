@@ -28,8 +28,8 @@ TINY = [
 ]
 
 RANDOM = [
-    *("--topology.redraw", "agent", "--model.agent.identifiers", "random"),
-    *("--model.agent.initial_state", "random", "--trainer.accumulate_grad_batches", "2"),
+    *("--topology.redraw", "agent", "--birth.identifiers", "random"),
+    *("--birth.initial_state", "random", "--trainer.accumulate_grad_batches", "2"),
     *("--optimizer", "pytorch_optimizer.SOAP", "--optimizer.weight_decay", "0.0"),
 ]
 

@@ -37,7 +37,7 @@ from badger_graph.experiments.why_hard.page import WORDS, page
 from badger_graph.experiments.why_hard.rejudged import JUDGES, rejudge
 from badger_graph.outer.finite import NonFiniteLossError
 
-SMOKE = "--config smoke --topology.seed {seed} --model.batch_size 4"
+SMOKE = "--config smoke --topology.seed {seed} --batch_size 4"
 
 WORDS_OF_TABLES = (
     *("expert", "in-links", "life", "inner step", "outer step", "chance", "plateau", "nats"),
@@ -70,13 +70,13 @@ def test_trained_once_and_kept(tmp_path: Path) -> None:
 
 def test_a_configuration_that_changed_is_another_training(tmp_path: Path) -> None:
     config = tmp_path / "mine.yaml"
-    config.write_text("model:\n  num_steps: 4\n")
+    config.write_text("model:\n  sizes: {num_steps: 4}\n")
     mine = Training("mine", f"{SMOKE} --config {config}", seed=0, max_steps=2)
     train([mine], tmp_path)
-    config.write_text("model:\n  num_steps: 4 # as before\n")
+    config.write_text("model:\n  sizes: {num_steps: 4} # as before\n")
     train([mine], tmp_path)
-    config.write_text("model:\n  num_steps: 5\n")
-    assert_refused("mine.yaml said .* 4}} and now .* 5}}", lambda: train([mine], tmp_path))
+    config.write_text("model:\n  sizes: {num_steps: 5}\n")
+    assert_refused("mine.yaml said .* 4}}} and now .* 5}}}", lambda: train([mine], tmp_path))
 
 
 def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
