@@ -272,7 +272,7 @@ def remove_if_empty(folder: Path) -> None:
             path.rmdir()
 
 
-def build_topology(kind: type[Topology], *sizes: int, **arguments: Any) -> Topology:
+def build_topology(kind: type[Topology], **arguments: Any) -> Topology:
     """A topology of what was typed; one that does not look at states is not told their size.
 
     The parser takes every topology for one that may be built later, once sizes are clear, and so
@@ -281,12 +281,14 @@ def build_topology(kind: type[Topology], *sizes: int, **arguments: Any) -> Topol
     Raises:
         ValueError: when an argument is missing, or from the topology.
     """
-    parameters = inspect.signature(kind).parameters.values()
-    own = [one for one in parameters if one.name not in SAID_BY_AGENTS]
-    missing = [one.name for one in own if one.default is one.empty and one.name not in arguments]
-    if missing:
-        raise ValueError(f"{kind.__name__} must have its arguments, required: {', '.join(missing)}")
-    return kind(*(sizes if len(own) < len(parameters) else ()), **arguments)
+    signature = inspect.signature(kind)
+    unasked = SAID_BY_AGENTS - signature.parameters.keys()
+    own = {name: value for name, value in arguments.items() if name not in unasked}
+    try:
+        signature.bind(**own)
+    except TypeError as error:
+        raise ValueError(f"{kind.__name__} must be given its arguments, got {error}") from error
+    return kind(**own)
 
 
 def interface_of(task: TaskFamily) -> Interface:

@@ -314,7 +314,7 @@ WRONG = {
     "--topology erdos_renyi --topology.p 1.5": r"p must be a probability, .*got 1\.5",
     "--num_outputs 17": "num_outputs=17 and num_experts=16",
     "--num_experts 3": "got k=4 and 3 experts|num_outputs=4 and num_experts=3",
-    "--topology networkx": "required: generator",
+    "--topology networkx": "required argument: 'generator'",
     "--topology networkx --topology.generator watts_strogatz": (
         "got 'watts_strogatz'; close to it: watts_strogatz_graph"
     ),
