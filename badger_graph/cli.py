@@ -287,7 +287,7 @@ def build_topology(kind: type[Topology], **arguments: Any) -> Topology:
     try:
         signature.bind(**own)
     except TypeError as error:
-        raise ValueError(f"{kind.__name__} must be given its arguments, got {error}") from error
+        raise ValueError(f"{kind.__name__} must be given its arguments: {error}") from error
     return kind(**own)
 
 
