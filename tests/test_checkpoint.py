@@ -306,13 +306,13 @@ def test_another_agent_may_not_go_on(tiny_learner: Make, path: Path) -> None:
         r"agent\.topology\.k was 2 in .* and is 3": changed(
             lambda learner: setattr(learner.agent, "topology", RandomTopology(k=3))
         ),
-        r"agent\.membrane was .*'all'.* and is .*'one'": changed(
+        r"agent\.membrane\.readers was all in .* and is one": changed(
             lambda learner: setattr(learner.agent.membrane, "readers", "one")
         ),
         r"agent\.communication\.rounds was 1 in .* and is 2": changed(
             lambda learner: setattr(learner.agent, "communication", FixedRounds(2))
         ),
-        r"agent\.birth was .*'fixed'.* and is .*'random'": changed(
+        r"agent\.birth\.identifiers was fixed in .* and is random": changed(
             lambda learner: setattr(learner.agent, "birth", Birth("random"))
         ),
         r"task\.bins was None in .* and is 12": changed(
