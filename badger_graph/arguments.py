@@ -15,7 +15,7 @@ from typing import Any
 from badger_graph.channels import CHANNELS
 from badger_graph.communication import COMMUNICATIONS
 from badger_graph.library.load import read_checkpoint
-from badger_graph.library.moved import current
+from badger_graph.library.upgrade import current
 from badger_graph.membranes import MEMBRANES
 from badger_graph.outer.curriculum import CURRICULA
 from badger_graph.outer.gradients import GRADIENTS

@@ -41,8 +41,8 @@ from badger_graph.building import SAID_BY_AGENTS
 from badger_graph.callbacks import LastCheckpoint, Measurements, StageCheckpoints
 from badger_graph.evaluation import evaluate, print_evaluation
 from badger_graph.files import LOCK, in_words, only_writer, require_writable, write_text
-from badger_graph.library.moved import current
 from badger_graph.library.resume import require_same_agent, require_same_optimizer
+from badger_graph.library.upgrade import current
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.runs import OWN, last_checkpoint, run_folder, start_afresh

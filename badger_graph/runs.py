@@ -12,7 +12,6 @@ import yaml
 
 from badger_graph.files import PARTIAL
 from badger_graph.library.load import read_checkpoint
-from badger_graph.library.moved import current
 from badger_graph.library.shipping import SHIPPED, find_policy
 from badger_graph.library.upgrade import upgrade_settings
 from badger_graph.safe_yaml import read_yaml
@@ -124,8 +123,7 @@ def own_settings(checkpoint: str | Path, shape: Shape, imports: Sequence[str]) -
     settings = read_yaml(file)
     if not isinstance(settings, dict):
         raise ValueError(f"settings must be a mapping, got something else in {str(file)!r}")
-    settings = {key: current(value) for key, value in settings.items() if key not in ELSEWHERE}
-    settings = upgrade_settings(settings)
+    settings = upgrade_settings({k: v for k, v in settings.items() if k not in ELSEWHERE})
     require_trusted(settings, shape, imports, file)
     before = (settings.get("trainer") or {}).get("default_root_dir")
     home = _Home(Path(before) if isinstance(before, str) else None, file.parent)

@@ -72,13 +72,13 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
         ValueError: when policy, topology, membrane, task or curriculum differ; says which.
     """
     config = learner.config()
-    require_numbers(path, read_trained(path)["state_dict"], learner.state_dict())
+    contents = read_trained(path)
+    require_numbers(path, contents["state_dict"], learner.state_dict())
     # Arguments that are newer than the checkpoint had their defaults.
     newer = {name: p.default for name, p in inspect.signature(MetaLearner).parameters.items()}
     newer |= {"gradient": to_config(Backpropagation()), "sizes": asdict(DEFAULT_SIZES)}
     checkpoint = {
-        name: with_defaults(value)
-        for name, value in {**newer, **read_checkpoint(path)[CONFIG_KEY]}.items()
+        name: with_defaults(value) for name, value in {**newer, **contents[CONFIG_KEY]}.items()
     }
     for name in config:
         for label, before, now in _differences(name, _bare(checkpoint[name]), _bare(config[name])):

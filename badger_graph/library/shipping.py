@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from badger_graph.files import whole_file, write_json
-from badger_graph.library.moved import current
+from badger_graph.library.upgrade import current
 from topologies.checks import brief, check_sizes, checked, did_you_mean
 
 SHIPPED = Path(__file__).parent / "shipped"
