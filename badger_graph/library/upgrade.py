@@ -12,6 +12,7 @@ from typing import Any
 
 OUTER = "badger_graph.outer"
 CALLBACKS = "badger_graph.callbacks"
+MORE_CODEBOOKS = f"{OUTER}.curriculum.more_codebooks.MoreCodebooks"
 
 MOVED = {
     f"{OUTER}.losses.LastStep": f"{OUTER}.losses.last_step.LastStep",
@@ -19,10 +20,10 @@ MOVED = {
     f"{OUTER}.losses.MeanOverEnd": f"{OUTER}.losses.mean_over_end.MeanOverEnd",
     f"{OUTER}.losses.LogError": f"{OUTER}.losses.log_error.LogError",
     f"{OUTER}.regularisers.Alikeness": f"{OUTER}.losses.alikeness.Alikeness",
-    f"{OUTER}.curriculum.more_worlds.MoreWorlds": f"{OUTER}.curriculum.more_codebooks.MoreCodebooks",
+    f"{OUTER}.curriculum.more_worlds.MoreWorlds": MORE_CODEBOOKS,
     "topologies.attention.AttentionTopology": "topologies.scored.AttentionTopology",
     "topologies.attention.TopKTopology": "topologies.scored.TopKTopology",
-    "badger_graph.MoreWorlds": f"{OUTER}.curriculum.more_codebooks.MoreCodebooks",
+    "badger_graph.MoreWorlds": MORE_CODEBOOKS,
     f"{OUTER}.anneal.Anneal": f"{CALLBACKS}.annealing.Annealing",
     f"{OUTER}.checkpoint.LastCheckpoint": f"{CALLBACKS}.last_checkpoint.LastCheckpoint",
     f"{OUTER}.checkpoint.StageCheckpoints": f"{CALLBACKS}.stage_checkpoints.StageCheckpoints",
@@ -38,12 +39,8 @@ OF_GRADIENT = ("detach_every", "checkpoint_every", "aggregator", "cuda_graph")
 """Arguments that a learner had, and its sizes and its gradient have."""
 
 OF_AGENT = (
-    "percept_size",
-    "identifier_size",
-    "hidden_size",
-    "cell_size",
-    "num_outputs",
-    "key_size",
+    *("percept_size", "identifier_size", "hidden_size", "cell_size"),
+    *("num_outputs", "key_size"),
 )
 """Arguments that a policy had, and the agent and its membrane have."""
 
