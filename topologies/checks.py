@@ -287,7 +287,7 @@ def _check_argument(name: str, value: Any, hint: Any, bounds: Rules) -> None:
     if value is None and optional:
         return
     choices = tuple(arm for arm in _arms(hint) if arm is not type(None))
-    hint = choices[0] if len(choices) == 1 else Union[choices]
+    hint = choices[0] if len(choices) == 1 else Union[choices]  # noqa: UP007
     if get_origin(hint) is Literal:
         check_choice(name, value, get_args(hint))
     kind, *others = _rules_of(hint)
