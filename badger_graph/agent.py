@@ -236,7 +236,7 @@ def deliberate(
 ) -> tuple[Float[Tensor, "V H"], Float[Tensor, "B d"]]:
     """Perceive, communicate, act: the next states and the score of each output."""
     percept = membrane.perceive(life, observation)
-    check_percept(membrane, percept, life.hidden, life.action)
+    check_percept(membrane, membrane.percept_size, percept, life.hidden, life.action)
     channel, executor = communication.channel, life.executor
     clear = isinstance(channel, ClearChannel)
     send = None if clear else partial(channel, generator=generator)

@@ -15,8 +15,9 @@ from typing import Any
 from badger_graph.channels import CHANNELS
 from badger_graph.communication import COMMUNICATIONS
 from badger_graph.library.load import read_checkpoint
-from badger_graph.library.moved import current
+from badger_graph.library.upgrade import current
 from badger_graph.membranes import MEMBRANES
+from badger_graph.outer.config import defaults_of
 from badger_graph.outer.curriculum import CURRICULA
 from badger_graph.outer.gradients import GRADIENTS
 from badger_graph.outer.losses import META_LOSSES
@@ -230,11 +231,9 @@ def _defaults(class_path: str) -> dict[str, Any]:
     """Of the arguments of a class; nothing where there is none, which the parser then says."""
     module, _, name = class_path.rpartition(".")
     try:
-        signature = inspect.signature(getattr(importlib.import_module(module), name))
+        return defaults_of(getattr(importlib.import_module(module), name))
     except (ImportError, AttributeError, TypeError, ValueError):
         return {}
-    parameters = signature.parameters.items()
-    return {key: one.default for key, one in parameters if one.default is not one.empty}
 
 
 def _class_path(component: str, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, Protocol, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 import torch
 from torch import Tensor
@@ -10,13 +10,6 @@ from torch_geometric.data import Batch
 
 from badger_graph.products import Ports
 from badger_graph.typing import Interface, Observation
-
-
-class Perceptible(Protocol):
-    """A membrane, by the size of what it shows."""
-
-    @property
-    def percept_size(self) -> int | tuple[int, ...]: ...
 
 
 def fits(
@@ -129,13 +122,18 @@ def widen(value: Tensor, like: Tensor) -> Tensor:
     return value.to(like.dtype)
 
 
-def check_percept(membrane: Perceptible, percept: Any, hidden: Tensor, action: Tensor) -> None:
+def check_percept(
+    membrane: object,
+    size: int | tuple[int, ...],
+    percept: Any,
+    hidden: Tensor,
+    action: Tensor,
+) -> None:
     """Refuse what a membrane shows if it is not of the ``percept_size`` that it says.
 
     Raises:
         ValueError: naming the membrane. Containers that only a user's own policy knows pass.
     """
-    size = membrane.percept_size
     if isinstance(percept, Ports) and isinstance(size, tuple):
         (batch_size, num_outputs), (key, value) = action.shape, size
         senders = percept.keys.shape[-2:-1]

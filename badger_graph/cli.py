@@ -41,8 +41,8 @@ from badger_graph.building import SAID_BY_AGENTS
 from badger_graph.callbacks import LastCheckpoint, Measurements, StageCheckpoints
 from badger_graph.evaluation import evaluate, print_evaluation
 from badger_graph.files import LOCK, in_words, only_writer, require_writable, write_text
-from badger_graph.library.moved import current
 from badger_graph.library.resume import require_same_agent, require_same_optimizer
+from badger_graph.library.upgrade import current
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.runs import OWN, last_checkpoint, run_folder, start_afresh
@@ -65,7 +65,6 @@ HINT = "-h shows the flags, --topology.help random the arguments of one"
 
 Result = TypeVar("Result")
 
-# What is wrong with what the user asked for; anything else is a bug and keeps its traceback.
 USER_ERRORS = (ArgumentError, ValueError, MisconfigurationException, NonFiniteLossError)
 
 WRONG, DIVERGED = 2, 3
@@ -138,9 +137,8 @@ class BadgerCLI(LightningCLI):
         self.run_dir = Path(choose_run_dir(config.run_dir, config.get("ckpt_path")))
         if is_first_process():
             self._locks.enter_context(writing(self.run_dir, config.get("ckpt_path")))
-        config.checkpoint.dirpath = str(self.run_dir / "checkpoints")
-        config.last_checkpoint.dirpath = config.checkpoint.dirpath
-        config.stage_checkpoints.dirpath = config.checkpoint.dirpath
+        for part in (config.checkpoint, config.last_checkpoint, config.stage_checkpoints):
+            part.dirpath = str(self.run_dir / "checkpoints")
         config.trainer.default_root_dir = str(self.run_dir)
 
     def instantiate_classes(self) -> None:
@@ -389,21 +387,20 @@ def saying_what_is_wrong(hint: str = HINT) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if (reason := in_words(error)) is None:
+    except Exception as error:
+        if (reason := fault_of_user(error)) is None:
             raise
         print(f"error: {reason}", file=sys.stderr)
-        raise SystemExit(WRONG) from error
-    except USER_ERRORS as error:
-        print(f"error: {plain(str(error))}", file=sys.stderr)
         if isinstance(error, ArgumentError):
             print(hint, file=sys.stderr)
         raise SystemExit(DIVERGED if isinstance(error, NonFiniteLossError) else WRONG) from error
-    except (MemoryError, RuntimeError, OverflowError) as error:
-        if (reason := too_large(error)) is None:
-            raise
-        print(f"error: {reason}", file=sys.stderr)
-        raise SystemExit(WRONG) from error
+
+
+def fault_of_user(error: Exception) -> str | None:
+    """What was wrong in what the user asked for; None for a bug, which keeps its traceback."""
+    if isinstance(error, OSError):
+        return in_words(error)
+    return plain(str(error)) if isinstance(error, USER_ERRORS) else too_large(error)
 
 
 def plain(message: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -187,27 +188,18 @@ def _step(
     return _Now(life, state, observation), loss
 
 
+@dataclass(eq=False)
 class _Segment:
     """Some steps of a rollout, which can be taken again for the gradient, to the same bits."""
 
-    def __init__(
-        self,
-        agent: BadgerAgent,
-        task: Task,
-        now: _Now,
-        steps: range,
-        generator: torch.Generator | None,
-        detach_every: int | None,
-        probe: Probe | None,
-    ) -> None:
-        self.agent = agent
-        self.task = task
-        self.now = now
-        self.steps = steps
-        self.generator = generator
-        self.detach_every = detach_every
-        self.probe = probe
-        self.before: Tensor | None = None
+    agent: BadgerAgent
+    task: Task
+    now: _Now
+    steps: range
+    generator: torch.Generator | None
+    detach_every: int | None
+    probe: Probe | None
+    before: Tensor | None = None
 
     def __call__(self) -> tuple[_Now, list[Tensor], list[Tensor]]:
         """Take them, the first time; later, with what was drawn then and unseen."""

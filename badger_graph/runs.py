@@ -12,7 +12,6 @@ import yaml
 
 from badger_graph.files import PARTIAL
 from badger_graph.library.load import read_checkpoint
-from badger_graph.library.moved import current
 from badger_graph.library.shipping import SHIPPED, find_policy
 from badger_graph.library.upgrade import upgrade_settings
 from badger_graph.safe_yaml import read_yaml
@@ -124,14 +123,13 @@ def own_settings(checkpoint: str | Path, shape: Shape, imports: Sequence[str]) -
     settings = read_yaml(file)
     if not isinstance(settings, dict):
         raise ValueError(f"settings must be a mapping, got something else in {str(file)!r}")
-    settings = {key: current(value) for key, value in settings.items() if key not in ELSEWHERE}
-    settings = upgrade_settings(settings)
+    settings = upgrade_settings({k: v for k, v in settings.items() if k not in ELSEWHERE})
     require_trusted(settings, shape, imports, file)
     before = (settings.get("trainer") or {}).get("default_root_dir")
-    home = _Home(Path(before) if isinstance(before, str) else None, file.parent)
+    roots = (file.parent, *([Path(before)] if isinstance(before, str) else []))
     try:
         settings = {
-            key: value if key == "model" else home.relocate(value, key)
+            key: value if key == "model" else _relocate(value, key, roots)
             for key, value in settings.items()
         }
     except ValueError as error:
@@ -139,39 +137,27 @@ def own_settings(checkpoint: str | Path, shape: Shape, imports: Sequence[str]) -
     return OWN + yaml.safe_dump(settings, sort_keys=False)
 
 
-class _Home:
-    """Moves the names of folders from where a run was to where it is.
+def _relocate(value: Any, key: str, roots: tuple[Path, ...]) -> Any:
+    """A setting and all in it with the names of folders as they are now.
 
     Args:
-        before: where it was, where that is known.
-        now: where it is.
+        value: plain data.
+        key: its own name.
+        roots: the folder of the run, and where it was before, if that is known.
+
+    Raises:
+        ValueError: when it names a file outside.
     """
-
-    def __init__(self, before: Path | None, now: Path) -> None:
-        self.before = before
-        self.now = now
-
-    def relocate(self, value: Any, key: str) -> Any:
-        """A setting and all in it, under its own name.
-
-        Raises:
-            ValueError: when it names a file outside.
-        """
-        if isinstance(value, dict):
-            return {name: self.relocate(item, str(name)) for name, item in value.items()}
-        if isinstance(value, list):
-            return [self.relocate(item, key) for item in value]
-        if not isinstance(value, str):
-            return value
-        path = Path(value)
-        if key in FOLDERS and ".." not in path.parts:
-            return str(self._folder(path))
-        if path.is_absolute() or ".." in path.parts or os.path.expanduser(value) != value:
-            raise ValueError(f"a run must keep its files in its own folder, got {key}: {value!r}")
+    if isinstance(value, dict):
+        return {name: _relocate(item, str(name), roots) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_relocate(item, key, roots) for item in value]
+    if not isinstance(value, str):
         return value
-
-    def _folder(self, path: Path) -> Path:
-        for root in (self.now, self.before):
-            if root is not None and path.is_relative_to(root):
-                return self.now / path.relative_to(root)
-        return self.now / path.name
+    path = Path(value)
+    if key in FOLDERS and ".." not in path.parts:
+        inner = (path.relative_to(root) for root in roots if path.is_relative_to(root))
+        return str(roots[0] / next(inner, path.name))
+    if path.is_absolute() or ".." in path.parts or os.path.expanduser(value) != value:
+        raise ValueError(f"a run must keep its files in its own folder, got {key}: {value!r}")
+    return value

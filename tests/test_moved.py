@@ -10,7 +10,7 @@ import yaml
 from command_line import call
 
 from badger_graph.cli import fit_main
-from badger_graph.library.moved import MOVED, current
+from badger_graph.library.upgrade import MOVED, current
 
 FAST = [
     *("--max_steps", "1", "--num_experts", "6", "--num_outputs", "2", "--num_steps", "3"),

@@ -16,10 +16,14 @@ from lightning import Trainer
 
 from badger_graph import Birth, FixedRounds, MetaLearner, load_learner
 from badger_graph.cli import fit_main
-from badger_graph.library.moved import current
 from badger_graph.library.resume import build_learner, require_same_agent
 from badger_graph.library.shipping import read_card, shipped_policies
-from badger_graph.library.upgrade import upgrade_description, upgrade_model, upgrade_settings
+from badger_graph.library.upgrade import (
+    current,
+    upgrade_description,
+    upgrade_model,
+    upgrade_settings,
+)
 from badger_graph.outer.config import CONFIG_KEY, to_config, with_defaults
 from badger_graph.outer.gradients import Backpropagation, Captured
 from badger_graph.outer.losses import Alikeness, LogError, MeanOverEnd, Sum

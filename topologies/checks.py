@@ -286,18 +286,13 @@ def _check_argument(name: str, value: Any, hint: Any, bounds: Rules) -> None:
     optional = _accepts_none(hint)
     if value is None and optional:
         return
-    choices = [arm for arm in _arms(hint) if arm is not type(None)]
-    if len(choices) == 1:
-        hint = choices[0]
-        if get_origin(hint) is Literal:
-            check_choice(name, value, get_args(hint))
-        kind, *others = _rules_of(hint)
-        check(name, value, kind, *bounds, *others, optional=optional)
-    elif not any(all(rule.holds(value) for rule in _rules_of(arm)) for arm in choices):
-        words = " or ".join(_rules_of(arm)[0].words.removeprefix("be ") for arm in choices)
-        check(name, value, Rule(f"be {words}", lambda _: False), optional=optional)
-    elif _is_number(value):
-        check(name, value, *bounds, optional=optional)
+    choices = tuple(arm for arm in _arms(hint) if arm is not type(None))
+    hint = choices[0] if len(choices) == 1 else Union[choices]  # noqa: UP007
+    if get_origin(hint) is Literal:
+        check_choice(name, value, get_args(hint))
+    kind, *others = _rules_of(hint)
+    bounds = bounds if len(choices) == 1 or _is_number(value) else ()
+    check(name, value, kind, *bounds, *others, optional=optional)
 
 
 def _arms(hint: Any) -> tuple[Any, ...]:

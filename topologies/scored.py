@@ -53,7 +53,6 @@ class ScoredTopology(Topology, ABC):
         self, hidden: Float[Tensor, "B N H"]
     ) -> tuple[Float[Tensor, "B N K"], Float[Tensor, "B N K"]]:
         """Queries, already scaled, and keys: a score is a product of the two."""
-        batch_of(hidden)
         if hidden.size(-1) != self.hidden_size:
             raise ValueError(
                 f"a {type(self).__name__} must be built for the size of the states, "

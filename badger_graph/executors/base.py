@@ -14,6 +14,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from badger_graph.channels import Channel
 from badger_graph.policies import ExpertPolicy, MessagePolicy
 from badger_graph.policies.aggregation import Aggregation
+from badger_graph.policies.base import Neighbours
 from badger_graph.typing import Edges
 
 Result = TypeVar("Result")
@@ -49,7 +50,10 @@ class Executor(ABC):
     def obstacle(cls, policy: ExpertPolicy, channel: Channel, edges: Edges) -> str | None:
         """What it would need to serve, in words that follow "needs"; None if it can."""
 
-    @abstractmethod
+    def neighbours(self, policy: ExpertPolicy, send: Send | None) -> Neighbours:
+        """How experts hear each other, as the policy takes it; none where all hear all."""
+        return None
+
     def round(
         self,
         policy: ExpertPolicy,
@@ -67,6 +71,7 @@ class Executor(ABC):
             traits: what the policy made of identifiers.
             send: what happens to messages under way; nothing by default.
         """
+        return policy.round(hidden, percept, traits, self.neighbours(policy, send))
 
 
 class TorchExecutor(Executor):
@@ -89,18 +94,11 @@ class TorchExecutor(Executor):
     def exchange(self, policy: MessagePolicy, sent: Float[Tensor, "V M"]) -> Float[Tensor, "V M"]:
         """Carry messages along the edges: the policy's aggregation over in-neighbours."""
 
-    def round(
-        self,
-        policy: ExpertPolicy,
-        hidden: Float[Tensor, "V H"],
-        percept: Any,
-        traits: Any,
-        send: Send | None = None,
-    ) -> tuple[Float[Tensor, "V H"], Tensor]:
+    def neighbours(self, policy: ExpertPolicy, send: Send | None) -> Neighbours:
         def exchange(sent: Tensor) -> Tensor:
             return self.exchange(policy, sent if send is None else send(sent))  # type: ignore[arg-type]  # who has no messages does not call it
 
-        return policy.round(hidden, percept, traits, exchange)
+        return exchange
 
 
 def versions(edges: Edges) -> tuple[int, ...]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from badger_graph.channels import Channel, ClearChannel
 from badger_graph.executors.base import Executor, Send
 from badger_graph.policies import ExpertPolicy
+from badger_graph.policies.base import Neighbours
 from badger_graph.typing import Edges
 
 
@@ -42,16 +43,9 @@ class MaskedExecutor(Executor):
         others = edges.weight[edges.weight != 1]
         return f"edges of weight 1, got one of {others[0].item():g}" if len(others) else None
 
-    def round(
-        self,
-        policy: ExpertPolicy,
-        hidden: Float[Tensor, "V H"],
-        percept: Any,
-        traits: Any,
-        send: Send | None = None,
-    ) -> tuple[Float[Tensor, "V H"], Tensor]:
+    def neighbours(self, policy: ExpertPolicy, send: Send | None) -> Neighbours:
         assert send is None  # refused as an obstacle
-        return policy.round(hidden, percept, traits, self.visible)
+        return self.visible
 
 
 def _visible(edges: Edges, batch_size: int, num_experts: int) -> Bool[Tensor, "B N N"]:

@@ -406,26 +406,36 @@ def _coefficient_back(
 # --------------------------------------------------------------------------------------- launches
 
 
-class _Inputs(NamedTuple):
-    """The arguments of :func:`gru_stage`."""
+class Inputs(NamedTuple):
+    """The arguments of :func:`gru_stage`.
 
-    hidden: Tensor
-    percept: Tensor
-    identifier: Tensor
-    source: Tensor
-    start: Tensor
-    coefficient: Tensor
-    hearer: Tensor
-    hearer_start: Tensor
-    hearer_coefficient: Tensor
-    w1: Tensor
-    b1: Tensor
-    w2: Tensor
-    b2: Tensor
-    w_ih: Tensor
-    b_ih: Tensor
-    w_hh: Tensor
-    b_hh: Tensor
+    Attributes:
+        source: who is heard, edge by edge, ordered by who hears.
+        start: where the edges of every expert that hears begin in ``source``, and their end.
+        coefficient: weight of an edge over the number of its target's edges.
+        hearer: who hears, edge by edge, ordered by who is heard.
+        hearer_start: where the edges of every expert that is heard begin in ``hearer``.
+        hearer_coefficient: the coefficients in the order of ``hearer``; their gradient is
+            ``coefficient``'s.
+    """
+
+    hidden: Float[Tensor, "V H"]
+    percept: Float[Tensor, "V P"]
+    identifier: Float[Tensor, "V I"]
+    source: Int32[Tensor, " E"]
+    start: Int32[Tensor, " V+1"]
+    coefficient: Float[Tensor, " E"]
+    hearer: Int32[Tensor, " E"]
+    hearer_start: Int32[Tensor, " V+1"]
+    hearer_coefficient: Float[Tensor, " E"]
+    w1: Float[Tensor, "2*H H"]
+    b1: Float[Tensor, " 2*H"]
+    w2: Float[Tensor, "M 2*H"]
+    b2: Float[Tensor, " M"]
+    w_ih: Float[Tensor, "3*H M+P+I"]
+    b_ih: Float[Tensor, " 3*H"]
+    w_hh: Float[Tensor, "3*H H"]
+    b_hh: Float[Tensor, " 3*H"]
 
     @property
     def weights(self) -> tuple[Tensor, ...]:
@@ -435,8 +445,8 @@ class _Inputs(NamedTuple):
     def shown_size(self) -> int:
         return self.percept.size(1) + self.identifier.size(1)
 
-    def dense(self) -> _Inputs:
-        return _Inputs(*(tensor.contiguous() for tensor in self))
+    def dense(self) -> Inputs:
+        return Inputs(*(tensor.contiguous() for tensor in self))
 
 
 class _Plan:
@@ -448,7 +458,7 @@ class _Plan:
     forward at most 8. Stages would prefetch weights, which are cached, and take shared memory.
     """
 
-    def __init__(self, x: _Inputs) -> None:
+    def __init__(self, x: Inputs) -> None:
         self.nodes, hidden = x.hidden.shape
         message = x.b2.size(0)
         # In the interpreter: few enough for a program to serve several blocks.
@@ -494,9 +504,9 @@ def _side(size: int) -> int:
 _INDICES = {"source", "start", "hearer", "hearer_start"}
 
 
-def _check(inputs: tuple[Tensor, ...]) -> _Inputs:
+def _check(inputs: tuple[Tensor, ...]) -> Inputs:
     """What the kernels read, packed; refused where it is not what they index by."""
-    x = _Inputs(*inputs)
+    x = Inputs(*inputs)
     for name, rank in (("hidden", 2), ("percept", 2), ("identifier", 2), ("source", 1), ("b2", 1)):
         tensor = getattr(x, name)
         if tensor.dim() != rank:
@@ -521,7 +531,7 @@ def _check(inputs: tuple[Tensor, ...]) -> _Inputs:
     return x.dense()
 
 
-def _messages(x: _Inputs, plan: _Plan) -> Tensor:
+def _messages(x: Inputs, plan: _Plan) -> Tensor:
     sent = x.hidden.new_empty(plan.nodes, x.b2.size(0))
     _send[(plan.blocks,)](
         x.hidden, x.w1, x.b1, x.w2, x.b2, sent, plan.nodes, **plan.send, **plan.forward
@@ -593,7 +603,7 @@ def _sum_parts(parts: Tensor) -> Tensor:
 
 # -------------------------------------------------------------------------------------- operators
 
-_TENSORS = ", ".join(f"Tensor {name}" for name in _Inputs._fields)
+_TENSORS = ", ".join(f"Tensor {name}" for name in Inputs._fields)
 
 _stage = torch.library.custom_op(
     "badger_graph::gru_stage_triton", _after, mutates_args=(), schema=f"({_TENSORS}) -> Tensor"
@@ -616,7 +626,7 @@ def _(*inputs: Tensor) -> Tensor:
 def _(
     grad: Tensor, learns_coefficient: bool, *inputs: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    x = _Inputs(*inputs)
+    x = Inputs(*inputs)
     return (
         torch.empty_like(x.hidden, memory_format=torch.contiguous_format),
         grad.new_empty(x.hidden.size(0), x.shown_size),
@@ -630,7 +640,7 @@ def _keep(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
 
 
 def _back(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    x = _Inputs(*ctx.saved_tensors)
+    x = Inputs(*ctx.saved_tensors)
     learns_coefficient = ctx.needs_input_grad[x._fields.index("coefficient")]
     d_hidden, d_shown, d_coefficient, d_all = _stage_backward(grad, learns_coefficient, *x)
     d_percept, d_identifier = d_shown.split([x.percept.size(1), x.identifier.size(1)], dim=1)
@@ -645,25 +655,7 @@ def _back(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 _stage.register_autograd(_back, setup_context=_keep)
 
 
-def gru_stage(
-    hidden: Float[Tensor, "V H"],
-    percept: Float[Tensor, "V P"],
-    identifier: Float[Tensor, "V I"],
-    source: Int32[Tensor, " E"],
-    start: Int32[Tensor, " V+1"],
-    coefficient: Float[Tensor, " E"],
-    hearer: Int32[Tensor, " E"],
-    hearer_start: Int32[Tensor, " V+1"],
-    hearer_coefficient: Float[Tensor, " E"],
-    w1: Float[Tensor, "2*H H"],
-    b1: Float[Tensor, " 2*H"],
-    w2: Float[Tensor, "M 2*H"],
-    b2: Float[Tensor, " M"],
-    w_ih: Float[Tensor, "3*H M+P+I"],
-    b_ih: Float[Tensor, " 3*H"],
-    w_hh: Float[Tensor, "3*H H"],
-    b_hh: Float[Tensor, " 3*H"],
-) -> Float[Tensor, "V H"]:
+def gru_stage(*inputs: Tensor) -> Float[Tensor, "V H"]:
     r"""One communication round of :class:`~badger_graph.policies.GRUPolicy` for all experts.
 
     .. math::
@@ -673,19 +665,10 @@ def gru_stage(
     Gradients reach states, percepts, identifiers, weights and ``coefficient``.
 
     Args:
-        source: who is heard, edge by edge, ordered by who hears.
-        start: where the edges of every expert that hears begin in ``source``, and their end.
-        coefficient: weight of an edge over the number of its target's edges.
-        hearer: who hears, edge by edge, ordered by who is heard.
-        hearer_start: where the edges of every expert that is heard begin in ``hearer``.
-        hearer_coefficient: the coefficients in the order of ``hearer``; their gradient is
-            ``coefficient``'s.
+        inputs: in the order of :class:`Inputs`.
 
     Raises:
         ValueError: when a tensor has another type, shape or device than it has to have. What
             indices hold is not looked at: that would wait for the device.
     """
-    return _stage(
-        hidden, percept, identifier, source, start, coefficient, hearer, hearer_start,
-        hearer_coefficient, w1, b1, w2, b2, w_ih, b_ih, w_hh, b_hh,
-    )  # fmt: skip
+    return _stage(*inputs)

@@ -16,7 +16,7 @@ from badger_graph.callbacks.record import recorded_pieces
 from badger_graph.experiments.process import PROGRAM, fit
 from badger_graph.files import only_writer, write_json
 from badger_graph.library.load import read_checkpoint
-from badger_graph.library.moved import current
+from badger_graph.library.upgrade import current
 from badger_graph.logs import read_log, read_measurements
 from badger_graph.progress import progress
 

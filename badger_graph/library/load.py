@@ -17,7 +17,7 @@ from badger_graph.outer.losses import MeanOverEnd, MetaLoss
 from badger_graph.outer.objective import Objective
 from badger_graph.outer.sizes import Sizes
 from badger_graph.tasks import TaskFamily
-from topologies.checks import EXPERTS, brief, check, checked, size
+from topologies.checks import brief, check, checked, size
 
 MAX_STEPS = 2**53
 
@@ -127,8 +127,8 @@ def load_trained(path: str | Path) -> TrainedAgent:
     config = contents[CONFIG_KEY]
     try:
         parts = components({name: config[name] for name in ("agent", "task", "meta_loss")})
-        sizes = {name: config["sizes"][name] for name in SIZES}
-        training = _build(**parts, **sizes, outer_steps=contents["global_step"])
+        sizes = Sizes(**{name: config["sizes"][name] for name in SIZES})
+        training = _build(**parts, sizes=sizes, outer_steps=contents["global_step"])
     except (AttributeError, TypeError, KeyError) as error:
         raise undescribed(path, error) from error
     load_weights(path, nn.ModuleDict({"agent": training.agent}), training.agent, contents)
@@ -161,22 +161,16 @@ def undescribed(path: str | Path, error: Exception) -> ValueError:
     )
 
 
-@checked(num_experts=EXPERTS, num_outputs=size(), num_steps=size())
+@checked()
 def _build(
-    agent: BadgerAgent,
-    task: TaskFamily,
-    meta_loss: MetaLoss | None,
-    num_experts: int,
-    num_outputs: int,
-    num_steps: int,
-    outer_steps: int,
+    agent: BadgerAgent, task: TaskFamily, meta_loss: MetaLoss | None, sizes: Sizes, outer_steps: int
 ) -> TrainedAgent:
     """What was trained, if it fits together."""
-    sizes = Sizes(num_experts, num_outputs, num_steps)
+    meta_loss = meta_loss or MeanOverEnd()
     with torch.no_grad():
-        Objective(agent, task, meta_loss or MeanOverEnd(), sizes).rehearse(0)
-    numbers = (num_experts, num_outputs, num_steps)
-    return TrainedAgent(agent, task, meta_loss or MeanOverEnd(), *numbers, outer_steps)
+        Objective(agent, task, meta_loss, sizes).rehearse(0)
+    numbers = (sizes.num_experts, sizes.num_outputs, sizes.num_steps)
+    return TrainedAgent(agent, task, meta_loss, *numbers, outer_steps)
 
 
 def load_weights(

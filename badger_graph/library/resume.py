@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ from badger_graph.library.load import (
     require_numbers,
     undescribed,
 )
-from badger_graph.outer.config import CONFIG_KEY, Config, to_config, with_defaults
+from badger_graph.outer.config import CONFIG_KEY, Config, defaults_of, to_config, with_defaults
 from badger_graph.outer.gradients import Backpropagation, Captured
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.sizes import DEFAULT_SIZES, Sizes
@@ -72,13 +71,15 @@ def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
         ValueError: when policy, topology, membrane, task or curriculum differ; says which.
     """
     config = learner.config()
-    require_numbers(path, read_trained(path)["state_dict"], learner.state_dict())
+    contents = read_trained(path)
+    require_numbers(path, contents["state_dict"], learner.state_dict())
     # Arguments that are newer than the checkpoint had their defaults.
-    newer = {name: p.default for name, p in inspect.signature(MetaLearner).parameters.items()}
-    newer |= {"gradient": to_config(Backpropagation()), "sizes": asdict(DEFAULT_SIZES)}
+    newer = defaults_of(MetaLearner) | {
+        "gradient": to_config(Backpropagation()),
+        "sizes": asdict(DEFAULT_SIZES),
+    }
     checkpoint = {
-        name: with_defaults(value)
-        for name, value in {**newer, **read_checkpoint(path)[CONFIG_KEY]}.items()
+        name: with_defaults(value) for name, value in {**newer, **contents[CONFIG_KEY]}.items()
     }
     for name in config:
         for label, before, now in _differences(name, _bare(checkpoint[name]), _bare(config[name])):

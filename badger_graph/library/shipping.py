@@ -6,7 +6,6 @@ card, says how the agent is built, how it was trained and what its errors are.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from pathlib import Path
@@ -17,8 +16,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from badger_graph.files import whole_file, write_json
-from badger_graph.library.moved import current
-from topologies.checks import brief, check_sizes, checked
+from badger_graph.library.upgrade import current
+from topologies.checks import brief, check_sizes, checked, did_you_mean
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -54,11 +53,9 @@ def find_policy(source: str | Path) -> Path | None:
         return None
     if str(source) in names:
         return SHIPPED / f"{source}.safetensors"
-    close = difflib.get_close_matches(str(source), names, n=1)
     raise ValueError(
         "a trained agent must be a checkpoint file or one of the shipped policies "
-        f"{', '.join(names)}, got {str(source)!r}"
-        + (f"; did you mean {close[0]!r}?" if close else "")
+        f"{', '.join(names)}, got {str(source)!r}" + did_you_mean(str(source), names)
     )
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_graph.life import Addresses, Life
-from badger_graph.membranes.base import Membrane, check_counts
+from badger_graph.membranes.base import Membrane
 from badger_graph.policies.base import scale_weights
 from badger_graph.typing import Interface, Observation
 from topologies.checks import POSITIVE, checked, limited_weights, size
@@ -119,9 +119,6 @@ class AddressedMembrane(Membrane):
         if interface.input:
             self.of_input = nn.Linear(interface.input, channels)
         scale_weights(self, gain)
-
-    def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
-        check_counts(num_experts, num_outputs, num_inputs, least_outputs=1)
 
     def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> Contacts:
         sizes = [self.heads * self.key_size, self.heads * self.value_size, self.width]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_graph.life import Addresses, Life
-from badger_graph.membranes.base import Membrane, check_counts, refuse_inputs
+from badger_graph.membranes.base import Membrane, refuse_inputs
 from badger_graph.products import Ports
 from badger_graph.typing import Interface, Observation
 from topologies.checks import checked, limited_weights, size
@@ -67,9 +67,6 @@ class AttentionMembrane(Membrane):
         self.feedback_key = nn.Parameter(torch.randn(key_size))
         self.feedback_value = nn.Linear(interface.feedback, hidden_size)
         self.readout = nn.Linear(hidden_size, 1)
-
-    def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
-        check_counts(num_experts, num_outputs, num_inputs, least_outputs=1)
 
     def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> Ports:
         """All but the value of the feedback, which changes."""

@@ -39,11 +39,12 @@ class Membrane(nn.Module, ABC):
         self.identifier_size = identifier_size
         self.hidden_size = hidden_size
 
-    @abstractmethod
     def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
         """Raise a ValueError when so many experts cannot serve so many outputs and inputs."""
+        check_sizes(
+            num_experts=(num_experts, 1), num_outputs=(num_outputs, 1), num_inputs=(num_inputs, 0)
+        )
 
-    @abstractmethod
     def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> Any:
         """What the membrane makes of addresses and identifiers, once in a life: its contacts."""
 
@@ -76,16 +77,3 @@ def refuse_inputs(membrane: Membrane) -> None:
             f"a {type(membrane).__name__} shows no inputs, so the interface must have none, got "
             f"input={membrane.interface.input}"
         )
-
-
-def check_counts(num_experts: int, num_outputs: int, num_inputs: int, least_outputs: int) -> None:
-    """Refuse what cannot be numbers of experts, outputs and inputs.
-
-    Raises:
-        ValueError: says which and why.
-    """
-    check_sizes(
-        num_experts=(num_experts, 1),
-        num_outputs=(num_outputs, least_outputs),
-        num_inputs=(num_inputs, 0),
-    )

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from badger_graph.life import Addresses, Life
-from badger_graph.membranes.base import Membrane, check_counts
+from badger_graph.life import Life
+from badger_graph.membranes.base import Membrane
 from badger_graph.typing import Interface, Observation
-from topologies.checks import brief, check_choice, checked
+from topologies.checks import brief, check_choice, check_sizes, checked
 
 
 class HardwiredMembrane(Membrane):
@@ -68,7 +68,9 @@ class HardwiredMembrane(Membrane):
         self.register_buffer("_reads", reads, persistent=False)
 
     def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
-        check_counts(num_experts, num_outputs, num_inputs, least_outputs=0)
+        check_sizes(
+            num_experts=(num_experts, 1), num_outputs=(num_outputs, 0), num_inputs=(num_inputs, 0)
+        )
         if not 1 <= num_outputs <= num_experts - num_inputs:
             ports, inputs = "num_outputs", ""
             if num_inputs:
@@ -83,9 +85,6 @@ class HardwiredMembrane(Membrane):
                 f"every reader of the feedback must be one of the {num_experts} experts "
                 f"0 to {num_experts - 1}, got readers={self.readers}"
             )
-
-    def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> None:
-        """Nothing: contacts are fixed in advance."""
 
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "V P"]:
         action, num_experts = life.action, life.num_experts

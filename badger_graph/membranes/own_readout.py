@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from badger_graph.life import Addresses, Life
+from badger_graph.life import Life
 from badger_graph.membranes.base import Membrane
 from badger_graph.membranes.hardwired import HardwiredMembrane
 from badger_graph.typing import Interface, Observation
@@ -60,9 +60,6 @@ class OwnReadoutMembrane(Membrane):
                 "every output must have weights of its own, "
                 f"got num_outputs={num_outputs} and max_outputs={self.max_outputs}"
             )
-
-    def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> None:
-        """Nothing: contacts are fixed in advance."""
 
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "V P"]:
         return self.shared.perceive(life, observation)

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from badger_graph.life import Addresses, Life
-from badger_graph.membranes.base import Membrane, check_counts, refuse_inputs
+from badger_graph.life import Life
+from badger_graph.membranes.base import Membrane, refuse_inputs
 from badger_graph.typing import Interface, Observation
 from topologies.checks import checked, size
 
@@ -38,7 +38,7 @@ class WholeMembrane(Membrane):
         self.percept_size = (interface.feedback, num_outputs)
 
     def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
-        check_counts(num_experts, num_outputs, num_inputs, least_outputs=1)
+        super().check(num_experts, num_outputs, num_inputs)
         if num_experts != 1:
             raise ValueError(
                 "one expert is the whole agent, so num_experts must be 1, "
@@ -49,9 +49,6 @@ class WholeMembrane(Membrane):
                 "a whole membrane serves the number of outputs that it and its policy were built "
                 f"for, {self.num_outputs}, got num_outputs={num_outputs}"
             )
-
-    def open(self, addresses: Addresses, identifier: Float[Tensor, "B 1 I"]) -> None:
-        """Nothing: there is one expert to contact."""
 
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "B P"]:
         return torch.cat([observation.feedback, life.action], dim=-1)

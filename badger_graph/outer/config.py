@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -94,7 +95,8 @@ def from_config(config: Config) -> Any:
             "--import MODULE)"
         )
     arguments = {name: _build(value) for name, value in config.get("init_args", {}).items()}
-    if issubclass(cls, BUILT_BY_AGENTS) and SAID_BY_AGENTS & _required(cls):
+    required = _arguments(cls).keys() - defaults_of(cls).keys()
+    if issubclass(cls, BUILT_BY_AGENTS) and SAID_BY_AGENTS & required:
         return partial(cls, **arguments)
     try:
         return cls(**arguments)
@@ -109,8 +111,10 @@ def _arguments(cls: type) -> dict[str, inspect.Parameter]:
     return {name: one for name, one in parameters if one.kind in kinds}
 
 
-def _required(cls: type) -> set[str]:
-    return {name for name, one in _arguments(cls).items() if one.default is one.empty}
+def defaults_of(make: Callable[..., Any]) -> dict[str, Any]:
+    """Of the arguments of a class or function, those that there are."""
+    parameters = inspect.signature(make).parameters.items()
+    return {name: one.default for name, one in parameters if one.default is not one.empty}
 
 
 def _build(value: Any) -> Any:
@@ -126,8 +130,7 @@ def with_defaults(value: Any) -> Any:
     if not (isinstance(value, dict) and "class_path" in value):
         return value
     cls = _class_of(value)
-    parameters = inspect.signature(cls).parameters.values() if cls else ()
-    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    defaults = defaults_of(cls) if cls else {}
     arguments = {
         name: with_defaults(argument) for name, argument in value.get("init_args", {}).items()
     }

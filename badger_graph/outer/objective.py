@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import NamedTuple, final
 
 import torch
@@ -36,6 +37,7 @@ class Outcome(NamedTuple):
 
 
 @final
+@dataclass(frozen=True, eq=False)
 class Objective:
     r"""The meta-loss of a batch of lives: a function of a seed and of the weights as they are.
 
@@ -49,13 +51,10 @@ class Objective:
         sizes: of the batch; a lesson may say other numbers of outputs and experts.
     """
 
-    def __init__(
-        self, agent: BadgerAgent, task: TaskFamily, meta_loss: MetaLoss, sizes: Sizes
-    ) -> None:
-        self.agent = agent
-        self.task = task
-        self.meta_loss = meta_loss
-        self.sizes = sizes
+    agent: BadgerAgent
+    task: TaskFamily
+    meta_loss: MetaLoss
+    sizes: Sizes
 
     @property
     def weights(self) -> list[nn.Parameter]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 import numpy as np
-from torch.utils.data import IterableDataset, get_worker_info
 
 TRAINING, VALIDATION, LESSONS, REDRAWN = range(4)
 """The streams of a run: what its rollouts, validation and curriculum draw."""
@@ -21,11 +21,10 @@ def task_seed(seed: int, stream: int, rank: int, index: int) -> int:
     return (int(words[0]) << 31) | int(words[1] >> 1)
 
 
-class TaskStream(IterableDataset[int]):
+class TaskStream:
     """Endless seeds, one for each outer step; the learner draws from them on its own device.
 
-    Ranks get different seeds. Workers of one rank share its seeds out among themselves, so the
-    stream is the same for any number of workers.
+    Ranks get different seeds.
 
     Args:
         seed: seed of the run.
@@ -39,12 +38,8 @@ class TaskStream(IterableDataset[int]):
         self.start = start
 
     def __iter__(self) -> Iterator[int]:
-        worker = get_worker_info()
-        first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
-        index = self.start + first
-        while True:
+        for index in count(self.start):
             yield task_seed(self.seed, TRAINING, self.rank, index)
-            index += stride
 
 
 def validation_seeds(seed: int, num_batches: int, rank: int = 0, world_size: int = 1) -> list[int]:

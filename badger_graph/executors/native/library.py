@@ -11,9 +11,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock  # comes with torch
+from torch import Tensor
 from torch.utils.cpp_extension import include_paths, library_paths
 
 SOURCES = [Path(__file__).parent / name for name in ("gru_stage.cpp", "tiles.h")]
@@ -142,42 +144,15 @@ def _say(message: str) -> None:
     print(f"badger-graph: {message}", file=sys.stderr, flush=True)
 
 
-def _fake_forward(
-    hidden: torch.Tensor,
-    percept: torch.Tensor,
-    identifier: torch.Tensor,
-    source: torch.Tensor,
-    start: torch.Tensor,
-    coefficient: torch.Tensor,
-    packed: torch.Tensor,
-    message: int,
-    inner: int,
-    keep: bool,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _fake_forward(hidden: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
+    *_, message, _, keep = others
     row = -(-message // 16) - 4 * (-hidden.size(1) // 16)
     activations = hidden.new_empty(hidden.size(0) if keep else 0, 16 * row)
     return torch.empty_like(hidden), hidden.new_empty(hidden.size(0)), activations
 
 
-def _fake_backward(
-    grad_next: torch.Tensor,
-    grad_said: torch.Tensor,
-    hidden: torch.Tensor,
-    percept: torch.Tensor,
-    identifier: torch.Tensor,
-    source: torch.Tensor,
-    start: torch.Tensor,
-    coefficient: torch.Tensor,
-    hearer: torch.Tensor,
-    hearer_start: torch.Tensor,
-    hearer_coefficient: torch.Tensor,
-    packed: torch.Tensor,
-    reversed_weights: torch.Tensor,
-    kept: torch.Tensor,
-    message: int,
-    inner: int,
-    needs: list[bool],
-) -> list[torch.Tensor]:
+def _fake_backward(grad_next: Tensor, grad_said: Tensor, *others: Any) -> list[Tensor]:
+    hidden, percept, identifier, _, _, coefficient, _, _, _, packed, *_, needs = others
     like = (hidden, percept, identifier, coefficient, packed)
     return [
         torch.empty_like(tensor) if need else tensor.new_empty(0)
