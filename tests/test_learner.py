@@ -342,31 +342,6 @@ def test_no_outer_step_waits_for_the_gpu(tiny_learner: Make) -> None:
     watch.read()
 
 
-# --------------------------------------------------------------------------------- wrong input
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_experts": 0}, "num_experts must be at least 1, got 0"),
-        ({"num_experts": -4}, "num_experts must be at least 1, got -4"),
-        ({"num_outputs": 0}, "num_outputs must be at least 1, got 0"),
-        ({"num_steps": 0}, "num_steps must be at least 1, got 0"),
-        ({"num_steps": -1}, "num_steps must be at least 1, got -1"),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"val_batches": 0}, "val_batches must be at least 1, got 0"),
-        ({"seed": -1}, "seed must be at least 0, got -1"),
-        ({"num_outputs": 6}, "got num_outputs=6 and num_experts=5"),
-        ({"num_experts": 2}, "k must be less than the number of experts, .* got k=2 and 2"),
-    ],
-)
-def test_refused_before_any_training(
-    tiny_learner: Make, arguments: dict[str, int], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        tiny_learner(**arguments)
-
-
 # ------------------------------------------------------------------------------------ learning
 
 

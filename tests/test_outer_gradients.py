@@ -147,14 +147,6 @@ def test_what_it_remembers_goes_into_checkpoints(
     assert again.gradient.steps == 5
 
 
-def test_sizes_are_refused() -> None:
-    for make in (Backpropagation, lambda **every: JacobianDescent(Mean(), **every)):
-        for name in ("detach_every", "checkpoint_every"):
-            message = f"{name} must be at least 1, or none, got 0"
-            assert_refused(message, lambda make=make, name=name: make(**{name: 0}))
-    assert_refused("aggregator must be a Module, got 'UPGrad'", lambda: JacobianDescent("UPGrad"))
-
-
 def test_states_that_fit_in_no_memory(tiny_learner: Make) -> None:
     """They are kept by who goes back through them, and not where few are."""
     sizes = {"num_steps": 2**14, "batch_size": 2**14, "hidden_size": 8}

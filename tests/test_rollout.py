@@ -487,23 +487,6 @@ def test_a_recorder_keeps_states_and_messages(topology: Topology) -> None:
 # --------------------------------------------------------------------------------- wrong input
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_steps": 0}, "num_steps must be at least 1, got 0"),
-        ({"num_steps": -2}, "num_steps must be at least 1, got -2"),
-        ({"detach_every": 0}, "detach_every must be at least 1, or none, got 0"),
-        ({"checkpoint_every": 0}, "checkpoint_every must be at least 1, or none, got 0"),
-        ({"checkpoint_every": -1}, "checkpoint_every must be at least 1, or none, got -1"),
-        ({"num_experts": 0}, "num_experts must be at least 1, got 0"),
-        ({"num_experts": 1}, "got num_outputs=2 and num_experts=1"),
-    ],
-)
-def test_rollouts_that_cannot_be(arguments: typing.Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        unroll(make(), some_task(), **{"num_experts": N, "num_steps": 3, **arguments})
-
-
 @pytest.mark.parametrize("sizes", [(B, N + 1, D), (B, N, D + 1), (B + 1, N, D)])
 def test_agents_cannot_go_on_as_others(sizes: tuple[int, int, int]) -> None:
     agent = make()
@@ -522,8 +505,3 @@ def test_only_what_is_replayable_is_computed_twice() -> None:
     unroll(make(), task, N, 3)
     with pytest.raises(ValueError, match="the task must be replayable, got a GuessingTask"):
         unroll(make(), task, N, 3, checkpoint_every=1)
-
-
-def test_lives_that_cannot_be() -> None:
-    with pytest.raises(ValueError, match="num_experts must be at least 1, got 0"):
-        next(live(make(), some_task(), 0))
