@@ -13,7 +13,7 @@ import yaml
 from command_line import assert_same_bits, call, load
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from properties import assert_round_trip, assert_table_is_the_folder
+from properties import Fit, Make, assert_round_trip, assert_table_is_the_folder, weights
 
 import badger_graph.outer.curriculum
 from badger_graph import (
@@ -37,14 +37,7 @@ from badger_graph.outer.rate import set_learning_rate
 from badger_graph.outer.stream import TaskStream
 from topologies import CompleteTopology
 
-Make = Callable[..., MetaLearner]
-Fit = Callable[..., Trainer]
-
 CHANCE = 1 / 3
-
-
-def weights(learner: MetaLearner) -> torch.Tensor:
-    return torch.nn.utils.parameters_to_vector(learner.parameters()).detach().clone()
 
 
 def lessons(curriculum: Curriculum, number: int = 500) -> list[Lesson]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from properties import assert_gradients_reach_every_parameter
+from properties import Fit, Make, assert_gradients_reach_every_parameter, weights
 
 from badger_graph import (
     BadgerAgent,
@@ -26,14 +25,6 @@ from badger_graph.outer import META_LOSSES, Backpropagation, NonFiniteLossError,
 from badger_graph.outer.finite import MAX_UNREAD, FiniteWatch
 from badger_graph.outer.stream import TaskStream, validation_seeds
 from topologies import CompleteTopology
-
-Make = Callable[..., MetaLearner]
-Fit = Callable[..., Trainer]
-
-
-def weights(learner: MetaLearner) -> torch.Tensor:
-    return torch.nn.utils.parameters_to_vector(learner.parameters()).detach().clone()
-
 
 # ------------------------------------------------------------------------------ an outer step
 

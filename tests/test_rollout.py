@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import itertools
 import typing
-from collections.abc import Iterator
 from functools import partial
 from typing import ClassVar
 
@@ -19,6 +18,7 @@ from properties import (
     double_precision,
     edited,
     every_executor,
+    in_double,
     seeded,
     tensors,
     uniform,
@@ -79,15 +79,6 @@ class Rewired(Topology):
         heard = torch.randint(num_experts, target.shape, generator=generator)
         weight = torch.rand(target.shape, generator=generator, dtype=hidden.dtype)
         return Edges(torch.stack([heard + target // num_experts * num_experts, target]), weight)
-
-
-@pytest.fixture
-def double() -> Iterator[None]:
-    with double_precision():
-        yield
-
-
-in_double = pytest.mark.usefixtures("double")
 
 
 # ------------------------------------------------------------------------------- the steps
