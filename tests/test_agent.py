@@ -121,11 +121,6 @@ def test_agents_of_a_batch_are_independent(name: str, policy: str) -> None:
         assert_agents_independent(make(build(name), policy, birth=Birth("random")), 12, 3)
 
 
-def test_agents_with_a_dynamic_topology_are_independent() -> None:
-    with double_precision():
-        assert_agents_independent(make(Nearest()), 7, 3)
-
-
 @pytest.mark.parametrize("name", FOR_ANY_SIZE)
 def test_any_number_of_experts_and_outputs(name: str) -> None:
     sizes = [(9, 1), (9, 9), (12, 4), (30, 2), (70, 5)]
@@ -135,10 +130,6 @@ def test_any_number_of_experts_and_outputs(name: str) -> None:
 @every_topology
 def test_a_step_is_pure(name: str) -> None:
     assert_pure(make(build(name)), 12, 3)
-
-
-def test_a_step_with_a_dynamic_topology_is_pure() -> None:
-    assert_pure(make(Nearest()), 7, 3)
 
 
 @every_topology
@@ -573,14 +564,6 @@ def test_parts_are_built_by_the_agent_for_its_sizes() -> None:
         for part in (agent.policy, agent.membrane):
             assert (part.identifier_size, part.hidden_size) == (5, 7)
         assert (agent.topology.hidden_size, agent.topology.k) == (7, 2)
-
-
-def test_training_goes_on_after_inference_mode() -> None:
-    agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(k=2))
-    task = GuessingGame().sample(2, 1)
-    with torch.inference_mode():
-        unroll(agent, task, 5, 2)
-    unroll(agent, task, 5, 2).loss.mean().backward()
 
 
 class Keeper(Topology):

@@ -12,7 +12,6 @@ import pytest
 import torch
 from properties import (
     GAME,
-    assert_agents_independent,
     assert_gradients_reach_every_parameter,
     assert_refused,
     assert_split_lives_alone,
@@ -194,11 +193,6 @@ def test_what_is_kept_for_training_is_fit_for_it(
         life = change(agent, agent.reset(B, N, D, seeded(0)))
         unroll(agent, some_task(life.num_outputs), life.num_experts, 2, life=life)
     unroll(agent, some_task(), N, 2, seeded(0)).loss.sum().backward()
-
-
-def test_grown_agents_are_still_independent() -> None:
-    with double_precision():
-        assert_agents_independent(make(), N, D)
 
 
 # ----------------------------------------------------------------------------------------- add

@@ -58,18 +58,6 @@ def test_outer_steps_by_hand(tiny_learner: Make, fit: Fit, detach_every: int | N
     assert torch.equal(weights(trained), weights(by_hand))
 
 
-@pytest.mark.parametrize("fused", [True, False])
-def test_changed_weights_are_noticed(tiny_learner: Make, fused: bool) -> None:
-    """What an executor keeps of the weights is made anew; a fused optimiser counts no change."""
-    learner = tiny_learner(optimizer=lambda parameters: torch.optim.Adam(parameters, fused=fused))
-    twin = tiny_learner()
-    optimizer = learner.configure_optimizers()
-    learner.objective.unroll(0).loss.mean().backward()
-    optimizer.step()
-    twin.load_state_dict(learner.state_dict())
-    assert torch.equal(learner.objective.unroll(1).loss, twin.objective.unroll(1).loss)
-
-
 @pytest.mark.parametrize("name", META_LOSSES)
 def test_gradients_reach_every_parameter(tiny_learner: Make, name: str) -> None:
     learner = tiny_learner(meta_loss=META_LOSSES[name]())
@@ -129,22 +117,11 @@ def test_gradients_are_clipped_and_logged_as_they_were(
     assert logged.item() == pytest.approx(gradient.norm().item(), rel=1e-5)
 
 
-def test_a_rollout_is_a_function_of_its_seed(tiny_learner: Make) -> None:
-    learner = tiny_learner()
-    first, again, other = (learner.objective.unroll(seed).loss for seed in (5, 5, 6))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-
-
 def test_a_rollout_on_every_device(tiny_learner: Make, device: torch.device) -> None:
     learner = tiny_learner().to(device)
     assert learner.objective.unroll(0).loss.device.type == device.type
     agent = learner.agent  # on that device already
     MetaLearner(agent, GuessingGame(), sizes=Sizes(5, 2))
-
-
-def test_the_default_meta_loss_counts_the_last_half(tiny_learner: Make) -> None:
-    assert tiny_learner().meta_loss.weights(4).tolist() == [0, 0, 1, 1]
 
 
 # --------------------------------------------------------------------------------------- seeds

@@ -11,11 +11,9 @@ from properties import (
     GAME,
     MESSAGE_POLICIES,
     TORCH_EXECUTORS,
-    Stage,
     assert_agrees_with_reference,
     assert_as_exact_as_reference,
     assert_gradients_are_right,
-    assert_gradients_reach_every_parameter,
     assert_permutation_equivariant,
     assert_refused,
     assert_round_trip,
@@ -161,14 +159,6 @@ def test_gradients_are_right(
     name: str, executor: ExecutorName, batch_size: int, num_experts: int
 ) -> None:
     assert_gradients_are_right(make(name), executor, batch_size, num_experts)
-
-
-@every_policy_and_executor
-def test_gradients_reach_every_parameter(name: str, executor: ExecutorName) -> None:
-    policy, edges = make(name).double(), some_edges(2, 5, 30)
-    prepared = prepare(edges, 2, 5, executor, policy)
-    _, said = Stage(policy)(some_inputs(policy, edges, 10), prepared)
-    assert_gradients_reach_every_parameter(said.sin().sum(), policy)
 
 
 @every_policy_and_executor

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
     GAME,
-    assert_deterministic_by_seed,
     double_precision,
     edited,
     every_executor,
@@ -102,18 +101,6 @@ def test_three_steps_are_three_manual_steps() -> None:
     assert rollout.task is task
 
 
-def test_the_error_is_that_of_the_action() -> None:
-    task = some_task()
-    rollout = unroll(make(), task, N, 4, seeded(0))
-    torch.testing.assert_close(rollout.loss, (rollout.action - task.target).square().mean(dim=-1))
-
-
-def test_a_longer_rollout_starts_with_the_shorter_one() -> None:
-    agent, task = make(), some_task()
-    short, long = (unroll(agent, task, N, steps, seeded(0)) for steps in (2, 5))
-    assert torch.equal(long.loss[:2], short.loss)
-
-
 def test_a_rollout_leaves_weights_and_targets_alone() -> None:
     agent, task = make(), some_task()
     weights = [parameter.clone() for parameter in agent.parameters()]
@@ -121,15 +108,6 @@ def test_a_rollout_leaves_weights_and_targets_alone() -> None:
     unroll(agent, task, N, 4, seeded(0)).loss.sum().backward()
     assert all(torch.equal(a, b) for a, b in zip(agent.parameters(), weights, strict=True))
     assert torch.equal(task.target, target)
-
-
-def test_feedback_is_what_agents_act_on() -> None:
-    """Other numbers to guess: the same first step only where the feedback is the same."""
-    agent, task = make(), some_task()
-    mirrored = type(task)(-task.target, GuessingGame())
-    first, other = (unroll(agent, t, N, 3, seeded(0)) for t in (task, mirrored))
-    assert torch.equal(first.action[0], other.action[0])  # the same error on zeros
-    assert not torch.allclose(first.action[1], other.action[1])
 
 
 @given(
@@ -144,11 +122,6 @@ def test_shapes(batch_size: int, num_experts: int, num_outputs: int, num_steps: 
     assert rollout.loss.shape == (num_steps, batch_size)
     assert rollout.action.shape == (num_steps, batch_size, num_outputs)
     assert rollout.life.batch_size == batch_size
-
-
-def test_the_generator_decides() -> None:
-    agent = make(RandomTopology(2, "agent"), birth=Birth("random", initial_state="random"))
-    assert_deterministic_by_seed(lambda seed: unroll(agent, some_task(), N, 3, seeded(seed)).loss)
 
 
 def test_on_every_device(device: torch.device) -> None:
