@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 from hypothesis import settings
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
+from properties import double_precision
 
 from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, MetaLearner
 from badger_graph.executors.native import library
@@ -49,6 +50,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def device(request: pytest.FixtureRequest) -> torch.device:
     """Every device that the code must run on."""
     return torch.device(request.param)
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    """Everything in a test is float64."""
+    with double_precision():
+        yield
 
 
 @pytest.fixture

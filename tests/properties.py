@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import copy
 import functools
-import importlib
+import importlib.util
 import inspect
 import json
 import pkgutil
 import re
+import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
 from jaxtyping import TypeCheckError
+from lightning import Trainer
 from torch import Tensor, nn
 from torch_geometric.data import Batch
 
@@ -32,6 +35,7 @@ from badger_graph import (
     GuessingGame,
     Interface,
     Membrane,
+    MetaLearner,
     MetaLoss,
     Observation,
     Task,
@@ -84,6 +88,8 @@ every_policy_and_executor = pytest.mark.parametrize(
 )
 """Every message policy with every executor that can serve it."""
 
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+
 NEEDS_ARGUMENTS = {"networkx", "file"}
 """Topologies that cannot be built by their name alone."""
 
@@ -91,6 +97,12 @@ BUILDABLE = [name for name in TOPOLOGIES if name not in NEEDS_ARGUMENTS]
 
 FOR_ANY_SIZE = [name for name in BUILDABLE if name != "learned_graph"]
 """Topologies that serve any number of experts."""
+
+Make = Callable[..., MetaLearner]
+"""The fixture ``tiny_learner``."""
+
+Fit = Callable[..., Trainer]
+"""The fixture ``fit``."""
 
 CPU = torch.device("cpu")
 
@@ -107,6 +119,10 @@ def double_precision() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
+
+
+in_double = pytest.mark.usefixtures("double")
+"""The fixture ``double``: a whole test within :func:`double_precision`."""
 
 
 def seeded(seed: int, device: torch.device = CPU) -> torch.Generator:
@@ -140,6 +156,23 @@ def some_observation(
         (batch_size, num_outputs, interface.output),
     )
     return Observation(*(uniform(seed, *shape).to(torch.get_default_dtype()) for shape in shapes))
+
+
+def weights(module: nn.Module) -> Tensor:
+    """All parameters as one vector, as they are now."""
+    return nn.utils.parameters_to_vector(module.parameters()).detach().clone()
+
+
+def example(name: str) -> ModuleType:
+    """An example of the documentation as a module of its own, which a checkpoint can name."""
+    module_name = f"example_{name}"
+    if module_name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module_name, EXAMPLES / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[module_name]
 
 
 def build_policy(
@@ -661,6 +694,13 @@ def assert_tasks_independent(task: Task) -> None:
 
 
 # -------------------------------------------------------------------------------- meta-losses
+
+
+class Mean(nn.Module):
+    """An aggregator of the gradients of several outputs."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return rows.mean(dim=0)
 
 
 def rollout_of(loss: Tensor) -> Rollout:

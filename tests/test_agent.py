@@ -8,7 +8,6 @@ import typing
 from functools import partial
 from typing import ClassVar
 
-import networkx as nx
 import pytest
 import torch
 from hypothesis import given
@@ -24,7 +23,6 @@ from properties import (
     assert_free_experts_exchangeable,
     assert_gradients_reach_every_parameter,
     assert_pure,
-    assert_refused,
     assert_round_trip,
     assert_split_lives_alone,
     build,
@@ -60,7 +58,6 @@ from badger_graph import (
 )
 from badger_graph.executors.prepare import ExecutorName, prepare
 from topologies import (
-    AttentionTopology,
     CompleteTopology,
     GivenGraph,
     IsolatedTopology,
@@ -124,11 +121,6 @@ def test_agents_of_a_batch_are_independent(name: str, policy: str) -> None:
         assert_agents_independent(make(build(name), policy, birth=Birth("random")), 12, 3)
 
 
-def test_agents_with_a_dynamic_topology_are_independent() -> None:
-    with double_precision():
-        assert_agents_independent(make(Nearest()), 7, 3)
-
-
 @pytest.mark.parametrize("name", FOR_ANY_SIZE)
 def test_any_number_of_experts_and_outputs(name: str) -> None:
     sizes = [(9, 1), (9, 9), (12, 4), (30, 2), (70, 5)]
@@ -138,10 +130,6 @@ def test_any_number_of_experts_and_outputs(name: str) -> None:
 @every_topology
 def test_a_step_is_pure(name: str) -> None:
     assert_pure(make(build(name)), 12, 3)
-
-
-def test_a_step_with_a_dynamic_topology_is_pure() -> None:
-    assert_pure(make(Nearest()), 7, 3)
 
 
 @every_topology
@@ -563,26 +551,6 @@ def test_split_of_any_rewired_graph(
 # --------------------------------------------------------------------------------- wrong input
 
 
-@pytest.mark.parametrize(
-    ("sizes", "message"),
-    [
-        ((0, 5, 2), "batch_size must be at least 1, got 0"),
-        ((2, 0, 2), "num_experts must be at least 1, got 0"),
-        ((2, -3, 2), "num_experts must be at least 1, got -3"),
-        ((2, 5, 6), "an expert for every output and input, .* got num_outputs=6 and num_experts=5"),
-        ((2, 5, 0), "1 <= num_outputs .* got num_outputs=0"),
-    ],
-)
-def test_agents_that_cannot_be_born(sizes: tuple[int, int, int], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        make().reset(*sizes)
-
-
-def test_too_few_experts_for_the_topology() -> None:
-    with pytest.raises(ValueError, match="got k=4 and 4 experts"):
-        make(RandomTopology(4)).reset(2, 4, 1)
-
-
 def test_parts_are_built_by_the_agent_for_its_sizes() -> None:
     """Sizes flow from the interface to the membrane, and from there to the policy."""
     for interface in (GAME, Interface(feedback=3, input=2, output=4)):
@@ -596,67 +564,6 @@ def test_parts_are_built_by_the_agent_for_its_sizes() -> None:
         for part in (agent.policy, agent.membrane):
             assert (part.identifier_size, part.hidden_size) == (5, 7)
         assert (agent.topology.hidden_size, agent.topology.k) == (7, 2)
-
-
-@pytest.mark.parametrize(
-    ("name", "part", "message"),
-    [
-        ("policy", GRUPolicy(4, 12, 32), "policy must be a class .*, got a GRUPolicy"),
-        ("membrane", HardwiredMembrane(GAME, 12, 32), "membrane must be a class .*Hardwired"),
-        ("policy", partial(GRUPolicy, hidden_size=8), "policy is told its sizes .*got hidden_size"),
-        ("policy", partial(GRUPolicy, percept_size=7), "is told its sizes .*got percept_size"),
-        ("policy", partial(GRUPolicy, 7), "policy is told its sizes .*got 7"),
-        ("membrane", partial(HardwiredMembrane, interface=GAME), "is told .*got interface"),
-        (
-            "topology",
-            nx.path_graph(4),
-            r"got a Graph, of which from_networkx\(graph\) makes a topo",
-        ),
-        ("topology", "ring", "topology must be a Topology or a Callable, got 'ring'"),
-        ("topology", partial(AttentionTopology, hidden_size=8), "is told .*got hidden_size"),
-        (
-            "policy",
-            lambda percept_size, **sizes: GRUPolicy(percept_size, 12, 9),
-            "the hidden_size .* told, 32, got 9",
-        ),
-        (
-            "policy",
-            lambda percept_size, **sizes: GRUPolicy(7, **sizes),
-            "the percept_size .* told, 4, got 7",
-        ),
-        ("policy", lambda **sizes: torch.nn.Linear(2, 3), "kind ExpertPolicy, got a Linear"),
-        (
-            "policy",
-            HardwiredMembrane,
-            "must build one of the kind ExpertPolicy, got the class Hardwired",
-        ),
-        ("membrane", GRUPolicy, "kind Membrane, got the class GRUPolicy"),
-    ],
-)
-def test_parts_that_the_agent_cannot_build(name: str, part: typing.Any, message: str) -> None:
-    parts = {"policy": GRUPolicy, "topology": RingTopology(), name: part}
-    assert_refused(message, lambda: BadgerAgent(GAME, **parts))
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ({"identifier_size": -1}, "identifier_size must be at least 0, got -1"),
-        ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
-        ({"birth": Birth(initial_state="learned")}, "'learned' needs .*initial_hidden, got a GRU"),
-        ({"executor": "fast"}, "executor must be one of auto, .* got 'fast'"),
-    ],
-)
-def test_settings_that_do_not_exist(setting: typing.Any, message: str) -> None:
-    assert_refused(message, lambda: BadgerAgent(GAME, GRUPolicy, RingTopology(), **setting))
-
-
-def test_training_goes_on_after_inference_mode() -> None:
-    agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(k=2))
-    task = GuessingGame().sample(2, 1)
-    with torch.inference_mode():
-        unroll(agent, task, 5, 2)
-    unroll(agent, task, 5, 2).loss.mean().backward()
 
 
 class Keeper(Topology):

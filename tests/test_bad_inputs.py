@@ -52,7 +52,7 @@ def test_command_line(script: str, folder: Path) -> None:
 
 def test_lists_are_long_enough() -> None:
     assert len(set(INPUTS)) == len(INPUTS) >= 300
-    assert len(set(python_api.bad_calls())) == len(python_api.bad_calls()) >= 200
+    assert len(set(python_api.bad_calls())) == len(python_api.bad_calls()) >= 500
 
 
 def test_python_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

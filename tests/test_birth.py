@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from properties import assert_deterministic_by_seed, assert_refused, seeded
+from properties import assert_deterministic_by_seed, seeded
 from torch import Tensor
 
 from badger_graph import AddressedMembrane, BadgerAgent, Birth, GRUPolicy, Interface, Life
@@ -116,19 +116,3 @@ def test_one_graph_for_all_agents_by_its_seed(redraw: Any) -> None:
 def test_a_graph_that_is_not_drawn_stays() -> None:
     life = born(Birth(graph_seed=3))
     assert torch.equal(life.edges.index, born(Birth()).edges.index)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"identifiers": "names"}, "identifiers must be one of fixed, random, none, got 'names'"),
-        ({"initial_state": "one"}, "initial_state must be one of zero, random, learned, got 'one'"),
-        ({"addresses": "some"}, "addresses must be one of random, fixed, got 'some'"),
-        ({"codebooks": 0}, "codebooks must be at least 1, or none, got 0"),
-        ({"seed": -1}, "seed must be at least 0, got -1"),
-        ({"address_seed": -1}, "address_seed must be at least 0, got -1"),
-        ({"graph_seed": -1}, "graph_seed must be at least 0, or none, got -1"),
-    ],
-)
-def test_births_that_cannot_be(settings: dict[str, Any], message: str) -> None:
-    assert_refused(message, lambda: Birth(**settings))

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import Trainer
-from properties import GAME, assert_refused, some_edges, uniform
+from properties import GAME, Fit, assert_refused, some_edges, uniform, weights
 from torch import Tensor
 
 from badger_graph import (
@@ -27,8 +26,6 @@ from badger_graph.outer.gradients.captured import check_run, refill
 from badger_graph.outer.losses import Alikeness, MeanOverEnd, Sum
 from badger_graph.outer.stream import TaskStream
 from topologies import CompleteTopology, Edges, RandomTopology, Topology
-
-Fit = Callable[..., Trainer]
 
 
 def make(
@@ -51,10 +48,6 @@ def make(
 def step_of(learner: MetaLearner) -> Callable[[int], tuple[Tensor, Tensor]]:
     """Its gradient by the seed alone."""
     return lambda seed: learner.gradient(learner.objective, seed, learner.objective.lesson)
-
-
-def weights(learner: MetaLearner) -> Tensor:
-    return torch.nn.utils.parameters_to_vector(learner.parameters()).detach().clone()
 
 
 def gradients(learner: MetaLearner, meta_loss: Tensor) -> tuple[Tensor, ...]:

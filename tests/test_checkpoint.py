@@ -14,9 +14,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from properties import seeded
+from properties import Fit, Make, seeded
 from torch import Tensor
 
 from badger_graph import (
@@ -36,9 +35,6 @@ from badger_graph.library.load import read_checkpoint
 from badger_graph.library.resume import require_same_agent
 from badger_graph.outer.config import CONFIG_KEY
 from topologies import CompleteTopology, RandomTopology, RingTopology
-
-Make = Callable[..., MetaLearner]
-Fit = Callable[..., Trainer]
 
 
 def actions(agent: BadgerAgent, num_experts: int = 5, num_outputs: int = 2) -> Tensor:

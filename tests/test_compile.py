@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from properties import GAME, assert_near, assert_refused, seeded
-from torch import Tensor, nn
+from properties import GAME, assert_near, assert_refused, example, seeded
+from torch import Tensor
 
 from badger_graph import (
     BadgerAgent,
     FixedRounds,
     GRUPolicy,
     GuessingGame,
-    MessagePolicy,
     MetaLearner,
     unroll,
 )
@@ -31,26 +31,7 @@ SIZES = [(5, 16, 3), (4, 24, 5), (9, 48, 2), (7, 17, 4)]
 """B, N and d."""
 
 
-class ElmanPolicy(MessagePolicy):
-    """As a user would write it."""
-
-    def __init__(self, percept_size: int, identifier_size: int, hidden_size: int) -> None:
-        super().__init__(percept_size, identifier_size, hidden_size, message_size=5)
-        inputs = hidden_size + 5 + percept_size + identifier_size
-        self.message_linear = nn.Linear(hidden_size, 5)
-        self.cell = nn.Linear(inputs, hidden_size)
-        self.readout = nn.Linear(hidden_size, 1)
-
-    def emit(self, hidden: Tensor, traits: Tensor) -> Tensor:
-        return self.message_linear(hidden)
-
-    def next_hidden(
-        self, hidden: Tensor, received: Tensor, percept: Tensor, traits: Tensor
-    ) -> Tensor:
-        return self.cell(torch.cat([hidden, received, percept, traits], dim=-1)).tanh()
-
-    def speak(self, hidden: Tensor, traits: Tensor) -> Tensor:
-        return self.readout(hidden)
+ElmanPolicy = partial(example("elman_policy").ElmanPolicy, message_size=5)
 
 
 def twins(executor: ExecutorName, dtype: torch.dtype, **arguments: Any) -> list[BadgerAgent]:

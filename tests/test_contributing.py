@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
-from lightning import Trainer
 from properties import (
+    EXAMPLES,
     GAME,
     TORCH_EXECUTORS,
+    Fit,
     assert_agents_independent,
     assert_agrees_with_reference,
     assert_any_number_of_experts,
@@ -31,6 +28,7 @@ from properties import (
     build_membrane,
     build_policy,
     double_precision,
+    example,
     seeded,
     some_edges,
     some_life,
@@ -54,21 +52,6 @@ from badger_graph.outer.sizes import Sizes
 from topologies import CompleteTopology, RandomTopology
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = ROOT / "docs" / "examples"
-
-Fit = Callable[..., Trainer]
-
-
-def example(name: str) -> ModuleType:
-    """An example as a module of its own, which a checkpoint can name."""
-    module_name = f"example_{name}"
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, EXAMPLES / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[module_name]
 
 
 def errors_of_training(family: TaskFamily, fit: Fit, steps: int, rounds: int) -> list[float]:
@@ -225,8 +208,14 @@ def test_evolution_estimates_the_gradient_and_puts_the_weights_back() -> None:
         weights, before = objective.weights, [one.clone() for one in objective.weights]
         lesson = objective.lesson
         true = torch.autograd.grad(objective(0, lesson).meta_loss, weights)
-        estimate = torch.autograd.grad(evolution(objective, 0, lesson).meta_loss, weights)
+        state = torch.get_rng_state()
+        estimate, again = (
+            torch.autograd.grad(evolution(objective, 0, lesson).meta_loss, weights)
+            for _ in range(2)
+        )
         assert all(map(torch.equal, weights, before))
+        assert torch.equal(torch.get_rng_state(), state)
+        assert all(map(torch.equal, again, estimate))
     flat, other = (torch.cat([part.flatten() for part in of]) for of in (true, estimate))
     assert abs((flat @ other) / (flat @ flat) - 1) < 0.2
     expected = (400 / (400 + len(flat))) ** 0.5

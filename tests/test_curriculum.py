@@ -13,7 +13,7 @@ import yaml
 from command_line import assert_same_bits, call, load
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from properties import assert_refused, assert_round_trip, assert_table_is_the_folder
+from properties import Fit, Make, assert_round_trip, assert_table_is_the_folder, weights
 
 import badger_graph.outer.curriculum
 from badger_graph import (
@@ -33,19 +33,11 @@ from badger_graph.cli import fit_main
 from badger_graph.library.resume import require_same_agent
 from badger_graph.outer.config import CONFIG_KEY, to_config
 from badger_graph.outer.curriculum import CURRICULA, Lesson
-from badger_graph.outer.gradients import Captured
 from badger_graph.outer.rate import set_learning_rate
 from badger_graph.outer.stream import TaskStream
 from topologies import CompleteTopology
 
-Make = Callable[..., MetaLearner]
-Fit = Callable[..., Trainer]
-
 CHANCE = 1 / 3
-
-
-def weights(learner: MetaLearner) -> torch.Tensor:
-    return torch.nn.utils.parameters_to_vector(learner.parameters()).detach().clone()
 
 
 def lessons(curriculum: Curriculum, number: int = 500) -> list[Lesson]:
@@ -486,69 +478,6 @@ def test_older_checkpoints(tiny_learner: Make, fit: Fit, tmp_path: Path) -> None
 # --------------------------------------------------------------------------------- wrong input
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Stages([]), r"stages must be at least one, got \[\]"),
-        (
-            lambda: Stages([Stage(1, 2, steps=1), Stage(1, 2), Stage(1, 2)]),
-            r"every stage but the last must end, .* got stage 1 without an end",
-        ),
-        (lambda: Stage([4, 3], 9), r"num_outputs must be .* low <= high, got \[4, 3\]"),
-        (lambda: Stage([4], 9), r"num_outputs must be a number or \[low, high\], .* got \[4\]"),
-        (lambda: Stage(0, 9), "num_outputs must be at least 1, got 0"),
-        (lambda: Stage(1, [0, 9]), r"num_experts must be at least 1, got \[0, 9\]"),
-        (lambda: Stage(1, spare_experts=-1), "spare_experts must be at least 0, got -1"),
-        (lambda: Stage(1), "one of num_experts and spare_experts .* got num_experts=None and"),
-        (lambda: Stage(1, 4, 3), "one of .* got num_experts=4 and spare_experts=3"),
-        (lambda: Stage(1, 2, steps=0), "steps must be at least 1, or none, got 0"),
-        (lambda: Stage(1, 2, until_error=-1.0), "until_error must be positive, or none, got -1"),
-        (lambda: Stage(1, 2, learning_rate=0.0), "learning_rate must be positive, or none, got 0"),
-        (
-            lambda: Stage(1, 2, redraw_graph_every=-5),
-            "redraw_graph_every must be at least 1, or none, got -5",
-        ),
-        (lambda: OneMoreOutput(first=0), "1 <= first <= last must hold, got first=0 and last=20"),
-        (lambda: OneMoreOutput(5, 4), "1 <= first <= last must hold, got first=5 and last=4"),
-        (lambda: OneMoreOutput(num_experts=30, spare_experts=6), "one of .* got num_experts=30"),
-        (lambda: OneMoreOutput(frontier_share=0.0), r"frontier_share must be in \(0, 1\], got 0"),
-        (lambda: OneMoreOutput(threshold=-0.1), "threshold must be positive, got -0.1"),
-        (lambda: OneMoreOutput(window=0), "window must be at least 1, got 0"),
-    ],
-)
-def test_refused(make: Callable[[], object], message: str) -> None:
-    assert_refused(message, make)
-
-
-@pytest.mark.parametrize(
-    ("curriculum", "message"),
-    [
-        (
-            Stages([Stage(2, 5, steps=9), Stage([3, 6], [5, 40])]),
-            "got num_outputs=6 and num_experts=5 in stage 1, but the hardwired membrane needs an",
-        ),
-        (
-            OneMoreOutput(num_experts=12),
-            "got num_outputs=13 and num_experts=12 in stage 12, but the hardwired membrane",
-        ),
-        (
-            OneMoreOutput(spare_experts=0),
-            "got num_outputs=1 and num_experts=1 in stage 0, but k must be less than the number",
-        ),
-    ],
-)
-def test_an_agent_that_cannot_live_with_it(
-    tiny_learner: Make, curriculum: Curriculum, message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        tiny_learner(curriculum=curriculum)
-
-
-def test_what_does_not_go_together(tiny_learner: Make, fit: Fit) -> None:
-    with pytest.raises(ValueError, match="so curriculum must be none, got OneMoreOutput"):
-        tiny_learner(curriculum=quick(), gradient=Captured())
-    for decay_from in (-0.1, 1.0):
-        with pytest.raises(ValueError, match=rf"decay_from must be in \[0, 1\), .* {decay_from}"):
-            tiny_learner(decay_from=decay_from)
+def test_a_decay_needs_an_end(tiny_learner: Make, fit: Fit) -> None:
     with pytest.raises(ValueError, match="a part of max_steps, which must be at least 1, got -1"):
         fit(tiny_learner(decay_from=0.5), -1)

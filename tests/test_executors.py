@@ -380,14 +380,6 @@ def test_fused_refuses_other_policies(policy: ExpertPolicy) -> None:
         prepare(some_edges(1, 3, 2), 1, 3, "fused", policy)
 
 
-@pytest.mark.native
-def test_fused_refuses_other_channels() -> None:
-    policy, edges = build_policy(GRUPolicy), some_edges(1, 3, 2)
-    assert prepare(edges, 1, 3, "auto", policy, Silence()).name == "dense"
-    with pytest.raises(ValueError, match="'fused' needs a ClearChannel, got Silence"):
-        prepare(edges, 1, 3, "fused", policy, Silence())
-
-
 def test_other_aggregations_than_the_mean_are_sparse() -> None:
     policy, edges = build_policy(GRUPolicy, aggregation="max"), some_edges(1, 4, 9)
     assert chosen(edges, 1, 4, policy) == "sparse"

@@ -23,8 +23,8 @@ from properties import (
     assert_as_exact_as_reference,
     assert_near,
     build_policy,
-    double_precision,
     fresh,
+    in_double,
     outcome,
     seeded,
     some_edges,
@@ -86,15 +86,6 @@ def lives(
     return unroll(
         agent_with(policy, executor), some_task(), num_experts, steps, seeded(0)
     ).loss.sum()
-
-
-@pytest.fixture
-def double() -> Iterator[None]:
-    with double_precision():
-        yield
-
-
-in_double = pytest.mark.usefixtures("double")
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import pytest
 import torch
 from properties import (
     GAME,
-    assert_agents_independent,
     assert_gradients_reach_every_parameter,
     assert_refused,
     assert_split_lives_alone,
@@ -194,11 +193,6 @@ def test_what_is_kept_for_training_is_fit_for_it(
         life = change(agent, agent.reset(B, N, D, seeded(0)))
         unroll(agent, some_task(life.num_outputs), life.num_experts, 2, life=life)
     unroll(agent, some_task(), N, 2, seeded(0)).loss.sum().backward()
-
-
-def test_grown_agents_are_still_independent() -> None:
-    with double_precision():
-        assert_agents_independent(make(), N, D)
 
 
 # ----------------------------------------------------------------------------------------- add
@@ -418,44 +412,6 @@ def test_inputs_stay_whatever_changes() -> None:
                 r"num_outputs \+ num_inputs <= num_experts, got .* num_inputs=2 and num_experts=3"
             )
             assert_refused(message, lambda: remove_experts(agent, life, [1, 2, 3]))  # noqa: B023
-
-
-@pytest.mark.parametrize(
-    ("message", "change"),
-    [
-        ("num must be at least 1, got 0", lambda a, g: add_experts(a, g, 0)),
-        ("at least one expert to clone must be listed", lambda a, g: clone_experts(a, g, [])),
-        ("to clone must be among 0 to 5, got 6", lambda a, g: clone_experts(a, g, [0, 6])),
-        ("same, fresh, perturbed, got 'new'", lambda a, g: clone_experts(a, g, [0], "new")),
-        ("at least one expert to remove must be listed", lambda a, g: remove_experts(a, g, [])),
-        ("among 0 to 5, got -1", lambda a, g: remove_experts(a, g, [-1])),
-        ("distinct, got \\[2, 2\\]", lambda a, g: remove_experts(a, g, [2, 2])),
-        ("among 0 to 5, got 6", lambda a, g: remove_experts(a, g, range(9))),
-        ("must be left, got all 6", lambda a, g: remove_experts(a, g, range(6))),
-        ("num_outputs=2 and num_experts=1", lambda a, g: remove_experts(a, g, range(5))),
-        ("num_outputs=7 and num_experts=6", lambda a, g: change_outputs(a, g, 7)),
-        ("num_outputs=0", lambda a, g: change_outputs(a, g, 0)),
-        ("k=6 and 6 experts", lambda a, g: rewire(a, g, RandomTopology(6))),
-        (
-            "join nodes 0 to 17, got node 18",
-            lambda a, g: rewire(a, g, Edges.unweighted(torch.tensor([[0], [18]]))),
-        ),
-        (
-            "join two agents, got one from node 5 to 6",
-            lambda a, g: rewire(a, g, Edges.unweighted(torch.tensor([[5], [6]]))),
-        ),
-        (
-            "one weight, got 2 for 1",
-            lambda a, g: rewire(a, g, Edges(torch.tensor([[0], [1]]), torch.ones(2))),
-        ),
-    ],
-)
-def test_what_cannot_be_is_refused(
-    message: str, change: Callable[[BadgerAgent, Life], Life]
-) -> None:
-    agent = make()
-    life = agent.reset(B, N, D, seeded(0))
-    assert_refused(message, lambda: change(agent, life))
 
 
 def test_a_graph_for_one_size_does_not_grow_by_itself() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from properties import assert_gradients_reach_every_parameter
+from properties import Fit, Make, assert_gradients_reach_every_parameter, weights
 
 from badger_graph import (
     BadgerAgent,
@@ -26,14 +25,6 @@ from badger_graph.outer import META_LOSSES, Backpropagation, NonFiniteLossError,
 from badger_graph.outer.finite import MAX_UNREAD, FiniteWatch
 from badger_graph.outer.stream import TaskStream, validation_seeds
 from topologies import CompleteTopology
-
-Make = Callable[..., MetaLearner]
-Fit = Callable[..., Trainer]
-
-
-def weights(learner: MetaLearner) -> torch.Tensor:
-    return torch.nn.utils.parameters_to_vector(learner.parameters()).detach().clone()
-
 
 # ------------------------------------------------------------------------------ an outer step
 
@@ -65,18 +56,6 @@ def test_outer_steps_by_hand(tiny_learner: Make, fit: Fit, detach_every: int | N
         loss[2:].mean().backward()  # the mean over the last half
         optimizer.step()
     assert torch.equal(weights(trained), weights(by_hand))
-
-
-@pytest.mark.parametrize("fused", [True, False])
-def test_changed_weights_are_noticed(tiny_learner: Make, fused: bool) -> None:
-    """What an executor keeps of the weights is made anew; a fused optimiser counts no change."""
-    learner = tiny_learner(optimizer=lambda parameters: torch.optim.Adam(parameters, fused=fused))
-    twin = tiny_learner()
-    optimizer = learner.configure_optimizers()
-    learner.objective.unroll(0).loss.mean().backward()
-    optimizer.step()
-    twin.load_state_dict(learner.state_dict())
-    assert torch.equal(learner.objective.unroll(1).loss, twin.objective.unroll(1).loss)
 
 
 @pytest.mark.parametrize("name", META_LOSSES)
@@ -138,22 +117,11 @@ def test_gradients_are_clipped_and_logged_as_they_were(
     assert logged.item() == pytest.approx(gradient.norm().item(), rel=1e-5)
 
 
-def test_a_rollout_is_a_function_of_its_seed(tiny_learner: Make) -> None:
-    learner = tiny_learner()
-    first, again, other = (learner.objective.unroll(seed).loss for seed in (5, 5, 6))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-
-
 def test_a_rollout_on_every_device(tiny_learner: Make, device: torch.device) -> None:
     learner = tiny_learner().to(device)
     assert learner.objective.unroll(0).loss.device.type == device.type
     agent = learner.agent  # on that device already
     MetaLearner(agent, GuessingGame(), sizes=Sizes(5, 2))
-
-
-def test_the_default_meta_loss_counts_the_last_half(tiny_learner: Make) -> None:
-    assert tiny_learner().meta_loss.weights(4).tolist() == [0, 0, 1, 1]
 
 
 # --------------------------------------------------------------------------------------- seeds
@@ -340,31 +308,6 @@ def test_no_outer_step_waits_for_the_gpu(tiny_learner: Make) -> None:
     finally:
         torch.cuda.set_sync_debug_mode("default")
     watch.read()
-
-
-# --------------------------------------------------------------------------------- wrong input
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"num_experts": 0}, "num_experts must be at least 1, got 0"),
-        ({"num_experts": -4}, "num_experts must be at least 1, got -4"),
-        ({"num_outputs": 0}, "num_outputs must be at least 1, got 0"),
-        ({"num_steps": 0}, "num_steps must be at least 1, got 0"),
-        ({"num_steps": -1}, "num_steps must be at least 1, got -1"),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"val_batches": 0}, "val_batches must be at least 1, got 0"),
-        ({"seed": -1}, "seed must be at least 0, got -1"),
-        ({"num_outputs": 6}, "got num_outputs=6 and num_experts=5"),
-        ({"num_experts": 2}, "k must be less than the number of experts, .* got k=2 and 2"),
-    ],
-)
-def test_refused_before_any_training(
-    tiny_learner: Make, arguments: dict[str, int], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        tiny_learner(**arguments)
 
 
 # ------------------------------------------------------------------------------------ learning

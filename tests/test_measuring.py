@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import runpy
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +12,7 @@ import pytest
 import torch
 import yaml
 from command_line import ROOT, call
-from lightning import Trainer
-from properties import assert_refused
+from properties import Fit, Make, assert_refused
 from torch import Tensor
 
 from badger_graph import MetaLearner, load_learner
@@ -28,10 +26,6 @@ from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.tasks import SumOfWaves
 from badger_graph.tasks.waves import waves
 from topologies import CompleteTopology
-
-Make = Callable[..., MetaLearner]
-Fit = Callable[..., Trainer]
-
 
 ONE = torch.ones(1, 1, 1)
 ZEROS = "last_moves are relative to the last guess, got zeros"

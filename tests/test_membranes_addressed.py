@@ -12,7 +12,6 @@ from properties import (
     assert_agents_independent,
     assert_any_number_of_experts,
     assert_gradients_reach_every_parameter,
-    assert_refused,
     build_membrane,
     double_precision,
     edited,
@@ -171,16 +170,3 @@ def test_outputs_keep_their_score(action: Action) -> None:
         life = agent.step(life, some_observation(2, 3), seeded(step))
         torch.testing.assert_close(life.score, torch.full((2, 3), 0.2 * step))
         assert not torch.allclose(life.action, life.score)
-
-
-def test_refused() -> None:
-    build = partial(build_membrane, AddressedMembrane)
-    assert_refused("heads must be at least 1, got 0", lambda: build(heads=0))
-    assert_refused("gain must be positive, got 0", lambda: build(gain=0.0))
-    assert_refused("identifier_size must be at least 1, got 0", lambda: build(identifier_size=0))
-    agent = make_agent()
-    life = agent.reset(2, 5, 3)
-    short = life.addresses.outputs[..., :4]
-    message = r"\[2, 3, 7\] .* got \[2, 3, 4\]"
-    assert_refused(message, lambda: edited(agent, life, address=short))
-    assert_refused("num_outputs must be at least 1, got 0", lambda: agent.reset(2, 5, 0))

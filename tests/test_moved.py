@@ -7,16 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bad_inputs import files
 from command_line import call
 
 from badger_graph.cli import fit_main
 from badger_graph.library.upgrade import MOVED, current
 
-FAST = [
-    *("--max_steps", "1", "--num_experts", "6", "--num_outputs", "2", "--num_steps", "3"),
-    *("--batch_size", "2", "--model.val_batches", "1", "--trainer.val_check_interval", "1"),
-    *("--evaluate", "false", "--run_dir", "run"),
-]
+FAST = [*files.FAST, "--max_steps", "1", "--run_dir", "run"]
 
 BEFORE = {now: before for before, now in MOVED.items()}
 

@@ -1,59 +1,18 @@
-"""Every way to the gradient of the outer loop, and one of the user's own: evolution strategies."""
+"""Every way to the gradient of the outer loop, and those of a user's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
 import torch
-from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from properties import assert_refused, assert_table_is_the_folder
-from torch import Generator, Tensor
+from properties import Fit, Make, Mean, assert_refused, assert_table_is_the_folder, example, weights
 
 import badger_graph.outer.gradients
-from badger_graph import MetaLearner
 from badger_graph.outer import GRADIENTS, Objective, Outcome, OuterGradient
 from badger_graph.outer.curriculum import Lesson
-from badger_graph.outer.gradients import Backpropagation, JacobianDescent, hand_on
+from badger_graph.outer.gradients import Backpropagation, JacobianDescent
 from badger_graph.outer.learner import GRADIENT_KEY
-
-Make = Callable[..., MetaLearner]
-Fit = Callable[..., Trainer]
-
-
-class Evolution(OuterGradient):
-    r"""Antithetic evolution strategies: no derivative of anything.
-
-    .. math::
-        g = \frac{1}{K} \sum_k \frac{L(\theta + \sigma\epsilon_k) - L(\theta - \sigma\epsilon_k)}
-        {2\sigma} \epsilon_k
-    """
-
-    def __init__(self, pairs: int = 16, sigma: float = 0.05) -> None:
-        self.pairs = pairs
-        self.sigma = sigma
-
-    @torch.no_grad()
-    def __call__(self, objective: Objective, seed: int, lesson: Lesson) -> Outcome:
-        weights, generator = objective.weights, Generator().manual_seed(seed)
-        own = [weight.clone() for weight in weights]
-        gradients = [torch.zeros_like(weight) for weight in weights]
-        for _ in range(self.pairs):
-            noise = [torch.randn(weight.shape, generator=generator) for weight in weights]
-            ends = []
-            for sign in (1, -1):
-                for weight, before, away in zip(weights, own, noise, strict=True):
-                    weight.copy_(before + sign * self.sigma * away)
-                ends.append(objective(seed, lesson).meta_loss)
-            slope = (ends[0] - ends[1]) / (2 * self.sigma * self.pairs)
-            for gradient, away in zip(gradients, noise, strict=True):
-                gradient += slope * away
-        for weight, before in zip(weights, own, strict=True):
-            weight.copy_(before)
-        meta_loss, loss = objective(seed, lesson)
-        return Outcome(hand_on(meta_loss, gradients, weights), loss)
 
 
 class Remembering(OuterGradient):
@@ -73,46 +32,12 @@ class Remembering(OuterGradient):
         self.steps = state["steps"]
 
 
-def weights(learner: MetaLearner) -> Tensor:
-    return torch.nn.utils.parameters_to_vector(learner.parameters()).detach().clone()
-
-
-def gradient_of(learner: MetaLearner, seed: int) -> Tensor:
-    """What is on the weights after an outer step of this seed."""
-    learner.zero_grad()
-    outcome = learner.gradient(learner.objective, seed, learner.objective.lesson)
-    outcome.meta_loss.backward()
-    return torch.cat([weight.grad.flatten() for weight in learner.objective.weights])
-
-
-@pytest.fixture
-def double() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
 def test_every_gradient_is_in_the_table() -> None:
     assert_table_is_the_folder(GRADIENTS, badger_graph.outer.gradients, OuterGradient)
 
 
-@pytest.mark.usefixtures("double")
-def test_evolution_goes_along_the_gradient(tiny_learner: Make) -> None:
-    """Its projection on the gradient is one in the mean, and scatters by the root of 2 / pairs."""
-    pairs = 300
-    right = gradient_of(tiny_learner(), 3)
-    learner = tiny_learner(gradient=Evolution(pairs, 1e-4))
-    before, state = weights(learner), torch.get_rng_state()
-    found = gradient_of(learner, 3)
-    assert torch.equal(weights(learner), before)
-    assert torch.equal(torch.get_rng_state(), state)
-    projection = (found @ right / right.square().sum()).item()
-    assert projection == pytest.approx(1, abs=3 * (2 / pairs) ** 0.5)
-    assert torch.equal(gradient_of(learner, 3), found)  # by the seed alone
-
-
 def test_evolution_trains(tiny_learner: Make, fit: Fit) -> None:
-    learner = tiny_learner(gradient=Evolution(4))
+    learner = tiny_learner(gradient=example("evolution").Evolution(4))
     before = weights(learner)
     fit(learner, 2, accumulate_grad_batches=2)
     assert not torch.equal(weights(learner), before)
@@ -131,11 +56,6 @@ def test_the_meta_loss_and_errors_are_those_of_the_objective(tiny_learner: Make)
         assert torch.equal(expected.meta_loss, objective.meta_loss(rollout))
 
 
-class Mean(torch.nn.Module):
-    def forward(self, rows: Tensor) -> Tensor:
-        return rows.mean(dim=0)
-
-
 def test_what_it_remembers_goes_into_checkpoints(
     tiny_learner: Make, fit: Fit, tmp_path: Any
 ) -> None:
@@ -147,14 +67,6 @@ def test_what_it_remembers_goes_into_checkpoints(
     assert again.gradient.steps == 5
 
 
-def test_sizes_are_refused() -> None:
-    for make in (Backpropagation, lambda **every: JacobianDescent(Mean(), **every)):
-        for name in ("detach_every", "checkpoint_every"):
-            message = f"{name} must be at least 1, or none, got 0"
-            assert_refused(message, lambda make=make, name=name: make(**{name: 0}))
-    assert_refused("aggregator must be a Module, got 'UPGrad'", lambda: JacobianDescent("UPGrad"))
-
-
 def test_states_that_fit_in_no_memory(tiny_learner: Make) -> None:
     """They are kept by who goes back through them, and not where few are."""
     sizes = {"num_steps": 2**14, "batch_size": 2**14, "hidden_size": 8}
@@ -162,4 +74,4 @@ def test_states_that_fit_in_no_memory(tiny_learner: Make) -> None:
     assert_refused(message, lambda: tiny_learner(**sizes))
     assert_refused(message, lambda: tiny_learner(gradient=JacobianDescent(Mean()), **sizes))
     tiny_learner(gradient=Backpropagation(checkpoint_every=16), **sizes)
-    tiny_learner(gradient=Evolution(), **sizes)
+    tiny_learner(gradient=example("evolution").Evolution(), **sizes)

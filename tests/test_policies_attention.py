@@ -20,7 +20,6 @@ from properties import (
     assert_refused,
     assert_round_trip,
     assert_split_lives_alone,
-    build_membrane,
     build_policy,
     double_precision,
     seeded,
@@ -36,10 +35,7 @@ from badger_graph import (
     AttentionPolicy,
     BadgerAgent,
     Edges,
-    GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
-    MetaLearner,
     Observation,
     from_pyg,
     to_pyg,
@@ -53,12 +49,10 @@ from badger_graph.executors.prepare import prepare
 from badger_graph.policies.attention import Traits
 from badger_graph.products import Ports
 from topologies import (
-    AttentionTopology,
     CompleteTopology,
     IsolatedTopology,
     RandomTopology,
     RingTopology,
-    TopKTopology,
     Topology,
 )
 
@@ -328,37 +322,7 @@ def test_weighted_edges_are_refused() -> None:
             assert_refused(message, lambda e=edges, x=executor: prepare(e, 1, 2, x, make_policy()))
 
 
-def test_executors_and_policies_that_do_not_fit() -> None:
-    task = GuessingGame().sample(1, 1)
-    agent = make(executor="dense")
-    assert_refused(
-        "'dense' needs a policy that sends messages along edges, got AttentionPolicy",
-        lambda: unroll(agent, task, 2, 1),
-    )
-    messages = BadgerAgent(GAME, GRUPolicy, RingTopology(), executor="attention")
-    assert_refused(r"needs an AttentionPolicy, got GRUPolicy", lambda: unroll(messages, task, 2, 1))
-
-
-def test_topologies_whose_weights_are_learned_are_refused_before_training() -> None:
-    """Newborn experts hear all alike, with weights of one: the values do not tell."""
-    for topology in (AttentionTopology, TopKTopology):
-        agent = make(topology)
-        assert_refused("weights to learn", lambda a=agent: MetaLearner(a, GuessingGame()))
-
-
 # ---------------------------------------------------------------------------------- bad input
-
-
-def test_a_membrane_of_other_sizes_is_refused() -> None:
-    for percept_size, found in ((4, "4"), ((4, 8), r"\(4, 8\)")):
-        assert_refused(
-            rf"must be shown ports .* got percept_size={found} and hidden_size=6",
-            lambda size=percept_size: build_policy(AttentionPolicy, size, **SIZES),
-        )
-    for policy, membrane in ((AttentionPolicy, HardwiredMembrane), (GRUPolicy, AttentionMembrane)):
-        assert_refused(
-            "must be", lambda p=policy, m=membrane: BadgerAgent(GAME, p, RingTopology(), m)
-        )
 
 
 def test_a_state_at_birth_that_is_not_learned_is_nothing_to_train() -> None:
@@ -369,58 +333,6 @@ def test_a_state_at_birth_that_is_not_learned_is_nothing_to_train() -> None:
         loss = unroll(agent, GuessingGame().sample(2, 2, seeded(0)), 3, 3, seeded(1)).loss.mean()
         loss.backward()
         assert all(parameter.grad is not None for parameter in trained)
-
-
-def test_a_policy_without_a_state_to_learn() -> None:
-    assert_refused(
-        "'learned' needs a policy with a parameter initial_hidden, got a GRUPolicy",
-        lambda: BadgerAgent(GAME, GRUPolicy, RingTopology(), birth=LEARNED),
-    )
-
-
-def test_an_address_of_another_size() -> None:
-    agent = make()
-    graph = to_pyg(agent.reset(1, 2, 2, seeded(0)))
-    for shape in ((1, 2, 3), (1, 3, 2)):
-        graph.address = torch.zeros(shape)
-        message = rf"\[1, 2, 2\] .* got \[{', '.join(map(str, shape))}\]"
-        assert_refused(message, lambda: from_pyg(agent, graph))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"hidden_size": 1}, "hidden_size must be at least 2, got 1"),
-        ({"identifier_size": -1}, "identifier_size must be at least 0, got -1"),
-        ({"query_heads": 0}, "query_heads must be at least 1, got 0"),
-        ({"sender_heads": 0}, "sender_heads must be at least 1, got 0"),
-        ({"beta": -1.0}, r"beta must not be negative, got -1\.0"),
-        ({"beta": math.nan}, "beta must not be negative, got nan"),
-        ({"gain": 0.0}, r"gain must be positive, got 0\.0"),
-        ({"gain": math.nan}, "gain must be positive, got nan"),
-    ],
-)
-def test_policies_that_cannot_be(arguments: dict, message: str) -> None:
-    assert_refused(message, lambda: make_policy(**arguments))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"key_size": 5}, "key_size must be even, half learned and half address, got 5"),
-        ({"key_size": 0}, "key_size must be at least 2, got 0"),
-        ({"hidden_size": 1}, "hidden_size must be at least 2, got 1"),
-    ],
-)
-def test_membranes_that_cannot_be(arguments: dict, message: str) -> None:
-    assert_refused(message, lambda: build_membrane(AttentionMembrane, **arguments))
-
-
-def test_no_expert_and_no_output() -> None:
-    membrane = build_membrane(AttentionMembrane)
-    membrane.check(1, 9)
-    assert_refused("num_experts must be at least 1, got 0", lambda: membrane.check(0, 1))
-    assert_refused("num_outputs must be at least 1, got 0", lambda: membrane.check(1, 0))
 
 
 # --------------------------------------------------------------------------------- the command

@@ -29,9 +29,7 @@ from torch import nn
 
 from badger_graph import (
     BadgerAgent,
-    GRUPolicy,
     GuessingGame,
-    HardwiredMembrane,
     LSTMPolicy,
     MetaLearner,
     Observation,
@@ -87,18 +85,6 @@ def test_it_is_an_lstm() -> None:
     torch.testing.assert_close(policy.messages(hidden, None), last[0])
 
 
-@pytest.mark.parametrize(
-    ("sizes", "message"),
-    [
-        ({"hidden_size": 0}, "hidden_size must be at least 2, got 0"),
-        ({"hidden_size": 5}, "hidden_size must be even, half h and half c, got 5"),
-        ({"identifier_size": -1}, "identifier_size must be at least 0, got -1"),
-    ],
-)
-def test_sizes_that_cannot_be(sizes: dict[str, int], message: str) -> None:
-    assert_refused(message, lambda: make_policy(**sizes))
-
-
 def test_the_gain_scales_the_weights_at_the_start() -> None:
     plain, scaled = [], []
     for gain, weights in ((1.0, plain), (2.0, scaled)):
@@ -122,35 +108,7 @@ def test_it_perceives_all_and_speaks_for_all() -> None:
     assert membrane.act(life, 2 * action).tolist() == [[-2.0, 2.0], [-4.0, 4.0]]
 
 
-def test_what_it_cannot_serve() -> None:
-    assert_refused("num_outputs must be at least 1, got 0", lambda: make_membrane(0))
-    assert_refused("num_experts must be 1, got num_experts=2", lambda: make_membrane().check(2, D))
-    assert_refused("built for, 3, got num_outputs=4", lambda: make_membrane().check(1, 4))
-
-
 # --------------------------------------------------------------------------------- the agent
-
-
-def test_only_the_two_together() -> None:
-    """Another policy has something else to say, another membrane shows something else."""
-    for policy, membrane, message in (
-        (LSTMPolicy, HardwiredMembrane, "must be shown feedback and all last actions, .* got .*=4"),
-        (GRUPolicy, WholeMembrane, "percept_size must be .* got"),
-    ):
-        assert_refused(
-            message,
-            lambda p=policy, m=membrane: BadgerAgent(GAME, p, IsolatedTopology(), m),
-        )
-
-
-def test_sizes_are_refused_before_training() -> None:
-    for sizes, message in (
-        ({"num_experts": 4, "num_outputs": D}, "num_experts must be 1, got num_experts=4"),
-        ({"num_experts": 1, "num_outputs": 5}, "got num_outputs=5"),
-    ):
-        assert_refused(
-            message, lambda s=sizes: MetaLearner(make(), GuessingGame(), sizes=Sizes(**s))
-        )
 
 
 def test_a_life_is_pure_and_its_own() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from properties import assert_refused, build_policy, uniform
+from properties import uniform
 
 from badger_graph.policies import ChaoticPolicy, ExponentialPolicy, MessagePolicy
 
@@ -34,16 +34,3 @@ def test_chaos_by_its_formula_and_none_without_it() -> None:
     assert policy.chaos.item() == pytest.approx(0.3)
     policy.chaos.zero_()
     assert torch.equal(next_hidden(policy), new)
-
-
-@pytest.mark.parametrize(
-    ("policy", "told", "message"),
-    [
-        (ExponentialPolicy, {"keep": float("nan")}, "keep must be finite, got nan"),
-        (ExponentialPolicy, {"add": float("inf")}, "add must be finite, got inf"),
-        (ChaoticPolicy, {"initial_chaos": -1.0}, "initial_chaos must not be negative, got -1.0"),
-        (ChaoticPolicy, {"steepness": 0.0}, "steepness must be positive, got 0.0"),
-    ],
-)
-def test_bad_arguments(policy: type, told: dict[str, float], message: str) -> None:
-    assert_refused(message, lambda: build_policy(policy, **told))

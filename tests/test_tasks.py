@@ -10,7 +10,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
-    GAME,
     assert_deterministic_by_seed,
     assert_first_feedback_is_on_zero,
     assert_refused,
@@ -27,21 +26,14 @@ from torch import Tensor
 
 import badger_graph.tasks
 from badger_graph import (
-    BadgerAgent,
-    GRUPolicy,
     GuessingGame,
-    Interface,
-    MetaLearner,
     Observation,
-    OneMoreOutput,
     SumOfWaves,
     Task,
     TaskFamily,
 )
-from badger_graph.outer import Sizes
 from badger_graph.tasks import TASKS, GuessingTask, target_of
 from badger_graph.tasks.waves import waves
-from topologies import RingTopology
 
 FAMILIES: dict[str, TaskFamily] = {
     **{name: family() for name, family in TASKS.items()},
@@ -217,19 +209,6 @@ def test_targets_are_uniform_and_independent() -> None:
     assert abs(chi_square - 99) < 4 * (2 * 99) ** 0.5
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"error": "mae"}, "error must be one of mse, l1, got 'mae'"),
-        ({"feedback": "none"}, "feedback must be one of scalar, per_output, got 'none'"),
-        ({"bins": 1}, "bins must be at least 2, or none, got 1"),
-        ({"bins": 0}, "bins must be at least 2, or none, got 0"),
-    ],
-)
-def test_games_that_cannot_be_played(arguments: typing.Any, message: str) -> None:
-    assert_refused(message, lambda: GuessingGame(**arguments))
-
-
 # -------------------------------------------------------------------- sum of waves, by hand
 
 
@@ -286,34 +265,3 @@ def test_what_has_no_target_is_not_measured_against_one() -> None:
     task = GuessingGame().sample(2, 1)
     assert target_of(task) is task.target
     assert_refused("a task must have one, got a Blind", lambda: target_of(Blind()))
-
-
-@pytest.mark.parametrize(
-    ("channels", "message"),
-    [
-        ({"feedback": -1}, "feedback must be at least 0, got -1"),
-        ({"input": 1.5}, "input must be a whole number, got 1.5"),
-        ({"output": -2}, "output must be at least 0, got -2"),
-        ({"action": "real"}, "action must be an Action, got 'real'"),
-    ],
-)
-def test_interfaces_that_cannot_be(channels: typing.Any, message: str) -> None:
-    assert_refused(message, lambda: Interface(**channels))
-
-
-@pytest.mark.parametrize("num_outputs", [0, 1, 2, 4])
-def test_waves_need_an_odd_number_of_samples(num_outputs: int) -> None:
-    message = f"num_outputs must be (odd and at least 3.*|at least 1), got {num_outputs}"
-    assert_refused(message, lambda: SumOfWaves().sample(1, num_outputs))
-
-
-def test_even_numbers_of_samples_are_refused_before_training() -> None:
-    agent = BadgerAgent(GAME, GRUPolicy, RingTopology())
-    assert_refused(
-        "odd.*got 4", lambda: MetaLearner(agent, SumOfWaves(), sizes=Sizes(num_outputs=4))
-    )
-    curriculum = OneMoreOutput(first=3, last=5)
-    assert_refused(
-        "num_outputs=1 .* in stage 0, but num_outputs must be odd",
-        lambda: MetaLearner(agent, SumOfWaves(), sizes=Sizes(num_outputs=3), curriculum=curriculum),
-    )

@@ -23,7 +23,6 @@ from properties import (
     assert_deterministic_by_seed,
     assert_gradients_reach_every_parameter,
     assert_near,
-    assert_refused,
     assert_round_trip,
     assert_topology_permutation_equivariant,
     build_policy,
@@ -383,27 +382,6 @@ def test_graphs_follow_the_generator_and_differ_between_agents_and_rollouts() ->
 
 
 # ------------------------------------------------------------------------------------ wrong input
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (lambda: AttentionTopology(0), "hidden_size must be at least 1, got 0"),
-        (lambda: TopKTopology(6, key_size=0), "key_size must be at least 1, got 0"),
-        (lambda: AttentionTopology(6, beta=math.inf), "beta must be finite, got inf"),
-        (lambda: TopKTopology(6, 0), "k must be at least 1, got 0"),
-        (lambda: LearnedGraphTopology(0), "num_experts must be at least 1, got 0"),
-        (lambda: LearnedGraphTopology(4, 0.0), r"temperature must be positive, got 0\.0"),
-        (lambda: make(LearnedGraphTopology(5)).reset(2, 4, 1), "got num_experts=5 and 4 experts"),
-        (
-            lambda: make(AttentionTopology(7)).reset(2, 4, 1),
-            "hidden_size=7 and states of size 6",
-        ),
-        (lambda: TopKTopology(6, 2)(torch.zeros(1, 4, 5)), "hidden_size=6 and states of size 5"),
-    ],
-)
-def test_what_cannot_be(wrong: Callable[[], object], message: str) -> None:
-    assert_refused(message, wrong)
 
 
 QUICKLY = ["--trainer.fast_dev_run", "true", "--batch_size", 2, "--num_steps", 3]

@@ -154,14 +154,3 @@ def test_strongly_connected() -> None:
     assert is_strongly_connected(Edges.unweighted(torch.tensor([[0, 1], [1, 0]])), 2)
     assert not is_strongly_connected(Edges.unweighted(torch.tensor([[0, 1], [1, 0]])), 3)
     assert not is_strongly_connected(Edges.unweighted(torch.tensor([[0], [1]])), 2)
-
-
-def test_edges_of_a_batch_are_refused() -> None:
-    edges = RingTopology()(torch.zeros(3, 4, 1))
-    with pytest.raises(ValueError, match="must join nodes 0 to 3, got node 11"):
-        summarise(edges, 4)
-
-
-def test_too_large_for_a_dense_matrix() -> None:
-    with pytest.raises(ValueError, match="up to 4096 experts, got 5000"):
-        RingTopology().summary(5000)

@@ -12,18 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
+from bad_inputs.files import FAST
 from command_line import Result, call
 
 from badger_graph.arguments import modules_named, reach_own_code
 from badger_graph.cli import SHAPE, evaluate_main, fit_main
 from badger_graph.runs import own_settings
 from badger_graph.trust import require_trusted
-
-FAST = [
-    *("--max_steps", "2", "--num_experts", "6", "--num_outputs", "2", "--num_steps", "3"),
-    *("--batch_size", "2", "--model.val_batches", "1", "--trainer.val_check_interval", "1"),
-    *("--evaluate", "false"),
-]
 
 LOGGER = "lightning.pytorch.loggers.CSVLogger"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ import pytest
 import torch
 import yaml
 from command_line import ROOT, assert_same_bits, call, load
-from lightning import Trainer
+from properties import Fit, Make
 
-from badger_graph import Birth, FixedRounds, MetaLearner, load_learner
+from badger_graph import Birth, FixedRounds, load_learner
 from badger_graph.cli import fit_main
 from badger_graph.library.resume import build_learner, require_same_agent
 from badger_graph.library.shipping import read_card, shipped_policies
@@ -34,9 +33,6 @@ OLD = ROOT / "tests" / "old_runs"
 REGULARISED = yaml.safe_load((OLD / "regularised.yaml").read_text())
 ADDRESSED = yaml.safe_load((OLD / "addressed.yaml").read_text())
 AGGREGATED = json.loads((OLD / "aggregated.json").read_text())
-
-Make = Callable[..., MetaLearner]
-Fit = Callable[..., Trainer]
 
 
 def test_settings_by_hand() -> None:
