@@ -303,22 +303,22 @@ def test_another_agent_may_not_go_on(tiny_learner: Make, path: Path) -> None:
         r"agent\.topology was .*RandomTopology.* and is .*RingTopology": changed(
             lambda learner: setattr(learner.agent, "topology", RingTopology())
         ),
-        r"agent\.topology was .*'k': 2.* and is .*'k': 3": changed(
+        r"agent\.topology\.k was 2 in .* and is 3": changed(
             lambda learner: setattr(learner.agent, "topology", RandomTopology(k=3))
         ),
-        r"agent\.membrane was .*'all'.* and is .*'one'": changed(
+        r"agent\.membrane\.readers was all in .* and is one": changed(
             lambda learner: setattr(learner.agent.membrane, "readers", "one")
         ),
-        r"agent\.communication was .*'rounds': 1.* and is .*'rounds': 2": changed(
+        r"agent\.communication\.rounds was 1 in .* and is 2": changed(
             lambda learner: setattr(learner.agent, "communication", FixedRounds(2))
         ),
-        r"agent\.birth was .*'fixed'.* and is .*'random'": changed(
+        r"agent\.birth\.identifiers was fixed in .* and is random": changed(
             lambda learner: setattr(learner.agent, "birth", Birth("random"))
         ),
-        r"task was .*'bins': None.* and is .*'bins': 12": changed(
+        r"task\.bins was None in .* and is 12": changed(
             lambda learner: setattr(learner, "task", GuessingGame(bins=12))
         ),
-        r"num_experts was 5 in .* and is 6": tiny_learner(num_experts=6),
+        r"sizes\.num_experts was 5 in .* and is 6": tiny_learner(num_experts=6),
         r"seed was 0 in .* and is 3": tiny_learner(seed=3),
     }
     for message, learner in others.items():
