@@ -314,7 +314,7 @@ def test_another_agent_may_not_go_on(tiny_learner: Make, path: Path) -> None:
         r"task\.bins was None in .* and is 12": changed(
             lambda learner: setattr(learner, "task", GuessingGame(bins=12))
         ),
-        r"num_experts was 5 in .* and is 6": tiny_learner(num_experts=6),
+        r"sizes\.num_experts was 5 in .* and is 6": tiny_learner(num_experts=6),
         r"seed was 0 in .* and is 3": tiny_learner(seed=3),
     }
     for message, learner in others.items():
