@@ -41,7 +41,7 @@ from badger_graph.building import SAID_BY_AGENTS
 from badger_graph.callbacks import LastCheckpoint, Measurements, StageCheckpoints
 from badger_graph.evaluation import evaluate, print_evaluation
 from badger_graph.files import LOCK, in_words, only_writer, require_writable, write_text
-from badger_graph.library.resume import require_same_agent, require_same_optimizer
+from badger_graph.library.resume import require_same_run
 from badger_graph.library.upgrade import current
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.learner import MetaLearner
@@ -148,9 +148,8 @@ class BadgerCLI(LightningCLI):
                 optimizer = self.model.configure_optimizers()  # refuses what it cannot work with
             checkpoint = self._get(self.config, "ckpt_path")
             if checkpoint is not None:
-                require_same_agent(checkpoint, self.model)
-                if self.subcommand == "fit":
-                    require_same_optimizer(checkpoint, optimizer)
+                fits = self.subcommand == "fit"
+                require_same_run(checkpoint, self.model, optimizer if fits else None)
             self.model.check_processes(self.trainer.world_size)
             if self.subcommand == "fit":
                 self.model.gradient.begin(self.trainer)  # says before other processes start

@@ -97,8 +97,9 @@ def _refusals(
         for key, item in value.items():
             yield from _refusals(item, inner.get(key), imports, f"{place}.{key}")
     elif isinstance(value, list | tuple | set):
+        items = str if _is_text(shape) else None
         for number, item in enumerate(value):
-            yield from _refusals(item, _items(shape), imports, f"{place}[{number}]")
+            yield from _refusals(item, items, imports, f"{place}[{number}]")
     elif isinstance(value, str) and not _is_text(shape):
         why = _reason(value, imports)
         if why is not None:
@@ -126,10 +127,6 @@ def _annotations(make: Any) -> Mapping[str, Shape]:
         return typing.get_type_hints(inspect.unwrap(made_by))
     except Exception:  # names that exist for type checkers only, and whatever else
         return {}
-
-
-def _items(shape: Shape) -> Shape:
-    return str if _is_text(shape) else None
 
 
 def _is_text(shape: Shape) -> bool:

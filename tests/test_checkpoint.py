@@ -32,7 +32,7 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.library.load import read_checkpoint
-from badger_graph.library.resume import require_same_agent
+from badger_graph.library.resume import require_same_run
 from badger_graph.outer.config import CONFIG_KEY
 from topologies import CompleteTopology, RandomTopology, RingTopology
 
@@ -285,7 +285,7 @@ def test_a_description_that_describes_nothing(
 
 
 def test_the_same_agent_may_go_on(tiny_learner: Make, path: Path) -> None:
-    require_same_agent(path, tiny_learner(weights=1))  # the weights come from the checkpoint
+    require_same_run(path, tiny_learner(weights=1))  # the weights come from the checkpoint
 
 
 def test_another_agent_may_not_go_on(tiny_learner: Make, path: Path) -> None:
@@ -319,4 +319,4 @@ def test_another_agent_may_not_go_on(tiny_learner: Make, path: Path) -> None:
     }
     for message, learner in others.items():
         with pytest.raises(ValueError, match=f"must be resumed as it was started, but {message}"):
-            require_same_agent(path, learner)
+            require_same_run(path, learner)

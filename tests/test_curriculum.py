@@ -30,7 +30,7 @@ from badger_graph import (
 )
 from badger_graph.callbacks import StageCheckpoints
 from badger_graph.cli import fit_main
-from badger_graph.library.resume import require_same_agent
+from badger_graph.library.resume import require_same_run
 from badger_graph.outer.config import CONFIG_KEY, to_config
 from badger_graph.outer.curriculum import CURRICULA, Lesson
 from badger_graph.outer.rate import set_learning_rate
@@ -466,13 +466,13 @@ def test_older_checkpoints(tiny_learner: Make, fit: Fit, tmp_path: Path) -> None
     old = tmp_path / "old.ckpt"
     torch.save(checkpoint, old)
     assert load_learner(old).curriculum is None
-    require_same_agent(old, tiny_learner())
+    require_same_run(old, tiny_learner())
     with pytest.raises(ValueError, match=r"curriculum was None in .* and is .*OneMoreOutput"):
-        require_same_agent(old, tiny_learner(curriculum=quick()))
+        require_same_run(old, tiny_learner(curriculum=quick()))
     compiled = tiny_learner()
     compiled.agent.compiled = True
     with pytest.raises(ValueError, match=r"agent\.compiled was False in .* and is True now"):
-        require_same_agent(old, compiled)
+        require_same_run(old, compiled)
 
 
 # --------------------------------------------------------------------------------- wrong input

@@ -16,7 +16,7 @@ from badger_graph.analysis.gradients import jacobian, output_losses
 from badger_graph.callbacks import Annealing
 from badger_graph.cli import fit_main
 from badger_graph.library.load import read_checkpoint
-from badger_graph.library.resume import require_same_agent
+from badger_graph.library.resume import require_same_run
 from badger_graph.outer.config import CONFIG_KEY
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.gradients import Backpropagation, JacobianDescent
@@ -134,11 +134,10 @@ def test_a_checkpoint_says_its_aggregator(tiny_learner: Make, fit: Fit, tmp_path
     said = read_checkpoint(file)[CONFIG_KEY]["gradient"]["init_args"]["aggregator"]
     assert said == "torchjd.aggregation._mgda.MGDA(epsilon=0.5, max_iters=100)"
     assert isinstance(load_learner(file).gradient, Backpropagation)
-    require_same_agent(file, learner)
+    require_same_run(file, learner)
     other = tiny_learner(gradient=JacobianDescent(aggregation.MGDA()))
-    assert_refused(
-        r"gradient\.aggregator was .*torchjd.*0\.5", lambda: require_same_agent(file, other)
-    )
+    message = r"gradient\.aggregator was .*torchjd.*0\.5"
+    assert_refused(message, lambda: require_same_run(file, other))
     function = tiny_learner(
         gradient=JacobianDescent(aggregation.GradDrop())
     )  # has an address in its repr

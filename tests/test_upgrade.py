@@ -15,7 +15,7 @@ from properties import Fit, Make
 
 from badger_graph import Birth, FixedRounds, load_learner
 from badger_graph.cli import fit_main
-from badger_graph.library.resume import build_learner, require_same_agent
+from badger_graph.library.resume import build_learner, require_same_run
 from badger_graph.library.shipping import read_card, shipped_policies
 from badger_graph.library.upgrade import (
     current,
@@ -195,6 +195,6 @@ def test_a_captured_run_goes_on_without_and_the_other_way_round(
     """A CUDA graph does what backpropagation does, but not what truncated one does."""
     file = tmp_path / "it.ckpt"
     fit(tiny_learner(), 1).save_checkpoint(file)
-    require_same_agent(file, tiny_learner(gradient=Captured()))
+    require_same_run(file, tiny_learner(gradient=Captured()))
     with pytest.raises(ValueError, match=r"gradient\.detach_every was None .* is 2"):
-        require_same_agent(file, tiny_learner(gradient=Captured(2)))
+        require_same_run(file, tiny_learner(gradient=Captured(2)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import torch
 from badger_graph.library.load import (
     components,
     load_weights,
-    read_checkpoint,
     read_trained,
     require_numbers,
     undescribed,
@@ -22,6 +22,9 @@ from badger_graph.outer.gradients import Backpropagation, Captured
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.sizes import DEFAULT_SIZES, Sizes
 from topologies.checks import checked
+
+Change = tuple[str, Any, Any]
+"""A setting, what it was and what it is."""
 
 
 @checked()
@@ -64,32 +67,54 @@ def build_learner(config: Config) -> MetaLearner:
 
 
 @checked()
-def require_same_agent(path: str | Path, learner: MetaLearner) -> None:
-    """Refuse to go on training from the checkpoint of another agent.
+def require_same_run(
+    path: str | Path, learner: MetaLearner, optimizer: torch.optim.Optimizer | None = None
+) -> None:
+    """Refuse to go on training from the checkpoint of another run.
+
+    Args:
+        path: of the checkpoint.
+        learner: what goes on.
+        optimizer: of the learner, if it goes on as well: Lightning would silently keep the old
+            settings.
 
     Raises:
-        ValueError: when policy, topology, membrane, task or curriculum differ; says which.
+        ValueError: when policy, topology, membrane, task, curriculum or a setting of the optimiser
+            differs; says which.
     """
-    config = learner.config()
     contents = read_trained(path)
     require_numbers(path, contents["state_dict"], learner.state_dict())
+    changes = [_changes_of_parts(contents[CONFIG_KEY], learner.config())]
+    if optimizer is not None:
+        changes.append(_changes_of_optimizer(contents["optimizer_states"], optimizer))
+    for label, before, now in chain(*changes):
+        raise ValueError(
+            f"a run must be resumed as it was started, but {label} was {before} in "
+            f"{str(path)!r} and is {now} now"
+        )
+
+
+def _changes_of_parts(before: Config, now: Config) -> Iterator[Change]:
     # Arguments that are newer than the checkpoint had their defaults.
-    newer = defaults_of(MetaLearner) | {
-        "gradient": to_config(Backpropagation()),
-        "sizes": asdict(DEFAULT_SIZES),
-    }
-    checkpoint = {
-        name: with_defaults(value) for name, value in {**newer, **contents[CONFIG_KEY]}.items()
-    }
-    for name in config:
-        for label, before, now in _differences(name, _bare(checkpoint[name]), _bare(config[name])):
-            raise ValueError(
-                f"a run must be resumed as it was started, but {label} was {before} in "
-                f"{str(path)!r} and is {now} now"
-            )
+    newer = {"gradient": to_config(Backpropagation()), "sizes": asdict(DEFAULT_SIZES)}
+    before = {**defaults_of(MetaLearner), **newer, **before}
+    for name in now:
+        yield from _differences(name, _bare(with_defaults(before[name])), _bare(now[name]))
 
 
-def _differences(label: str, before: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+def _changes_of_optimizer(states: list[Any], optimizer: torch.optim.Optimizer) -> Iterator[Change]:
+    (state,) = states
+    groups = optimizer.state_dict()["param_groups"]
+    for before, now in zip(state["param_groups"], groups, strict=True):
+        # What only the checkpoint has is no setting: SOAP counts its steps there.
+        for key in sorted(now.keys() - {"params", "initial_lr"}):
+            # A learning rate that follows a schedule is kept beside the one that was given.
+            was = before.get("initial_lr", before["lr"]) if key == "lr" else before.get(key)
+            if was != now[key]:
+                yield f"the optimizer's {key}", was, now[key]
+
+
+def _differences(label: str, before: Any, now: Any) -> Iterator[Change]:
     """Which settings differ, what they were and what they are; whole parts of another class."""
     both = isinstance(before, dict) and isinstance(now, dict)
     if both and before.get("class_path") == now.get("class_path"):
@@ -108,23 +133,3 @@ def _bare(value: Any) -> Any:
 
 
 CAPTURED = to_config(Captured())["class_path"]
-
-
-def require_same_optimizer(path: str | Path, optimizer: torch.optim.Optimizer) -> None:
-    """Refuse another optimiser or other settings: Lightning would silently keep the old ones.
-
-    Raises:
-        ValueError: says which setting differs.
-    """
-    (checkpoint,) = read_checkpoint(path)["optimizer_states"]
-    state = optimizer.state_dict()
-    for before, now in zip(checkpoint["param_groups"], state["param_groups"], strict=True):
-        # What only the checkpoint has is no setting: SOAP counts its steps there.
-        for key in sorted(now.keys() - {"params", "initial_lr"}):
-            # A learning rate that follows a schedule is kept beside the one that was given.
-            was = before.get("initial_lr", before["lr"]) if key == "lr" else before.get(key)
-            if was != now[key]:
-                raise ValueError(
-                    f"a run must be resumed as it was started, but the optimizer's {key} was "
-                    f"{was} in {str(path)!r} and is {now[key]} now"
-                )
