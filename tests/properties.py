@@ -11,7 +11,6 @@ import functools
 import importlib.util
 import inspect
 import json
-import pkgutil
 import re
 import sys
 import typing
@@ -224,21 +223,6 @@ def assert_refused(message: str, call: Callable[[], object]) -> None:
         call()
     if not isinstance(caught.value, TypeCheckError):
         assert re.search(message, str(caught.value)), str(caught.value)
-
-
-def assert_table_is_the_folder(
-    table: Mapping[str, type], package: ModuleType, component: type
-) -> None:
-    """Every class of a folder is in its table, under the name of its file."""
-    found = {}
-    for module_info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
-        for cls in vars(module).values():
-            own = inspect.isclass(cls) and cls.__module__ == module.__name__
-            if own and issubclass(cls, component) and not inspect.isabstract(cls):
-                assert module_info.name not in found, f"{module_info.name} holds two"
-                found[module_info.name] = cls
-    assert dict(table) == found
 
 
 def assert_round_trip(component: object, behaviour: Callable[..., object]) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import GAME, assert_refused, double_precision, seeded, uniform
+from properties import GAME, double_precision, seeded, uniform
 from torch import Tensor, nn
 
 from badger_graph import (
@@ -163,23 +163,3 @@ def test_the_start_is_drawn_from_the_generator() -> None:
         extreme_eigenvalues(lambda: x @ matrix @ x, [x], 3, seeded(seed)) for seed in (1, 1, 2)
     )
     assert first == again != other
-
-
-def test_what_has_no_hessian_is_refused() -> None:
-    x, y = (torch.ones(2, requires_grad=True) for _ in range(2))
-    for loss, parameters, steps, message in (
-        (lambda: x.sum(), [x], 0, "num_iterations must be at least 1, got 0"),
-        (lambda: x.sum(), [], 1, "a Hessian needs parameters that are trained, got none"),
-        (lambda: x, [x], 1, "the loss must be a tensor of one number, got"),
-        (lambda: 1.0, [x], 1, "the loss must be a tensor of one number, got 1.0"),
-        (lambda: (x / 0).sum(), [x], 1, "the loss must be finite, got 1 of 1"),
-        (lambda: x.detach().sum(), [x], 1, "made of the parameters, got one that uses none"),
-        (lambda: (x**3).sum(), [x * 1, y], 1, "made of the parameters, got one that uses none"),
-        (lambda: (x - 1).sqrt().sum(), [x], 1, "curvature of the loss must be finite"),
-    ):
-        assert_refused(
-            message,
-            lambda loss=loss, parameters=parameters, steps=steps: extreme_eigenvalues(
-                loss, parameters, steps, seeded(0)
-            ),
-        )

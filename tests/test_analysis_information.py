@@ -355,20 +355,3 @@ def test_the_orders_come_from_the_generator() -> None:
 )
 def test_wrong_orders_are_refused(entropy: JointEntropy, orders: list, message: str) -> None:
     assert_refused(message, lambda: entropy(torch.tensor(orders)))
-
-
-def test_states_are_no_entropy() -> None:
-    states = drawn(some_covariance(3, 2), 9, 0)
-    for measure in (
-        mutual_information,
-        total_correlation,
-        residual_entropy,
-        binding_information,
-        o_information,
-        redundancy,
-        lambda states: binding_curve(states, seeded(0)),
-    ):
-        assert_refused(
-            r"GaussianEntropy.of_states\(states\) or .*, got a Tensor",
-            lambda measure=measure: measure(states),
-        )

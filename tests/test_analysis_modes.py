@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from properties import assert_refused, uniform
+from properties import uniform
 from torch import Tensor
 
 from badger_graph.analysis import dynamic_modes, oscillating_share
@@ -147,15 +147,3 @@ def test_more_cycles_may_be_asked_for() -> None:
     modes = dynamic_modes(course(rotation(1.0, 1 / 8), torch.ones(2).double(), 17))
     assert oscillating_share(modes, least_cycles=2.1) == pytest.approx(1)
     assert oscillating_share(modes, least_cycles=2.2) == pytest.approx(0)
-
-
-def test_wrong_input_is_refused() -> None:
-    assert_refused(r"\[T, n\].* got \[5\]", lambda: dynamic_modes(uniform(0, 5)))
-    assert_refused("two snapshots, got 1", lambda: dynamic_modes(uniform(0, 1, 5)))
-    assert_refused("zero", lambda: dynamic_modes(torch.zeros(4, 3)))
-    assert_refused("finite", lambda: dynamic_modes(torch.full((4, 3), torch.nan)))
-    for rank in (0, 6):
-        assert_refused(f"rank.* 5, got {rank}", lambda rank=rank: dynamic_modes(SNAPSHOTS, rank))
-    still = dynamic_modes(torch.ones(5, 2))
-    assert_refused("must move", lambda: oscillating_share(still))
-    assert_refused("positive, got 0", lambda: oscillating_share(still, least_cycles=0.0))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import re
-
 import numpy as np
 import pytest
 import torch
-from properties import assert_deterministic_by_seed, assert_refused, seeded, uniform
+from properties import assert_deterministic_by_seed, seeded, uniform
 from scipy.stats import norm, rankdata
 from torch import Tensor
 
 from badger_graph.analysis import (
     DiscreteEntropy,
-    GaussianEntropy,
     above_shuffled,
     gaussianised,
     principal,
@@ -104,41 +100,6 @@ def test_shuffles_take_away_what_few_samples_make_of_independent_symbols() -> No
     symbols[:, 1] = symbols[:, 0]
     again = above_shuffled(measure, symbols, seeded(1), num_shuffles=20)
     assert again.excess > 10 * again.deviation
-
-
-@pytest.mark.parametrize("components", [0, 6])
-def test_components_out_of_range(components: int) -> None:
-    assert_refused(
-        f"between 1 and the 5 features, got {components}",
-        lambda: principal(normal(0, 9, 2, 5), components),
-    )
-
-
-def test_bad_samples() -> None:
-    states = normal(0, 9, 2, 5)
-    states[3, 1, 2] = math.nan
-    assert_refused("finite, got 1 of 90", lambda: principal(states, 2))
-    for make_ready in (gaussianised, standardised):
-        for samples, message in (
-            (states.flatten(1), "samples must be finite, got 1 of 90"),
-            (states, r"must be \[samples, columns\], at least one of each, got \[9, 2, 5\]"),
-            (states[:0].flatten(1), r"at least one of each, got \[0, 10\]"),
-        ):
-            assert_refused(message, lambda ready=make_ready, samples=samples: ready(samples))
-    assert_refused("at least 2 samples, got 1", lambda: principal(states[:1], 2))
-    assert_refused(
-        "at least 2, got 1", lambda: above_shuffled(torch.mean, states, seeded(0), num_shuffles=1)
-    )
-    assert_refused(
-        "must be finite, got 9 of 9", lambda: above_shuffled(torch.mean, states, seeded(0))
-    )
-
-
-@pytest.mark.parametrize("shape", [(9, 5), (9, 2, 5, 1), (9, 2, 0), (0, 2, 5)])
-def test_states_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
-    message = re.escape(f"[samples, experts, features], at least one of each, got {list(shape)}")
-    for take in (lambda states: principal(states, 1), GaussianEntropy.of_states):
-        assert_refused(message, lambda take=take: take(torch.ones(shape)))
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
-from collections.abc import Iterator
+import pkgutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import networkx as nx
 import pytest
 
-from badger_graph import BadgerAgent, MetaLearner
+import badger_graph
+from badger_graph import (
+    BadgerAgent,
+    Channel,
+    Communication,
+    Curriculum,
+    ExpertPolicy,
+    Membrane,
+    MetaLearner,
+    TaskFamily,
+)
+from badger_graph.channels import CHANNELS
+from badger_graph.communication import COMMUNICATIONS
+from badger_graph.membranes import MEMBRANES
+from badger_graph.outer import GRADIENTS, OuterGradient
+from badger_graph.outer.curriculum import CURRICULA
+from badger_graph.policies import POLICIES
+from badger_graph.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 
@@ -145,3 +165,30 @@ def test_the_test_of_underscores_sees_them() -> None:
 def test_agent_and_learner_are_short(part: type) -> None:
     assert len(inspect.getsource(part).splitlines()) < 200
     assert len(inspect.signature(part).parameters) <= 10
+
+
+TABLES = [
+    (POLICIES, ExpertPolicy, badger_graph.policies),
+    (MEMBRANES, Membrane, badger_graph.membranes),
+    (TASKS, TaskFamily, badger_graph.tasks),
+    (COMMUNICATIONS, Communication, badger_graph.communication),
+    (CHANNELS, Channel, badger_graph.channels),
+    (GRADIENTS, OuterGradient, badger_graph.outer.gradients),
+    (CURRICULA, Curriculum, badger_graph.outer.curriculum),
+]
+
+
+@pytest.mark.parametrize(("table", "component", "package"), TABLES)
+def test_tables_are_their_folders(
+    table: Mapping[str, type], component: type, package: ModuleType
+) -> None:
+    """Every class of a folder is in its table, under the name of its file."""
+    found = {}
+    for module_info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{module_info.name}")
+        for cls in vars(module).values():
+            own = inspect.isclass(cls) and cls.__module__ == module.__name__
+            if own and issubclass(cls, component) and not inspect.isabstract(cls):
+                assert module_info.name not in found, f"{module_info.name} holds two"
+                found[module_info.name] = cls
+    assert dict(table) == found

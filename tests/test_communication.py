@@ -9,7 +9,6 @@ from properties import (
     Stage,
     assert_refused,
     assert_round_trip,
-    assert_table_is_the_folder,
     build_policy,
     double_precision,
     every_policy_and_executor,
@@ -21,30 +20,19 @@ from properties import (
 )
 from torch import Tensor
 
-import badger_graph.channels
-import badger_graph.communication
 from badger_graph import (
     AttentionMembrane,
     AttentionPolicy,
     BadgerAgent,
     Channel,
     ClearChannel,
-    Communication,
     Edges,
     FixedRounds,
     GRUPolicy,
 )
-from badger_graph.channels import CHANNELS
-from badger_graph.communication import COMMUNICATIONS
 from badger_graph.executors.prepare import ExecutorName, prepare
 from badger_graph.policies import POLICIES
 from topologies import CompleteTopology, RandomTopology
-
-
-def test_every_stage_and_channel_is_in_its_table() -> None:
-    assert_table_is_the_folder(COMMUNICATIONS, badger_graph.communication, Communication)
-    assert_table_is_the_folder(CHANNELS, badger_graph.channels, Channel)
-
 
 # ------------------------------------------------------------------------------------- rounds
 

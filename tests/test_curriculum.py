@@ -13,9 +13,8 @@ import yaml
 from command_line import assert_same_bits, call, load
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from properties import Fit, Make, assert_round_trip, assert_table_is_the_folder, weights
+from properties import Fit, Make, assert_round_trip, weights
 
-import badger_graph.outer.curriculum
 from badger_graph import (
     Birth,
     Curriculum,
@@ -32,7 +31,7 @@ from badger_graph.callbacks import StageCheckpoints
 from badger_graph.cli import fit_main
 from badger_graph.library.resume import require_same_run
 from badger_graph.outer.config import CONFIG_KEY, to_config
-from badger_graph.outer.curriculum import CURRICULA, Lesson
+from badger_graph.outer.curriculum import Lesson
 from badger_graph.outer.rate import set_learning_rate
 from badger_graph.outer.stream import TaskStream
 from topologies import CompleteTopology
@@ -85,10 +84,6 @@ def quick() -> OneMoreOutput:
 
 
 # ----------------------------------------------------------------------------------- lessons
-
-
-def test_table_is_the_folder() -> None:
-    assert_table_is_the_folder(CURRICULA, badger_graph.outer.curriculum, Curriculum)
 
 
 @pytest.mark.parametrize(

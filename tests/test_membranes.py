@@ -12,7 +12,6 @@ from properties import (
     assert_percepts_of_agents_independent,
     assert_refused,
     assert_round_trip,
-    assert_table_is_the_folder,
     build_membrane,
     double_precision,
     seeded,
@@ -21,7 +20,6 @@ from properties import (
     uniform,
 )
 
-import badger_graph.membranes
 from badger_graph import (
     BadgerAgent,
     GRUPolicy,
@@ -55,10 +53,6 @@ def possible(membrane: Membrane, num_experts: int, num_outputs: int) -> tuple[in
     if isinstance(membrane, WholeMembrane):
         return 1, membrane.num_outputs
     return num_experts, num_outputs
-
-
-def test_every_membrane_is_in_the_table() -> None:
-    assert_table_is_the_folder(MEMBRANES, badger_graph.membranes, Membrane)
 
 
 # ------------------------------------------------------------ what holds for every membrane

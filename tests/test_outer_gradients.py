@@ -6,10 +6,9 @@ from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from properties import Fit, Make, Mean, assert_refused, assert_table_is_the_folder, example, weights
+from properties import Fit, Make, Mean, assert_refused, example, weights
 
-import badger_graph.outer.gradients
-from badger_graph.outer import GRADIENTS, Objective, Outcome, OuterGradient
+from badger_graph.outer import Objective, Outcome, OuterGradient
 from badger_graph.outer.curriculum import Lesson
 from badger_graph.outer.gradients import Backpropagation, JacobianDescent
 from badger_graph.outer.learner import GRADIENT_KEY
@@ -30,10 +29,6 @@ class Remembering(OuterGradient):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.steps = state["steps"]
-
-
-def test_every_gradient_is_in_the_table() -> None:
-    assert_table_is_the_folder(GRADIENTS, badger_graph.outer.gradients, OuterGradient)
 
 
 def test_evolution_trains(tiny_learner: Make, fit: Fit) -> None:

@@ -235,13 +235,14 @@ def test_zeros_of_the_exact_solver_are_drawn_below_everything_else():
     assert axes.get_ylim()[0] < floor
 
 
-def test_names_of_lines_that_end_together_stay_apart():
+@pytest.mark.parametrize("errors", [[0.3, 0.1], [0.1, 0.3]])
+def test_names_of_lines_that_end_together_stay_apart_and_below_the_top(errors):
     evaluation = make_evaluation()
-    evaluation["errors"] = {name: [0.3, 0.1] for name in "abcdef"}
-    evaluation["standard_error"] = {}
+    evaluation |= {"errors": dict.fromkeys("abcdef", errors), "standard_error": {}}
     figure = plots.error_after_queries(evaluation)
     heights = sorted(text.xy[1] for text in figure.axes[0].texts if text.get_text() in "abcdef")
     assert (np.diff(heights) > 0.05).all()
+    assert heights[-1] <= 1
 
 
 def test_every_baseline_has_its_own_colour():
@@ -287,15 +288,6 @@ def test_chance_is_named_where_no_method_has_it():
     del evaluation["errors"]["always zero"]
     (axes,) = plots.error_after_queries(evaluation).axes
     assert "chance" in [text.get_text() for text in axes.texts]
-
-
-def test_names_of_lines_that_end_high_stay_below_the_top():
-    evaluation = make_evaluation()
-    evaluation["errors"] = {name: [0.1, 0.3] for name in "abcdef"}
-    figure = plots.error_after_queries(evaluation)
-    heights = sorted(text.xy[1] for text in figure.axes[0].texts if text.get_text() in "abcdef")
-    assert (np.diff(heights) > 0.05).all()
-    assert heights[-1] <= 1
 
 
 @pytest.mark.parametrize("num_outputs", [1, 30])

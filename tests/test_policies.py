@@ -17,7 +17,6 @@ from properties import (
     assert_permutation_equivariant,
     assert_refused,
     assert_round_trip,
-    assert_table_is_the_folder,
     build_policy,
     double_precision,
     every_executor,
@@ -29,7 +28,6 @@ from properties import (
 )
 from torch import nn
 
-import badger_graph.policies
 from badger_graph import BadgerAgent, Edges, ExpertPolicy
 from badger_graph.executors.prepare import ExecutorName, prepare
 from badger_graph.policies import POLICIES
@@ -47,10 +45,6 @@ def make(name: str, seed: int = 0, **sizes: int | str) -> ExpertPolicy:
 
 def no_edges() -> Edges:
     return Edges.unweighted(torch.zeros(2, 0, dtype=torch.int64))
-
-
-def test_every_policy_is_in_the_table() -> None:
-    assert_table_is_the_folder(POLICIES, badger_graph.policies, ExpertPolicy)
 
 
 # ------------------------------------------------------ what holds for every message policy

@@ -14,7 +14,6 @@ from properties import (
     assert_first_feedback_is_on_zero,
     assert_refused,
     assert_round_trip,
-    assert_table_is_the_folder,
     assert_target_is_right,
     assert_task_is_pure,
     assert_tasks_independent,
@@ -24,7 +23,6 @@ from properties import (
 )
 from torch import Tensor
 
-import badger_graph.tasks
 from badger_graph import (
     GuessingGame,
     Observation,
@@ -50,10 +48,6 @@ every_family = pytest.mark.parametrize("name", FAMILIES)
 def possible(name: str, num_outputs: int) -> int:
     """Another number of outputs, where a family has none of so many."""
     return 2 * num_outputs + 1 if isinstance(FAMILIES[name], SumOfWaves) else num_outputs
-
-
-def test_every_task_family_is_in_the_table() -> None:
-    assert_table_is_the_folder(TASKS, badger_graph.tasks, TaskFamily)
 
 
 # --------------------------------------------------------- what holds for every task family

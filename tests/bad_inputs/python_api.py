@@ -133,6 +133,8 @@ def names() -> dict[str, Any]:
         "agent": agent,
         "task": game.sample(2, 2),
         "life": agent.reset(2, 6, 2),
+        "x": torch.ones(2, requires_grad=True),
+        "symbols": torch.zeros(4, 2, dtype=torch.int64),
         "generator": torch.Generator().manual_seed(0),
         "weighted": weighted,
         "squared": lambda guess, target: float(((guess - target) ** 2).mean()),
