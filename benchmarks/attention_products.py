@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -19,9 +18,8 @@ from badger_graph.library.authors import Sizes, attentional_agent, from_authors
 from badger_graph.outer.learner import default_optimizer
 from benchmarks.attentional import Game, attentional_rollout, materialised
 from benchmarks.authors import authors_agent, authors_rollout
-from benchmarks.gemm_peak import SIDES, gemm_peak, gemms
-from benchmarks.report import Report, milliseconds, table
-from benchmarks.timing import interleave, speed_of_medians, speed_of_minima
+from benchmarks.outer_steps import compare, markdown
+from benchmarks.report import Report
 
 AUTHORS = "the authors' code"
 MATERIALISED = "badger-graph, attention tensors materialised and summed"
@@ -151,58 +149,22 @@ class AttentionalBadger:
             )
         found = contestants(self.sizes, self.authors)
         results = {name: one.loss_and_gradient(self.sizes) for name, one in found.items()}
-        loss, gradient = results[next(iter(found))]
-        flops = found[DENSE].flops(self.sizes)
-        steps = gemms() | {
+        steps = {
             name: partial(one.outer_step, self.sizes, torch.Generator().manual_seed(1))
             for name, one in found.items()
         }
-        seconds = interleave(steps, self.rounds)
-        peak = gemm_peak(seconds)
-        rows = {
-            name: {
-                "seconds": seconds[name],
-                "gemm_share": flops / min(seconds[name]) / peak,
-                "loss_difference": abs(results[name][0] - loss) / loss,
-                "gradient_difference": float(
-                    (results[name][1] - gradient).norm() / gradient.norm()
-                ),
-            }
-            for name in found
-        }
-        data = {
-            "workload": asdict(self),
-            "gflop": flops / 1e9,
-            "gemm_gflops": peak / 1e9,
-            "gemm_seconds": {name: seconds[name] for name in SIDES},
-            "rows": rows,
-        }
-        return Report(data, markdown(data))
+        comparison = compare(steps, results, found[DENSE].flops(self.sizes), self.rounds)
+        data = {"workload": asdict(self), **comparison}
+        return Report(data, markdown_of(data))
 
 
-def markdown(data: dict[str, Any]) -> str:
-    sizes, rows = data["workload"]["sizes"], data["rows"]
-    first = next(iter(rows))
-    title = (
+def markdown_of(data: dict[str, Any]) -> str:
+    """What was found, held against the first."""
+    sizes = data["workload"]["sizes"]
+    words = (
         f"B={sizes['batch_size']}, N={sizes['num_experts']}, H={sizes['hidden_size']}, "
         f"keys of {sizes['key_size']}, identifiers of {sizes['identifier_size']}, "
-        f"4+2 heads, d={sizes['num_outputs']}, T={sizes['num_steps']}: "
-        f"{data['gflop']:.2f} GFLOP; GEMM peak {data['gemm_gflops']:.0f} GFLOP/s, "
-        f"{len(rows[first]['seconds'])} rounds; speeds and differences (in float64) against {first}"
+        f"4+2 heads, d={sizes['num_outputs']}, T={sizes['num_steps']}"
     )
-    header = ["one outer step", "median", "minimum", "speed (medians)", "speed (minima)"]
-    header += ["share of GEMM peak", "loss difference", "gradient difference"]
-    cells = [
-        [
-            name,
-            milliseconds(statistics.median(row["seconds"])),
-            milliseconds(min(row["seconds"])),
-            f"{speed_of_medians(row['seconds'], rows[first]['seconds']):.2f}x",
-            f"{speed_of_minima(row['seconds'], rows[first]['seconds']):.2f}x",
-            f"{row['gemm_share']:.0%}",
-            f"{row['loss_difference']:.0e}",
-            f"{row['gradient_difference']:.0e}",
-        ]
-        for name, row in rows.items()
-    ]
-    return f"{title}\n\n{table(header, cells)}"
+    note = f"; speeds and differences (in float64) against {next(iter(data['rows']))}"
+    return markdown(words, data, ("loss", "gradient"), note)

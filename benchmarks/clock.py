@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import itertools
 import json
 import math
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from statistics import fmean
 from typing import Any, cast, final
@@ -16,6 +19,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 
 from badger_graph import MetaLearner, unroll
+from badger_graph.cli import fit_main
 from badger_graph.outer.config import from_config, to_config
 from benchmarks.timing import seconds_of
 
@@ -94,3 +98,22 @@ def plain_step(learner: MetaLearner, clip: float | int) -> Callable[[], None]:
         optimizer.step()
 
     return step
+
+
+def written_by(
+    callback: type[Callback], file: str, arguments: list[str], own: Sequence[str] = ()
+) -> Any:
+    """What a callback writes into the folder of a training by ``fit.py``.
+
+    Args:
+        callback: which.
+        file: the JSON that it writes.
+        arguments: of ``fit.py``.
+        own: those of the callback, which come after it.
+    """
+    name = f"{callback.__module__}.{callback.__name__}"
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+        usual = ["--run_dir", folder, "--evaluate", "false"]
+        usual += ["--threads", str(torch.get_num_threads())]
+        fit_main([*arguments, *usual, "--trainer.callbacks+", name, *own])
+        return json.loads((Path(folder) / file).read_text())

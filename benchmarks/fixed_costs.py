@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, get_args
 
 import torch
 from torch_geometric.data import Batch, Data
 
-from badger_graph.cli import fit_main
-from benchmarks.clock import FILE, PARTS, STEPS, Clock
+from benchmarks.clock import FILE, PARTS, STEPS, Clock, written_by
 from benchmarks.report import Report, milliseconds, table
 from benchmarks.sizes import MICRO_BADGER, Sizes
 from benchmarks.timing import interleave
@@ -100,12 +94,7 @@ def short_costs(sizes: Sizes) -> dict[str, Callable[[], object]]:
 
 def train(sizes: Sizes, blocks: int) -> list[dict[str, float]]:
     """What the clock found in a training of so many blocks of outer steps."""
-    clock = f"{Clock.__module__}.{Clock.__name__}"
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
-        arguments = ["--run_dir", folder, "--evaluate", "false", "--trainer.callbacks+", clock]
-        arguments += ["--threads", str(torch.get_num_threads())]
-        arguments += ["--max_steps", str((blocks + 1) * STEPS + 1)]
-        for name, flag in FLAGS.items():
-            arguments += [flag, str(getattr(sizes, name))]
-        fit_main(arguments)
-        return json.loads((Path(folder) / FILE).read_text())
+    arguments = ["--max_steps", str((blocks + 1) * STEPS + 1)]
+    for name, flag in FLAGS.items():
+        arguments += [flag, str(getattr(sizes, name))]
+    return written_by(Clock, FILE, arguments)

@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.memory import peak_growth
 from benchmarks.peers import PEERS, PLAIN, runnable
-from benchmarks.report import Report, milliseconds, table
+from benchmarks.report import SPEEDS, Report, speeds, table
 from benchmarks.sizes import LARGE_AGENT, Sizes
 from benchmarks.timing import seconds_of, speed_of_medians, speed_of_minima
 
@@ -150,16 +150,12 @@ def markdown_of(result: dict[str, Any]) -> str:
         f"{name_of(result)}, H={sizes['hidden_size']}, messages of {sizes['message_size']}, "
         f"T={sizes['num_steps']}"
     )
-    header = ["one rollout", "pass", "median", "minimum", "speed (medians)", "speed (minima)"]
-    header += ["bytes per expert-step", "gradient difference"]
+    header = ["one rollout", "pass", *SPEEDS, "bytes per expert-step", "gradient difference"]
     cells = [
         [
             row["peer"],
             row["part"],
-            milliseconds(statistics.median(row["seconds"])),
-            milliseconds(min(row["seconds"])),
-            f"{speed_of_medians(row['seconds'], plain[row['part']]):.2f}x",
-            f"{speed_of_minima(row['seconds'], plain[row['part']]):.2f}x",
+            *speeds(row["seconds"], plain[row["part"]]),
             f"{row['bytes_per_expert_step']:,.0f}",
             "-" if row["gradient_difference"] is None else f"{row['gradient_difference']:.0e}",
         ]

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, cast, final
 
-import torch
 from lightning import Callback, LightningModule, Trainer
 
 from badger_graph import MetaLearner
 from badger_graph.analysis.measures import MEASURES, take
 from badger_graph.callbacks.measurements import Measurements, subject_of
-from badger_graph.cli import fit_main
 from badger_graph.tasks import SumOfWaves
-from benchmarks.clock import plain_step
+from benchmarks.clock import plain_step, written_by
 from benchmarks.report import Report, milliseconds, table
 from benchmarks.timing import interleave
 
@@ -95,13 +90,8 @@ def markdown(data: Mapping[str, Any]) -> str:
 
 def train(config: str, rounds: int) -> dict[str, list[float]]:
     """What was found at the sizes of a config, where ``fit.py`` would train."""
-    costs = f"{Costs.__module__}.{Costs.__name__}"
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
-        arguments = ["--config", config, "--run_dir", folder, "--evaluate", "false"]
-        arguments += ["--trainer.callbacks+", costs, "--trainer.callbacks.rounds", str(rounds)]
-        arguments += ["--threads", str(torch.get_num_threads()), "--max_steps", "1"]
-        fit_main(arguments)
-        return json.loads((Path(folder) / FILE).read_text())
+    own = ["--trainer.callbacks.rounds", str(rounds)]
+    return written_by(Costs, FILE, ["--config", config, "--max_steps", "1"], own)
 
 
 @final

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from benchmarks.gemm_peak import SIDES, gemm_peak, gemms, outer_step_flops
-from benchmarks.peers import PEERS, PLAIN, runnable
-from benchmarks.report import Report, milliseconds, table
+from benchmarks.gemm_peak import outer_step_flops
+from benchmarks.outer_steps import compare, markdown
+from benchmarks.peers import PEERS, runnable
+from benchmarks.report import Report
 from benchmarks.sizes import MICRO_BADGER, Sizes
-from benchmarks.timing import interleave, speed_of_medians, speed_of_minima
 
 
 @dataclass(frozen=True)
@@ -32,56 +31,23 @@ class MicroBadger:
     def run(self) -> Report:
         results = [self._run(sizes) for sizes in self.sizes]
         data = {"workload": asdict(self), "results": results}
-        return Report(data, "\n\n".join(map(markdown, results)))
+        return Report(data, "\n\n".join(map(markdown_of, results)))
 
     def _run(self, sizes: Sizes) -> dict[str, Any]:
         peers = {name: PEERS[name](sizes) for name in runnable(sizes, self.peers)}
         task = sizes.task()
         found = {name: peer.loss_and_gradient(task) for name, peer in peers.items()}
-        loss, gradient = found[PLAIN]
-        steps = gemms() | {name: peer.outer_step for name, peer in peers.items()}
-        seconds = interleave(steps, self.rounds)
-        peak, flops = gemm_peak(seconds), outer_step_flops(sizes)
-        rows = {
-            name: {
-                "seconds": seconds[name],
-                "gemm_share": flops / min(seconds[name]) / peak,
-                "loss_difference": abs(own_loss - loss) / loss,
-                "gradient_difference": float((own - gradient).norm() / gradient.norm()),
-            }
-            for name, (own_loss, own) in found.items()
-        }
-        return {
-            "sizes": asdict(sizes),
-            "gflop": flops / 1e9,
-            "gemm_gflops": peak / 1e9,
-            "gemm_seconds": {name: seconds[name] for name in SIDES},
-            "rows": rows,
-        }
+        steps = {name: peer.outer_step for name, peer in peers.items()}
+        comparison = compare(steps, found, outer_step_flops(sizes), self.rounds)
+        return {"sizes": asdict(sizes), **comparison}
 
 
-def markdown(result: dict[str, Any]) -> str:
+def markdown_of(result: dict[str, Any]) -> str:
     """What was found at one size."""
-    sizes, rows = result["sizes"], result["rows"]
-    plain = rows[PLAIN]["seconds"]
-    title = (
+    sizes = result["sizes"]
+    words = (
         f"B={sizes['batch_size']}, N={sizes['num_experts']}, {sizes['k']} in-links, "
         f"H={sizes['hidden_size']}, messages of {sizes['message_size']}, "
-        f"d={sizes['num_outputs']}, T={sizes['num_steps']}: {result['gflop']:.2f} GFLOP; "
-        f"GEMM peak {result['gemm_gflops']:.0f} GFLOP/s, {len(plain)} rounds"
+        f"d={sizes['num_outputs']}, T={sizes['num_steps']}"
     )
-    header = ["one outer step", "median", "minimum", "speed (medians)", "speed (minima)"]
-    header += ["share of GEMM peak", "gradient difference"]
-    cells = [
-        [
-            name,
-            milliseconds(statistics.median(row["seconds"])),
-            milliseconds(min(row["seconds"])),
-            f"{speed_of_medians(row['seconds'], plain):.2f}x",
-            f"{speed_of_minima(row['seconds'], plain):.2f}x",
-            f"{row['gemm_share']:.0%}",
-            f"{row['gradient_difference']:.0e}",
-        ]
-        for name, row in rows.items()
-    ]
-    return f"{title}\n\n{table(header, cells)}"
+    return markdown(words, result, ("gradient",), note="")

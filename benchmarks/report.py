@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from badger_graph.files import write_json, write_text
+from benchmarks.timing import speed_of_medians, speed_of_minima
+
+SPEEDS = ("median", "minimum", "speed (medians)", "speed (minima)")
+"""Columns of a table of times, of which :func:`speeds` are the cells."""
 
 
 class Report(NamedTuple):
@@ -37,3 +42,13 @@ def milliseconds(seconds: float) -> str:
     """Three digits or more, in ms."""
     value = 1e3 * seconds
     return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f} ms"
+
+
+def speeds(seconds: Sequence[float], peer: Sequence[float]) -> list[str]:
+    """How long something takes, and how many times as fast as a peer it is."""
+    return [
+        milliseconds(statistics.median(seconds)),
+        milliseconds(min(seconds)),
+        f"{speed_of_medians(seconds, peer):.2f}x",
+        f"{speed_of_minima(seconds, peer):.2f}x",
+    ]

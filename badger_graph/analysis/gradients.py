@@ -88,13 +88,22 @@ def output_losses(
 
 def jacobian(losses: Float[Tensor, " d"], parameters: Sequence[Tensor]) -> Float[Tensor, "d P"]:
     """The gradient of every loss, all parameters in one row; zeros where a loss needs one not."""
-    rows = [
-        torch.autograd.grad(
-            loss, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
-        )
-        for loss in losses
-    ]
-    return torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
+    return torch.stack([flat_gradient(loss, parameters) for loss in losses])
+
+
+def flat_gradient(
+    value: Float[Tensor, ""], parameters: Sequence[Tensor], create_graph: bool = False
+) -> Float[Tensor, " P"]:
+    """The gradient of one number, whose graph is kept; zeros for parameters that it needs not."""
+    parts = torch.autograd.grad(
+        value,
+        parameters,
+        retain_graph=True,
+        create_graph=create_graph,
+        allow_unused=True,
+        materialize_grads=True,
+    )
+    return torch.cat([part.flatten() for part in parts])
 
 
 @checked()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import check_finite
+from badger_graph.analysis.gradients import flat_gradient
 from badger_graph.policies import MessagePolicy
 from topologies.checks import checked
 
@@ -105,13 +106,14 @@ def _hessian_product(loss: Tensor, parameters: list[Tensor]) -> Callable[[Vector
     check_finite("the loss", loss)
     if not loss.requires_grad or not _depends(loss, parameters):
         raise ValueError("the loss must be made of the parameters, got one that uses none of them")
-    gradient = _flat(loss, parameters, create_graph=True)
+    gradient = flat_gradient(loss, parameters, create_graph=True)
 
     def product(vector: Vector) -> Vector:
         if not gradient.requires_grad:  # of a linear loss
             return torch.zeros_like(vector)
-        along = gradient @ vector.to(gradient)
-        curved = _flat(along, parameters).double().cpu()
+        with torch.enable_grad():
+            along = gradient @ vector.to(gradient)
+        curved = flat_gradient(along, parameters).double().cpu()
         check_finite("the curvature of the loss", curved)
         return curved
 
@@ -121,19 +123,6 @@ def _hessian_product(loss: Tensor, parameters: list[Tensor]) -> Callable[[Vector
 def _depends(loss: Tensor, parameters: list[Tensor]) -> bool:
     gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
     return any(part is not None for part in gradients)
-
-
-def _flat(value: Tensor, parameters: list[Tensor], create_graph: bool = False) -> Tensor:
-    with torch.enable_grad():
-        parts = torch.autograd.grad(
-            value,
-            parameters,
-            retain_graph=True,
-            create_graph=create_graph,
-            allow_unused=True,
-            materialize_grads=True,
-        )
-        return torch.cat([part.flatten() for part in parts])
 
 
 def _lanczos(

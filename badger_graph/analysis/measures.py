@@ -8,8 +8,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from badger_graph.analysis.checks import UndefinedError
+from badger_graph.analysis.entropy import JointEntropy
 from badger_graph.analysis.frequencies import wave_amplitudes
 from badger_graph.analysis.gradients import gradient_conflict, output_gradients
 from badger_graph.analysis.hessian import extreme_eigenvalues, twice_differentiable
@@ -79,20 +82,9 @@ def _mutual_information(subject: Subject) -> list[float]:
     return matrix[first, second].tolist()
 
 
-def _total_correlation(subject: Subject) -> float:
-    return total_correlation(subject.entropy).item()
-
-
-def _binding_information(subject: Subject) -> float:
-    return binding_information(subject.entropy).item()
-
-
-def _residual_entropy(subject: Subject) -> float:
-    return residual_entropy(subject.entropy).item()
-
-
-def _o_information(subject: Subject) -> float:
-    return o_information(subject.entropy).item()
+def _shared(of: Callable[[JointEntropy], Float[Tensor, ""]]) -> Measure:
+    """What is made of the experts' joint entropies alone."""
+    return Measure(lambda subject: of(subject.entropy).item(), 100)
 
 
 def _binding_over_life(subject: Subject) -> list[float]:
@@ -230,10 +222,10 @@ MEASURES: dict[str, Measure] = {
     "output_errors": Measure(_output_errors, 100),
     "squared_error": Measure(_squared_error, 100),
     "mutual_information": Measure(_mutual_information, 100),
-    "total_correlation": Measure(_total_correlation, 100),
-    "binding_information": Measure(_binding_information, 100),
-    "residual_entropy": Measure(_residual_entropy, 100),
-    "o_information": Measure(_o_information, 100),
+    "total_correlation": _shared(total_correlation),
+    "binding_information": _shared(binding_information),
+    "residual_entropy": _shared(residual_entropy),
+    "o_information": _shared(o_information),
     "binding_over_life": Measure(_binding_over_life, 500),
     "binding_curve": Measure(_binding_curve, 500),
     "gradient_conflict": Measure(_gradient_conflict, 500),

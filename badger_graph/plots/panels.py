@@ -15,8 +15,8 @@ from badger_graph.plots.points import are_points, draw_points, name_points
 from badger_graph.plots.style import (
     DASHED,
     MAX_OUTPUTS,
-    MUTED,
     apart,
+    draw_level,
     output_colours,
     styled,
 )
@@ -86,7 +86,8 @@ def _columns_below(panel: Mapping[str, Any]) -> int:
 
 def _draw(axes: Axes, panel: Mapping[str, Any]) -> None:
     (draw_points if are_points(panel) else _draw_curves)(axes, panel)
-    _draw_lines(axes, panel["lines"])
+    for name, value in panel["lines"].items():
+        draw_level(axes, value, name)
     axes.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
     above_zero = any(x > 0 for curve in panel["curves"].values() for x in curve["x"])
     axes.set(xscale="log" if panel.get("log_x") and above_zero else "linear")
@@ -117,21 +118,6 @@ def _draw_curves(axes: Axes, panel: Mapping[str, Any]) -> None:
             loc="upper center",
             bbox_to_anchor=(0.5, 0),
             borderaxespad=BELOW_NAMES,
-        )
-
-
-def _draw_lines(axes: Axes, lines: Mapping[str, float]) -> None:
-    for name, value in lines.items():
-        axes.axhline(value, color=MUTED, linewidth=1, linestyle=":", zorder=1)
-        axes.annotate(
-            name,
-            (1, value),
-            xytext=(5, 0),
-            xycoords=axes.get_yaxis_transform(),
-            textcoords="offset points",
-            color=MUTED,
-            fontsize=9,
-            va="center",
         )
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox, BboxBase
 
-from badger_graph.plots.style import BLUE, MUTED
+from badger_graph.plots.style import BLUE, MUTED, draw_level
 
 WAYS = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)])
 DISTANCES = (5, 12, 20, 30, 42, 56)
@@ -38,7 +38,7 @@ def draw_points(axes: Axes, panel: Mapping[str, Any]) -> None:
     A median needs no value of those that never got there, only that it were higher.
     """
     never = ABOVE * panel["never"]
-    axes.axhline(never, color=MUTED, linewidth=1, linestyle=":", zorder=1)
+    draw_level(axes, never, f"not within {panel['never']:,}")
     tie: dict[str, Any] = {"color": BLUE, "linewidth": 0.8, "alpha": 0.35, "zorder": 2}
     for curve in panel["curves"].values():
         x, (heights,) = curve["x"], curve["y"]
@@ -49,16 +49,6 @@ def draw_points(axes: Axes, panel: Mapping[str, Any]) -> None:
             axes.plot(place, to, markersize=4, zorder=3, **_marker(height is None))
         axes.plot(centre, min(middle, never), markersize=7.5, zorder=4, **_marker(middle > never))
     axes.margins(0.12)
-    axes.annotate(
-        f"not within {panel['never']:,}",
-        (1, never),
-        xytext=(5, 0),
-        xycoords=axes.get_yaxis_transform(),
-        textcoords="offset points",
-        color=MUTED,
-        fontsize=9,
-        va="center",
-    )
 
 
 def name_points(axes: Axes, panel: Mapping[str, Any], pixels: float) -> None:

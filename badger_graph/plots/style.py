@@ -149,6 +149,21 @@ def mark_zero(axes: Axes, floor: float) -> None:
     axes.annotate("0", (0, floor), (-7, 0), place, "offset points", ha="right", va="center")
 
 
+def draw_level(axes: Axes, value: float, name: str) -> None:
+    """A dotted line to compare with, named right of the axes."""
+    axes.axhline(value, color=MUTED, linewidth=1, linestyle=":", zorder=1)
+    axes.annotate(
+        name,
+        (1, value),
+        xytext=(5, 0),
+        xycoords=axes.get_yaxis_transform(),
+        textcoords="offset points",
+        color=MUTED,
+        fontsize=9,
+        va="center",
+    )
+
+
 def action_axis(axes: Axes, *values: NDArray[Any]) -> None:
     """Linear within ±1, where targets lie; logarithmic beyond, in the shade, where agents probe."""
     reach = max(1.15, *(1.2 * np.abs(v[np.isfinite(v)]).max(initial=0.0) for v in values))
