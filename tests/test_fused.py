@@ -67,7 +67,7 @@ def agent_with(
     """An agent of this very policy."""
     sizes = {"identifier_size": policy.identifier_size, "hidden_size": policy.hidden_size}
     topology = topology or RandomTopology(2)
-    return BadgerAgent(GAME, lambda *sizes: policy, topology, executor=executor, **sizes)
+    return BadgerAgent(GAME, lambda **_: policy, topology, executor=executor, **sizes)
 
 
 def some_task(batch_size: int = 3, num_outputs: int = 2) -> Task:
