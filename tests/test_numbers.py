@@ -41,9 +41,9 @@ WRITERS: dict[str, Callable[[Any], str]] = {
     "growth_recurrent": EXPERIMENTS["growth"].markdown,
     "authors_checkpoints": EXPERIMENTS["error_against_outputs"].markdown,
     "benchmark_w1": by_workload(
-        lambda data: "\n\n".join(map(micro_badger.markdown, data["results"]))
+        lambda data: "\n\n".join(map(micro_badger.markdown_of, data["results"]))
     ),
-    "benchmark_w2": by_workload(attention_products.markdown),
+    "benchmark_w2": by_workload(attention_products.markdown_of),
     "benchmark_w3": by_workload(lambda data: large_agent.markdown(data["results"])),
     "benchmark_long": by_workload(long_life.markdown),
     "benchmark_fixed": by_workload(fixed_costs.markdown),
