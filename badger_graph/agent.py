@@ -140,9 +140,9 @@ class BadgerAgent(nn.Module):
             edges = self.topology.once(batch_size, num_experts, like.device, birth.graph_seed)
         else:
             edges = self.topology(states, generator)
-        shapes = ((batch_size, number, channels) for number in (num_outputs, num_inputs))
-        outputs = birth.draw_addresses("output", next(shapes), like, generator, book)
-        inputs = birth.draw_addresses("input", next(shapes), like, generator, book)
+        draw = partial(birth.draw_addresses, like=like, generator=generator, codebook=book)
+        outputs = draw("output", (batch_size, num_outputs, channels))
+        inputs = draw("input", (batch_size, num_inputs, channels))
         kind = torch.arange(num_experts, device=like.device) % self.policy.num_kinds
         return self.life(
             Experts(hidden, identifier, kind.repeat(batch_size)),

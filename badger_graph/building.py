@@ -44,24 +44,22 @@ def build_part(
         )
     rule = f"{name} must build one of the kind {kind.__name__}"
     chosen = build if isinstance(build, partial) else partial(build)
-    if isinstance(chosen.func, type) and not issubclass(chosen.func, kind):
-        raise ValueError(f"{rule}, got the class {chosen.func.__name__}")
-    twice = sorted(SAID_BY_AGENTS & set(chosen.keywords))
+    twice, missing = sorted(SAID_BY_AGENTS & set(chosen.keywords)), []
     if isinstance(chosen.func, type):  # the command line's partials hold what builds, too
+        if not issubclass(chosen.func, kind):
+            raise ValueError(f"{rule}, got the class {chosen.func.__name__}")
         twice = [*map(repr, chosen.args), *twice]
+        missing = [what for what in said if what not in inspect.signature(chosen.func).parameters]
     if twice:
         raise ValueError(
             f"{name} is told its sizes by the agent, BadgerAgent(identifier_size=, hidden_size=), "
             f"and all else by name, got {', '.join(twice)} for it, too"
         )
-    if isinstance(chosen.func, type):
-        parameters = inspect.signature(chosen.func).parameters
-        missing = [what for what in said if what not in parameters]
-        if missing:
-            raise ValueError(
-                f"{name} that an agent builds must take {', '.join(said)}, got the class "
-                f"{chosen.func.__name__} without {', '.join(missing)}; hand over an object of it"
-            )
+    if missing:
+        raise ValueError(
+            f"{name} that an agent builds must take {', '.join(said)}, got the class "
+            f"{chosen.func.__name__} without {', '.join(missing)}; hand over an object of it"
+        )
     part = build(**said)
     if not isinstance(part, kind):
         raise ValueError(f"{rule}, got a {type(part).__name__}")
