@@ -21,7 +21,7 @@ from badger_graph.life import Addresses, Experts, Life
 from badger_graph.membranes import HardwiredMembrane, Membrane
 from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges, Interface, Observation
-from topologies import GraphTopology, Topology
+from topologies import Topology, Wires
 from topologies.checks import EXPERTS, check_numbers, checked, size
 
 
@@ -107,7 +107,7 @@ class BadgerAgent(nn.Module):
     def reset(
         self,
         batch_size: int,
-        num_experts: int,
+        num_experts: int | None,
         num_outputs: int,
         generator: torch.Generator | None = None,
         num_inputs: int = 0,
@@ -116,6 +116,7 @@ class BadgerAgent(nn.Module):
         """A batch of newborn agents.
 
         Args:
+            num_experts: none for as many as the membrane usually needs.
             generator: source of the random draws, on the agent's device.
             birth: how they are born; by the agent's own rules by default.
 
@@ -125,6 +126,8 @@ class BadgerAgent(nn.Module):
         """
         birth = birth or self.birth
         birth.check(self.policy)
+        if num_experts is None:
+            num_experts = self.membrane.usual_experts(num_outputs, num_inputs)
         experts = {"batch_size": batch_size, "num_experts": num_experts}
         features = self.hidden_size + self.identifier_size
         check_numbers("states and identifiers", **experts, features=features)
@@ -136,10 +139,7 @@ class BadgerAgent(nn.Module):
             (batch_size, num_experts, self.identifier_size), like, generator, book
         )
         states = hidden.view(batch_size, num_experts, -1)
-        if birth.graph_seed is not None and isinstance(self.topology, GraphTopology):
-            edges = self.topology.once(batch_size, num_experts, like.device, birth.graph_seed)
-        else:
-            edges = self.topology(states, generator)
+        edges = birth.draw_edges(self.topology, states, num_outputs, num_inputs, generator)
         draw = partial(birth.draw_addresses, like=like, generator=generator, codebook=book)
         outputs = draw("output", (batch_size, num_outputs, channels))
         inputs = draw("input", (batch_size, num_inputs, channels))
@@ -164,7 +164,7 @@ class BadgerAgent(nn.Module):
         experts: Experts,
         addresses: Addresses,
         action: Float[Tensor, "B d"],
-        edges: Edges,
+        edges: Edges | Wires,
         score: Float[Tensor, "B d"] | None = None,
     ) -> Life:
         """Living agents of these experts, as many in each, who did that last.
@@ -215,7 +215,7 @@ class BadgerAgent(nn.Module):
         return life._replace(executor=self._prepare(edges, *sizes, every_step=True))
 
     def _prepare(
-        self, edges: Edges, batch_size: int, num_experts: int, every_step: bool = False
+        self, edges: Edges | Wires, batch_size: int, num_experts: int, every_step: bool = False
     ) -> Executor:
         who = (self.executor, self.policy, self.communication.channel)
         return self._preparation(edges, batch_size, num_experts, *who, every_step)
@@ -246,6 +246,6 @@ def deliberate(
 
     hidden, speech = communication(round, life.hidden, life.batch_size)
     check_hidden(policy, hidden, life.hidden)
-    score = membrane.act(life.with_hidden(hidden), speech)
+    score = membrane.act(life.with_hidden(hidden), speech, observation)
     check_action(membrane, score, life.hidden, life.action)
     return hidden, score

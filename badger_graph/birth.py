@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from topologies import Edges, GraphTopology, Topology, Wires
 from topologies.checks import SEED, check_arguments, check_numbers, size
 
 Port = Literal["output", "input"]
@@ -136,6 +137,22 @@ class Birth:
             return _normal(shape, like, generator)
         rows = _fixed((self.address_seed, FIXED_ADDRESSES[port]), num_ports, channels, like)
         return rows.repeat(batch_size, 1, 1)
+
+    def draw_edges(
+        self,
+        topology: Topology,
+        states: Float[Tensor, "B N H"],
+        num_outputs: int,
+        num_inputs: int,
+        generator: torch.Generator | None,
+    ) -> Edges | Wires:
+        """Who hears whom from the first step on."""
+        if self.graph_seed is not None and isinstance(topology, GraphTopology):
+            batch_size, num_experts, _ = states.shape
+            return topology.once(batch_size, num_experts, states.device, self.graph_seed)
+        ports = {"num_outputs": num_outputs, "num_inputs": num_inputs}
+        edges: Edges | Wires = topology(states, generator, **(ports if topology.sees_ports else {}))
+        return edges
 
     def _books(
         self, what: int, rows: int, channels: int, like: Tensor

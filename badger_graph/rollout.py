@@ -43,13 +43,14 @@ class Rollout(NamedTuple):
 
     Shapes:
         - **loss:** ``[T, B]``, the error of each step's action
-        - **action:** ``[T, B, d]``
+        - **action**, and **score**, which it was made of: ``[T, B, d]``
     """
 
     loss: Float[Tensor, "T B"]
     action: Float[Tensor, "T B d"]
     life: Life
     task: Task
+    score: Float[Tensor, "T B d"]
 
     @property
     def graph(self) -> Batch:
@@ -61,7 +62,7 @@ class Rollout(NamedTuple):
 def live(
     agent: BadgerAgent,
     task: Task,
-    num_experts: int,
+    num_experts: int | None,
     generator: torch.Generator | None = None,
     life: Life | None = None,
     birth: Birth | None = None,
@@ -92,7 +93,7 @@ def live(
 def unroll(
     agent: BadgerAgent,
     task: Task,
-    num_experts: int,
+    num_experts: int | None,
     num_steps: int,
     generator: torch.Generator | None = None,
     detach_every: int | None = None,
@@ -118,6 +119,7 @@ def unroll(
         ValueError: when ``num_steps``, ``detach_every`` or ``checkpoint_every`` is below 1, or
             from :func:`live`.
     """
+    num_steps = task.num_steps or num_steps
     sizes = {"num_steps": num_steps, "batch_size": task.batch_size}
     check_numbers("the actions of a rollout", **sizes, num_outputs=task.num_outputs)
     if checkpoint_every is not None and not task.replayable:
@@ -129,17 +131,22 @@ def unroll(
     stride = checkpoint_every or num_steps
     losses: list[Tensor] = []
     actions: list[Tensor] = []
+    scores: list[Tensor] = []
     for first in range(0, num_steps, stride):
         steps = range(first, min(first + stride, num_steps))
         segment = _Segment(agent, task, now, steps, generator, detach_every, probe)
         if checkpoint_every is None:
-            now, loss, action = segment.run(probe)
+            now, loss, action, score = segment.run(probe)
         else:
             # A segment sets its generator back by itself.
-            now, loss, action = checkpoint(segment, use_reentrant=False, preserve_rng_state=False)
+            now, loss, action, score = checkpoint(
+                segment, use_reentrant=False, preserve_rng_state=False
+            )
         losses += loss
         actions += action
-    return Rollout(torch.stack(losses), torch.stack(actions), now.life, task)
+        scores += score
+    score = torch.stack(scores)
+    return Rollout(torch.stack(losses), torch.stack(actions), now.life, task, score)
 
 
 class _Now(NamedTuple):
@@ -150,10 +157,14 @@ class _Now(NamedTuple):
     observation: Observation
 
 
+_Stretch = tuple[_Now, list[Tensor], list[Tensor], list[Tensor]]
+"""Where some steps led; the errors, actions and scores of each."""
+
+
 def _begin(
     agent: BadgerAgent,
     task: Task,
-    num_experts: int,
+    num_experts: int | None,
     generator: torch.Generator | None,
     life: Life | None,
     birth: Birth | None,
@@ -161,10 +172,11 @@ def _begin(
     if life is not None and birth is not None:
         raise ValueError("agents that go on are not born, so birth must be none, got one with life")
     state, observation = task.reset(generator)
-    sizes = (task.batch_size, num_experts, task.num_outputs)
     if life is None:
+        sizes = (task.batch_size, num_experts, task.num_outputs)
         newborn = agent.reset(*sizes, generator, task.num_inputs, birth)
         return _Now(newborn, state, observation)
+    sizes = (task.batch_size, num_experts or life.num_experts, task.num_outputs)
     alive = (life.batch_size, life.num_experts, life.num_outputs)
     if alive != sizes:
         raise ValueError(
@@ -201,7 +213,7 @@ class _Segment:
     probe: Probe | None
     before: Tensor | None = None
 
-    def __call__(self) -> tuple[_Now, list[Tensor], list[Tensor]]:
+    def __call__(self) -> _Stretch:
         """Take them, the first time; later, with what was drawn then and unseen."""
         generator = self.generator or _default_generator(self.now.life.hidden.device)
         if self.before is None:
@@ -214,18 +226,19 @@ class _Segment:
         finally:
             generator.set_state(after)
 
-    def run(self, probe: Probe | None) -> tuple[_Now, list[Tensor], list[Tensor]]:
+    def run(self, probe: Probe | None) -> _Stretch:
         now = self.now
-        losses, actions = [], []
+        losses, actions, scores = [], [], []
         for step in self.steps:
             if self.detach_every is not None and step and step % self.detach_every == 0:
                 now = _detach(now)
             now, loss = _step(self.agent, self.task, now, self.generator)
             losses.append(loss)
             actions.append(now.life.action)
+            scores.append(now.life.score)
             if probe is not None:
                 probe(now.life)
-        return now, losses, actions
+        return now, losses, actions, scores
 
 
 def _default_generator(device: torch.device) -> torch.Generator:

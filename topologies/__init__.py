@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from topologies.crossbar import CrossbarTopology
 from topologies.base import FixedTopology, GraphTopology, Redraw, Topology
 from topologies.edges import Edges
 from topologies.file import graph_file
@@ -20,12 +21,14 @@ from topologies.learned import LearnedGraphTopology
 from topologies.networkx import NetworkXTopology
 from topologies.random import ErdosRenyiTopology, RandomTopology
 from topologies.scored import AttentionTopology, TopKTopology
+from topologies.wires import Wires
 from topologies.spectrum import GraphSummary, is_strongly_connected, laplacian, summarise
 
 __all__ = [
     "TOPOLOGIES",
     "AttentionTopology",
     "CompleteTopology",
+    "CrossbarTopology",
     "Edges",
     "ErdosRenyiTopology",
     "FixedTopology",
@@ -43,6 +46,7 @@ __all__ = [
     "StarTopology",
     "TopKTopology",
     "Topology",
+    "Wires",
     "from_networkx",
     "graph_file",
     "is_strongly_connected",
@@ -59,6 +63,7 @@ TOPOLOGIES: dict[str, Callable[..., Topology]] = {
     "star": StarTopology,
     "complete": CompleteTopology,
     "isolated": IsolatedTopology,
+    "crossbar": CrossbarTopology,
     "attention": AttentionTopology,
     "top_k": TopKTopology,
     "learned_graph": LearnedGraphTopology,

@@ -39,6 +39,9 @@ class Topology(nn.Module, ABC):
 
     dynamic: ClassVar[bool] = False
 
+    sees_ports: ClassVar[bool] = False
+    """Whether ``forward`` takes ``num_outputs`` and ``num_inputs``, of each agent, besides."""
+
     @abstractmethod
     def forward(
         self, hidden: Float[Tensor, "B N H"], generator: torch.Generator | None = None

@@ -23,6 +23,16 @@ class Action(ABC):
             generator: source of the random draws, on the device of ``score``.
         """
 
+    def log_probability(
+        self, score: Float[Tensor, "*any d"], action: Float[Tensor, "*any d"]
+    ) -> Float[Tensor, "*any"]:
+        """How probable an action is with these scores, in logarithm.
+
+        Raises:
+            ValueError: when nothing is left to chance.
+        """
+        raise ValueError(f"a {type(self).__name__} is not drawn at random, so it has no probability")
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
 

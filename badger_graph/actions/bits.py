@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import final
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -29,3 +30,8 @@ class Bits(Action):
         share = score.sigmoid()
         sample = share.detach().bernoulli(generator=generator)
         return sample + (share - share.detach())  # zero to the bit
+
+    def log_probability(
+        self, score: Float[Tensor, "*any d"], action: Float[Tensor, "*any d"]
+    ) -> Float[Tensor, "*any"]:
+        return F.logsigmoid(torch.where(action > 0.5, score, -score)).sum(dim=-1)

@@ -31,3 +31,8 @@ class Choice(Action):
         sample = share.detach().multinomial(1, generator=generator)[:, 0]
         one_hot = F.one_hot(sample, share.size(1))
         return one_hot + (share - share.detach())  # zero to the bit
+
+    def log_probability(
+        self, score: Float[Tensor, "*any d"], action: Float[Tensor, "*any d"]
+    ) -> Float[Tensor, "*any"]:
+        return (score.log_softmax(dim=-1) * action).sum(dim=-1)

@@ -81,7 +81,7 @@ class TorchExecutor(Executor):
 
     @classmethod
     def obstacle(cls, policy: ExpertPolicy, channel: Channel, edges: Edges) -> str | None:
-        if policy.attends:
+        if policy.attends or policy.num_wires:
             return f"a policy that sends messages along edges, got {type(policy).__name__}"
         if policy.aggregation not in cls.aggregations:
             return f"the aggregation 'mean', got {policy.aggregation!r}"

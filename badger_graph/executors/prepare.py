@@ -14,18 +14,20 @@ from badger_graph.executors.fused import FusedExecutor
 from badger_graph.executors.masked import MaskedExecutor
 from badger_graph.executors.reference import ReferenceExecutor
 from badger_graph.executors.sparse import SparseExecutor
+from badger_graph.executors.wires import WiresExecutor
 from badger_graph.policies import ExpertPolicy
 from badger_graph.typing import Edges
 from topologies.edges import check_ends, check_form, check_graphs
 from topologies.recent import Recent
+from topologies.wires import Wires, check_wires
 
-ExecutorName = Literal["auto", "reference", "dense", "sparse", "fused", "attention"]
+ExecutorName = Literal["auto", "reference", "dense", "sparse", "fused", "attention", "wires"]
 
 EXECUTORS: dict[str, type[Executor]] = {
     executor.name: executor
     for executor in (
         *(ReferenceExecutor, DenseExecutor, SparseExecutor),
-        *(FusedExecutor, MaskedExecutor),
+        *(FusedExecutor, MaskedExecutor, WiresExecutor),
     )
 }
 
@@ -36,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 def prepare(
-    edges: Edges,
+    edges: Edges | Wires,
     batch_size: int,
     num_experts: int,
     executor: ExecutorName,
@@ -49,6 +51,7 @@ def prepare(
         executor: ``"reference"``: PyG's gather and scatter; ``"dense"``: batched products;
             ``"sparse"``: sums over sorted neighbours; ``"fused"``: the whole round in one native
             operator, for the built-in policy; ``"attention"``: a mask, for the attentional policy;
+            ``"wires"``: means on wires, for a policy that hears wires;
             ``"auto"``: the first of :func:`preferences` that nothing stands in the way of.
         policy: who is going to communicate.
         channel: over which channel; the clear one by default.
@@ -60,7 +63,7 @@ def prepare(
     names = preferences(edges, batch_size, num_experts) if executor == "auto" else [executor]
     obstacles: list[str] = []
     for name in names:
-        obstacle = EXECUTORS[name].obstacle(policy, channel, edges)
+        obstacle = _obstacle(EXECUTORS[name], policy, channel, edges)
         if obstacle is None:
             _log.info("executor %s for %d agents of %d experts", name, batch_size, num_experts)
             return EXECUTORS[name](edges, batch_size, num_experts)
@@ -68,12 +71,22 @@ def prepare(
     raise ValueError(obstacles[0])
 
 
-def preferences(edges: Edges, batch_size: int, num_experts: int) -> list[str]:
+def _obstacle(
+    executor: type[Executor], policy: ExpertPolicy, channel: Channel, edges: Edges | Wires
+) -> str | None:
+    if isinstance(edges, Wires) and executor is not WiresExecutor:
+        return "edges between experts, got wires"
+    return executor.obstacle(policy, channel, edges)  # type: ignore[arg-type]
+
+
+def preferences(edges: Edges | Wires, batch_size: int, num_experts: int) -> list[str]:
     """The executors by speed for these edges, the fastest first.
 
     A mask for who can use it; one operator for a whole round; of the others dense products for few
     experts or where most hear most, else sums over neighbours.
     """
+    if isinstance(edges, Wires):
+        return ["wires"]
     few = num_experts <= DENSE_UP_TO
     most_pairs = 2 * edges.index.size(1) >= batch_size * num_experts**2
     if few:
@@ -89,7 +102,7 @@ class Preparation:
 
     def __call__(
         self,
-        edges: Edges,
+        edges: Edges | Wires,
         batch_size: int,
         num_experts: int,
         executor: ExecutorName,
@@ -105,6 +118,9 @@ class Preparation:
         Raises:
             ValueError: when the edges are not ones of these agents, or on another device.
         """
+        if isinstance(edges, Wires):
+            check_wires(edges, batch_size, num_experts)
+            return prepare(edges, batch_size, num_experts, executor, policy, channel)
         check_form(edges)
         # A topology drawn once returns the same tensors at every reset.
         like = next(policy.parameters())

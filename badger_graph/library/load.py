@@ -40,7 +40,7 @@ class TrainedAgent(NamedTuple):
     agent: BadgerAgent
     task: TaskFamily
     meta_loss: MetaLoss
-    num_experts: int
+    num_experts: int | None
     num_outputs: int
     num_steps: int
     outer_steps: int

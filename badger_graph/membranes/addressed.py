@@ -142,7 +142,9 @@ class AddressedMembrane(Membrane):
         feedback = observation.feedback[:, None].expand(-1, mean.size(1), -1)
         return torch.cat([feedback, mean], dim=-1).flatten(0, 1)
 
-    def act(self, life: Life, speech: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
+    def act(
+        self, life: Life, speech: Float[Tensor, " V"], observation: Observation
+    ) -> Float[Tensor, "B d"]:
         contacts: Contacts = life.contacts
         affinity, value = self._affinity(life)
         if self.interface.input:

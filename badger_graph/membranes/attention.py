@@ -84,5 +84,7 @@ class AttentionMembrane(Membrane):
             values=torch.cat([ports.values, self.feedback_value(feedback)], dim=1)
         )
 
-    def act(self, life: Life, speech: Float[Tensor, "B d H"]) -> Float[Tensor, "B d"]:
+    def act(
+        self, life: Life, speech: Float[Tensor, "B d H"], observation: Observation
+    ) -> Float[Tensor, "B d"]:
         return self.readout(speech).squeeze(-1)

@@ -45,6 +45,16 @@ class Membrane(nn.Module, ABC):
             num_experts=(num_experts, 1), num_outputs=(num_outputs, 1), num_inputs=(num_inputs, 0)
         )
 
+    def usual_experts(self, num_outputs: int, num_inputs: int) -> int:
+        """So many experts serve so many ports, where nobody says how many there are.
+
+        Raises:
+            ValueError: when any number of them may.
+        """
+        raise ValueError(
+            f"num_experts must be given, as a {type(self).__name__} serves any number, got none"
+        )
+
     def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> Any:
         """What the membrane makes of addresses and identifiers, once in a life: its contacts."""
 
@@ -57,12 +67,15 @@ class Membrane(nn.Module, ABC):
         """
 
     @abstractmethod
-    def act(self, life: Life, speech: Tensor) -> Float[Tensor, "B d"]:
+    def act(
+        self, life: Life, speech: Tensor, observation: Observation
+    ) -> Float[Tensor, "B d"]:
         """The score of each output, made of what the policy says to the world.
 
         Args:
             life: after the communication stage; its score and action are the last ones.
             speech: of a message policy ``[V]``, of each expert one number.
+            observation: what was perceived before it.
         """
 
 

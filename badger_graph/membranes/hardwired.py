@@ -101,7 +101,9 @@ class HardwiredMembrane(Membrane):
             channels.append(F.pad(inputs, (0, 0, action.size(1), silent - inputs.size(1))))
         return torch.cat(channels, dim=-1).flatten(0, 1)
 
-    def act(self, life: Life, speech: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
+    def act(
+        self, life: Life, speech: Float[Tensor, " V"], observation: Observation
+    ) -> Float[Tensor, "B d"]:
         return speech.view(-1, life.num_experts)[:, : life.num_outputs]
 
     def _feedback(self, feedback: Float[Tensor, "B F"], num_experts: int) -> Float[Tensor, "B N F"]:

@@ -64,8 +64,10 @@ class OwnReadoutMembrane(Membrane):
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "V P"]:
         return self.shared.perceive(life, observation)
 
-    def act(self, life: Life, speech: Float[Tensor, " V"]) -> Float[Tensor, "B d"]:
+    def act(
+        self, life: Life, speech: Float[Tensor, " V"], observation: Observation
+    ) -> Float[Tensor, "B d"]:
         num_outputs = life.num_outputs
         hidden = life.hidden.unflatten(0, (-1, life.num_experts))[:, :num_outputs]
         own = (hidden * self.weight[:num_outputs]).sum(dim=-1)
-        return self.shared.act(life, speech) + own
+        return self.shared.act(life, speech, observation) + own

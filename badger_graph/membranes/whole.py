@@ -53,5 +53,7 @@ class WholeMembrane(Membrane):
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "B P"]:
         return torch.cat([observation.feedback, life.action], dim=-1)
 
-    def act(self, life: Life, speech: Float[Tensor, "B d"]) -> Float[Tensor, "B d"]:
+    def act(
+        self, life: Life, speech: Float[Tensor, "B d"], observation: Observation
+    ) -> Float[Tensor, "B d"]:
         return speech

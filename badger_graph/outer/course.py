@@ -56,8 +56,9 @@ class Course:
         """Where it stands, to be logged."""
         if self.curriculum is None:
             return {}
-        return {
-            "stage": float(self.curriculum.stage),
-            "num_outputs": float(self.lesson.num_outputs),
-            "num_experts": float(self.lesson.num_experts),
+        sizes = {
+            "stage": self.curriculum.stage,
+            "num_outputs": self.lesson.num_outputs,
+            "num_experts": self.lesson.num_experts,
         }
+        return {name: float(size) for name, size in sizes.items() if size is not None}

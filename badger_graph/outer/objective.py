@@ -149,12 +149,12 @@ class Objective:
                 MAX_STATES,
                 num_steps=min(num_steps, segments + every),
                 batch_size=self.sizes.batch_size,
-                num_experts=num_experts,
+                num_experts=num_experts or 1,
                 hidden_size=self.agent.hidden_size,
             )
 
 
-def all_sizes(curriculum: Curriculum | None) -> list[tuple[int, int]]:
+def all_sizes(curriculum: Curriculum | None) -> list[tuple[int, int | None]]:
     """The smallest and largest d and N of every stage, if there are any."""
     stages = range(0 if curriculum is None else curriculum.num_stages)
     return [sizes for stage in stages for sizes in curriculum.sizes(stage)]  # type: ignore[union-attr]

@@ -7,6 +7,7 @@ from badger_graph.policies.exponential import ExponentialPolicy
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.policies.lstm import LSTMPolicy
 from badger_graph.policies.message import MessagePolicy
+from badger_graph.policies.wired_gru import WiredGRUPolicy
 
 POLICIES: dict[str, type[ExpertPolicy]] = {
     "attention": AttentionPolicy,
@@ -14,6 +15,7 @@ POLICIES: dict[str, type[ExpertPolicy]] = {
     "exponential": ExponentialPolicy,
     "gru": GRUPolicy,
     "lstm": LSTMPolicy,
+    "wired_gru": WiredGRUPolicy,
 }
 
 __all__ = [
@@ -25,4 +27,5 @@ __all__ = [
     "GRUPolicy",
     "LSTMPolicy",
     "MessagePolicy",
+    "WiredGRUPolicy",
 ]

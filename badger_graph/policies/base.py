@@ -47,6 +47,9 @@ class ExpertPolicy(nn.Module, ABC):
     attends: ClassVar[bool] = False
     """Whether it is told who may hear whom, and does the rest of an exchange itself."""
 
+    num_wires: ClassVar[int] = 0
+    """So many wires every expert is on and hears apart; 0 of a policy that hears along edges."""
+
     num_kinds: int = 1
     """So many kinds of experts there are, and expert n is of kind n modulo this number."""
 

@@ -1,19 +1,38 @@
 """Task families: one a file."""
 
 from badger_graph.tasks.base import SeparableFamily, Targeted, Task, TaskFamily, target_of
+from badger_graph.tasks.bandits import Bandit, Bandits
+from badger_graph.tasks.examples import CLASSIFICATION, REGRESSION, Classification, Examples, Regression
 from badger_graph.tasks.guessing import GuessingGame
 from badger_graph.tasks.hidden_target import GuessingTask, HiddenTarget
+from badger_graph.tasks.several_lives import SeveralLives
+from badger_graph.tasks.tables import Tables
 from badger_graph.tasks.waves import SumOfWaves
 
-TASKS: dict[str, type[TaskFamily]] = {"guessing": GuessingGame, "waves": SumOfWaves}
+TASKS: dict[str, type[TaskFamily]] = {
+    "guessing": GuessingGame,
+    "waves": SumOfWaves,
+    "tables": Tables,
+    "bandits": Bandits,
+    "several_lives": SeveralLives,
+}
 
 __all__ = [
+    "CLASSIFICATION",
+    "REGRESSION",
     "TASKS",
+    "Bandit",
+    "Bandits",
+    "Classification",
+    "Examples",
     "GuessingGame",
     "GuessingTask",
     "HiddenTarget",
+    "Regression",
     "SeparableFamily",
+    "SeveralLives",
     "SumOfWaves",
+    "Tables",
     "Targeted",
     "Task",
     "TaskFamily",

@@ -27,11 +27,22 @@ class Task(ABC):
     num_inputs: int = 0
     """Inputs n of each agent."""
 
+    num_steps: int | None = None
+    """Inner steps T of a life with it; none where that is for others to say."""
+
     stochastic: bool = False
     """Whether it draws anything in the course of a life."""
 
     replayable: bool = True
     """Whether a step can be taken again from the same state, as a gradient by checkpoints does."""
+
+    def repeat(self, times: int) -> Task:
+        """Each task so many times, one beside the other, for lives that can be compared.
+
+        Raises:
+            ValueError: when the task cannot be had twice.
+        """
+        raise ValueError(f"a {type(self).__name__} cannot be met by several agents of a batch")
 
     @abstractmethod
     def reset(self, generator: torch.Generator | None = None) -> tuple[State, Observation]:

@@ -76,6 +76,9 @@ class GuessingTask(Task):
         self.family = family
         self.no_inputs = target.new_zeros(self.batch_size, 0, 0)
 
+    def repeat(self, times: int) -> GuessingTask:
+        return GuessingTask(self.target.repeat_interleave(times, 0), self.family)
+
     def reset(self, generator: torch.Generator | None = None) -> tuple[None, Observation]:
         _, observation, _ = self.step(None, torch.zeros_like(self.target))
         return None, observation

@@ -20,7 +20,7 @@ class Lesson(NamedTuple):
 
     Args:
         num_outputs: outputs d.
-        num_experts: experts N.
+        num_experts: experts N; as many as the membrane usually needs where there is none.
         learning_rate: that of the stage.
         identifier_seed: of identifiers that all agents of the batch have in common.
         address_seed: of such addresses, where the membrane has addresses.
@@ -29,7 +29,7 @@ class Lesson(NamedTuple):
     """
 
     num_outputs: int
-    num_experts: int
+    num_experts: int | None
     learning_rate: float | None = None
     identifier_seed: int | None = None
     address_seed: int | None = None
@@ -77,7 +77,7 @@ class Curriculum(ABC):
         """So many stages there are."""
 
     @abstractmethod
-    def sizes(self, stage: int) -> list[tuple[int, int]]:
+    def sizes(self, stage: int) -> list[tuple[int, int | None]]:
         """The smallest and largest d and N of a stage, every combination that may come up."""
 
     @abstractmethod

@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 
 from badger_graph.outer.curriculum.base import Curriculum, Lesson
-from badger_graph.outer.curriculum.ranges import Range, check_experts, corners, draw_experts
+from badger_graph.outer.curriculum.ranges import check_experts, corners, draw_experts
+from badger_graph.ranges import Range
 from topologies.checks import POSITIVE, checked, interval, size
 
 

@@ -6,15 +6,9 @@ from dataclasses import dataclass
 from random import Random
 
 from badger_graph.outer.curriculum.base import Curriculum, Lesson
-from badger_graph.outer.curriculum.ranges import (
-    Range,
-    check_experts,
-    check_range,
-    corners,
-    draw,
-    draw_experts,
-)
+from badger_graph.outer.curriculum.ranges import check_experts, corners, draw, draw_experts
 from badger_graph.outer.stream import REDRAWN, task_seed
+from badger_graph.ranges import Range, check_range
 from topologies.checks import POSITIVE, check_arguments, checked, size
 
 

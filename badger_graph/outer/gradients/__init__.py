@@ -5,11 +5,13 @@ from badger_graph.outer.gradients.base import OuterGradient
 from badger_graph.outer.gradients.captured import Captured
 from badger_graph.outer.gradients.hand_on import hand_on
 from badger_graph.outer.gradients.jacobian import JacobianDescent
+from badger_graph.outer.gradients.score_function import ScoreFunction
 
 GRADIENTS: dict[str, type[OuterGradient]] = {
     "backpropagation": Backpropagation,
     "jacobian": JacobianDescent,
     "captured": Captured,
+    "score_function": ScoreFunction,
 }
 
 __all__ = [
@@ -18,5 +20,6 @@ __all__ = [
     "Captured",
     "JacobianDescent",
     "OuterGradient",
+    "ScoreFunction",
     "hand_on",
 ]

@@ -1,0 +1,59 @@
+"""Numbers of any unit as an agent takes them: scaled by what was seen of them so far."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+LARGEST = 4.0
+"""Standard deviations beyond which an input is cut off: one outlier must not drive an agent out of
+what it was trained for."""
+
+CONSTANT = 1e-6
+"""An input that varies less than this part of its size says nothing."""
+
+
+class RunningScale:
+    r"""Mean and deviation of every input over the examples so far, and these in their units.
+
+    .. math::
+        z_t = \mathrm{clip}\Big(\frac{x_t - \mu_t}{\sigma_t},\, -4,\, 4\Big)
+
+    with the mean :math:`\mu_t` and the standard deviation :math:`\sigma_t` of the examples up to
+    this one (Welford 1962). Missing numbers stay missing and are not counted.
+
+    Args:
+        shape: of one batch of examples.
+    """
+
+    def __init__(self, *shape: int) -> None:
+        self.count = torch.zeros(shape, dtype=torch.float64)
+        self.mean = torch.zeros(shape, dtype=torch.float64)
+        self.square = torch.zeros(shape, dtype=torch.float64)
+
+    def see(self, values: Tensor) -> None:
+        """Take note of the next example."""
+        values = values.double()
+        known = ~values.isnan()
+        self.count = self.count + known
+        away = torch.where(known, values - self.mean, 0.0)
+        self.mean = self.mean + away / self.count.clamp_min(1)
+        self.square = self.square + away * torch.where(known, values - self.mean, 0.0)
+
+    def scale(self, values: Tensor) -> Tensor:
+        """An example in the units of those seen."""
+        deviation = (self.square / self.count.clamp_min(1)).sqrt()
+        varies = deviation > CONSTANT * (1 + self.mean.abs())
+        away = (values.double() - self.mean) / deviation.where(varies, 1.0)
+        away = torch.where(varies | away.isnan(), away, 0.0)
+        return away.clamp(-LARGEST, LARGEST).to(torch.get_default_dtype())
+
+
+def scale_online(inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
+    """Every example of a sequence as :class:`RunningScale` gives it when it is shown."""
+    running, scaled = RunningScale(*inputs.shape[1:]), []
+    for example in inputs:
+        running.see(example)
+        scaled.append(running.scale(example))
+    return torch.stack(scaled).to(inputs.device)

@@ -1,0 +1,214 @@
+"""Tables with classes, made up: what a policy that learns real ones online is trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
+
+from badger_graph.ranges import Range, between, check_range, ends
+from badger_graph.scaling import scale_online
+from badger_graph.tasks.base import TaskFamily
+from badger_graph.tasks.examples import CLASSIFICATION, Classification
+from topologies.checks import PROBABILITY, check, checked, size
+
+FEW_INPUTS = 4
+"""Up to so many inputs, what is not linear can be learned from a few hundred examples."""
+
+
+class Tables(TaskFamily):
+    r"""Which of d classes is an example of? Tables of many kinds, a new one in every life.
+
+    A table is drawn in three steps. First what the classes come from: clusters, one to three for
+    each class, with unequal spreads and classes that are not equally frequent; or a teacher, the
+    largest of d random functions of the inputs: linear, quadratic, a layer of tanh, or waves.
+    Then what spoils it: inputs are correlated, some have nothing to do with the class, some labels
+    are wrong, some numbers are missing, some inputs take few values only, and some tables show one
+    class only after a while. Last, inputs get units of their own, and are scaled by the mean and
+    deviation of what was shown so far, as :func:`badger_graph.scale_online` does with real ones.
+
+    The error is the cross-entropy in units of that of knowing nothing.
+
+    Args:
+        num_inputs: n, a number, or a range to draw from in every outer step.
+        num_examples: T, likewise, evenly in its logarithm.
+        few_inputs: this part of the outer steps has one to four inputs, and then classes that no
+            linear rule tells apart more often.
+        most_numbers: a batch is made smaller where its inputs, outputs and examples multiply to
+            more than this.
+
+    Raises:
+        ValueError: for an empty range, a number below 1, or a part that is no probability.
+    """
+
+    interface = CLASSIFICATION
+
+    @checked(few_inputs=PROBABILITY, most_numbers=size(most=2**30))
+    def __init__(
+        self,
+        num_inputs: Range = [1, 16],
+        num_examples: Range = [20, 200],
+        few_inputs: float = 0.5,
+        most_numbers: int = 60_000,
+    ) -> None:
+        check_range("num_inputs", num_inputs)
+        check_range("num_examples", num_examples)
+        self.num_inputs = num_inputs
+        self.num_examples = num_examples
+        self.few_inputs = few_inputs
+        self.most_numbers = most_numbers
+
+    @property
+    def chance(self) -> float:
+        return 1.0
+
+    @checked(batch_size=size(), num_outputs=size())
+    def sample(
+        self, batch_size: int, num_outputs: int, generator: Generator | None = None
+    ) -> Classification:
+        """Sample a batch of tables, as many as there is room for, all with as many examples.
+
+        Raises:
+            ValueError: for less than two classes.
+        """
+        check("num_outputs, the classes of a table,", num_outputs, *size(2))
+        draw = _Draw(generator)
+        few = draw.chance(self.few_inputs)
+        low, high = ends(self.num_inputs)
+        num_inputs = draw.whole(low, min(high, max(low, FEW_INPUTS)) if few else high)
+        num_examples = between(self.num_examples, draw.number())
+        numbers = num_inputs * num_outputs * num_examples
+        batch_size = max(1, min(batch_size, self.most_numbers // numbers))
+        sizes = (num_examples, batch_size, num_inputs)
+        if draw.chance(0.4):
+            inputs, label = _clusters(draw, sizes, num_outputs)
+        else:
+            inputs, label = _teacher(draw, sizes, num_outputs, few)
+        wrong = draw.uniform(*sizes[:2]) < (0.3 * draw.uniform(batch_size) - 0.1)
+        label = label.where(~wrong, draw.labels(num_outputs, *sizes[:2]))
+        inputs = _in_units(draw, inputs)
+        truth = torch.nn.functional.one_hot(label, num_outputs).to(inputs)
+        return Classification(scale_online(inputs), truth)
+
+
+class _Draw:
+    """Random numbers of one generator, on its device."""
+
+    def __init__(self, generator: Generator | None) -> None:
+        self.generator = generator
+        device = generator.device if generator is not None else None
+        self.normal: Callable[..., Tensor] = partial(self._call, torch.randn, device=device)
+        self.uniform: Callable[..., Tensor] = partial(self._call, torch.rand, device=device)
+        self.device = device
+
+    def _call(
+        self, function: Callable[..., Tensor], *shape: int, device: torch.device | None
+    ) -> Tensor:
+        return function(shape, generator=self.generator, device=device)
+
+    def number(self) -> float:
+        return float(self.uniform(1))
+
+    def chance(self, probability: float) -> bool:
+        return self.number() < probability
+
+    def whole(self, low: int, high: int) -> int:
+        return min(high, low + int(self.number() * (high - low + 1)))
+
+    def labels(self, num: int, *shape: int) -> Int[Tensor, " *shape"]:
+        return torch.randint(num, shape, generator=self.generator, device=self.device)
+
+
+def _clusters(
+    draw: _Draw, sizes: tuple[int, int, int], num_classes: int
+) -> tuple[Float[Tensor, "T B n"], Int[Tensor, "T B"]]:
+    """Classes of one to three clusters each."""
+    num_examples, batch_size, num_inputs = sizes
+    each = draw.whole(1, 3)
+    clusters = num_classes * each
+    log_prior = draw.normal(1, batch_size, num_classes) * draw.uniform(1, batch_size, 1)
+    if draw.chance(0.2):  # one class is not seen for a while
+        first = int(num_examples * (0.2 + 0.3 * draw.number()))
+        log_prior = log_prior.repeat(num_examples, 1, 1)
+        log_prior[:first, :, -1] -= 9
+    prior = log_prior.softmax(dim=-1).expand(num_examples, -1, -1).flatten(0, 1)
+    label = prior.multinomial(1, generator=draw.generator).view(num_examples, batch_size)
+    cluster = label * each + draw.labels(each, num_examples, batch_size)
+    centre = draw.normal(batch_size, clusters, num_inputs)
+    centre = centre * (0.3 + 1.7 * draw.uniform(batch_size, 1, 1))
+    centre = centre * _relevant(draw, batch_size, num_inputs, 0.3)[:, None]
+    spread = 0.3 + 1.2 * draw.uniform(batch_size, clusters, 1)
+    agent = torch.arange(batch_size, device=draw.device)
+    inputs = _correlated(draw, sizes, even=False) * spread[agent, cluster] + centre[agent, cluster]
+    return inputs, label
+
+
+def _teacher(
+    draw: _Draw, sizes: tuple[int, int, int], num_classes: int, few: bool
+) -> tuple[Float[Tensor, "T B n"], Int[Tensor, "T B"]]:
+    """The largest of random functions of the inputs."""
+    _, batch_size, num_inputs = sizes
+    inputs = _correlated(draw, sizes, even=draw.chance(0.4))
+    seen = inputs * _relevant(draw, batch_size, num_inputs, 0.4)
+    kind = draw.number() if few else 0.7 * draw.number()
+    scale = 1 / math.sqrt(num_inputs)
+
+    def mix(values: Tensor, num: int) -> Tensor:
+        return values @ draw.normal(batch_size, values.size(-1), num)
+
+    rows = seen.transpose(0, 1)  # [B, T, n]
+    if kind < 0.3:
+        value = mix(rows, num_classes)
+    elif kind < 0.5:
+        offset = draw.normal(batch_size, 1, 16)
+        value = mix(torch.tanh(2 * (scale * mix(rows, 16) + offset)), num_classes)
+    elif kind < 0.7:
+        pairs = (rows[..., None] * rows[..., None, :]).flatten(2)
+        value = mix(pairs, num_classes)
+    else:
+        phase = 2 * math.pi * draw.uniform(batch_size, 1, 12)
+        value = mix(torch.sin(1.5 * scale * mix(rows, 12) + phase), num_classes)
+    value = value.transpose(0, 1)
+    value = (value - value.mean(dim=0)) / (value.std(dim=0) + 1e-3)
+    prior = draw.normal(batch_size, num_classes) * 0.7 * draw.uniform(batch_size, 1)
+    return inputs, (value + prior).argmax(dim=-1)
+
+
+def _correlated(
+    draw: _Draw, sizes: tuple[int, int, int], even: bool
+) -> Float[Tensor, "T B n"]:
+    """Inputs of variance about one, more or less correlated, normal or uniform."""
+    _, batch_size, num_inputs = sizes
+    values = (draw.uniform(*sizes) - 0.5) * math.sqrt(12) if even else draw.normal(*sizes)
+    mixing = draw.normal(batch_size, num_inputs, num_inputs) / math.sqrt(num_inputs)
+    share = draw.uniform(batch_size, 1, 1)
+    mixing = share * torch.eye(num_inputs, device=draw.device) + (1 - share) * mixing
+    return torch.einsum("tbn,bnm->tbm", values, mixing)
+
+
+def _relevant(
+    draw: _Draw, batch_size: int, num_inputs: int, least: float
+) -> Float[Tensor, "B n"]:
+    """Which inputs have to do with the class, at least one."""
+    share = draw.uniform(batch_size, 1).clamp_min(least)
+    relevant = draw.uniform(batch_size, num_inputs) < share
+    relevant[:, 0] |= ~relevant.any(dim=1)
+    return relevant.float()
+
+
+def _in_units(draw: _Draw, inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
+    """The same in units of their own; some take few values, some numbers are missing."""
+    _, batch_size, num_inputs = inputs.shape
+    if draw.chance(0.2):
+        coarse = draw.uniform(batch_size, num_inputs) < 0.5
+        inputs = inputs.where(~coarse, (inputs > 0).to(inputs))
+    unit = torch.exp(2 * draw.normal(batch_size, num_inputs))
+    inputs = unit * (inputs + 3 * draw.normal(batch_size, num_inputs))
+    if draw.chance(0.2):
+        share = 0.4 * draw.uniform(batch_size, 1)
+        inputs = inputs.where(draw.uniform(*inputs.shape) >= share, math.nan)
+    return inputs
