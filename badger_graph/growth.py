@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.life import Experts, Life
+from badger_graph.life import Addresses, Experts, Life
 from badger_graph.typing import Edges
 from topologies import Topology
 from topologies.checks import checked, size
@@ -79,6 +79,28 @@ def add_experts(
         torch.cat([life.edges.weight, links.weight[new].to(life.edges.weight)]),
     )
     return _replace(agent, life, experts, edges)
+
+
+@checked(times=size())
+def repeat_agents(agent: BadgerAgent, life: Life, times: int) -> Life:
+    """One living agent so many times, as a batch whose agents go apart from here on.
+
+    Raises:
+        ValueError: when there is another number of agents than one, or ``times`` is below 1.
+    """
+    if life.batch_size != 1:
+        raise ValueError(f"one living agent can be repeated, got {life.batch_size}")
+
+    def repeat(value: Tensor) -> Tensor:
+        return value.repeat(times, *[1] * (value.dim() - 1))
+
+    return agent.life(
+        Experts(*map(repeat, life.experts)),
+        Addresses(*map(repeat, life.addresses)),
+        repeat(life.action),
+        life.links.repeat(times, life.num_experts),
+        repeat(life.score),
+    )
 
 
 @checked()

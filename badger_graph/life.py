@@ -9,6 +9,7 @@ from torch import Tensor
 
 from badger_graph.executors.base import Executor
 from badger_graph.typing import Edges
+from topologies.wires import Wires
 
 
 class Experts(NamedTuple):
@@ -65,6 +66,11 @@ class Life(NamedTuple):
     @property
     def edges(self) -> Edges:
         return self.executor.edges
+
+    @property
+    def links(self) -> Edges | Wires:
+        """Who hears whom, as the topology said it."""
+        return self.executor.links
 
     @property
     def batch_size(self) -> int:

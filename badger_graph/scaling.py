@@ -49,6 +49,18 @@ class RunningScale:
         away = torch.where(varies | away.isnan(), away, 0.0)
         return away.clamp(-LARGEST, LARGEST).to(torch.get_default_dtype())
 
+    def unscale(self, values: Tensor) -> Tensor:
+        """Numbers in the units of those seen, as they would be in their own."""
+        deviation = (self.square / self.count.clamp_min(1)).sqrt()
+        return self.mean + deviation * values.double()
+
+    def repeat(self, times: int) -> RunningScale:
+        """The same for each of so many batches of examples, which go apart from here on."""
+        copy = RunningScale()
+        for name, value in vars(self).items():
+            setattr(copy, name, value.expand(times, *value.shape[1:]))
+        return copy
+
 
 def scale_online(inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
     """Every example of a sequence as :class:`RunningScale` gives it when it is shown."""

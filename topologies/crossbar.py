@@ -106,7 +106,7 @@ class CrossbarTopology(Topology):
         key = (batch_size, layout, hidden.device)
         wires = self._wires.get(key)
         if wires is None:
-            wires = layout.wires().repeat(batch_size)
+            wires = layout.wires().repeat(batch_size, num_experts)
             wires = wires._replace(wire=wires.wire.to(hidden.device))
             self._wires.keep(key, wires, wires.wire.numel())
         return wires

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Int
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from topologies.edges import Edges
@@ -32,8 +34,8 @@ class Wires(NamedTuple):
     wire: Int[Tensor, "K V"]
     num_wires: int
 
-    def repeat(self, batch_size: int) -> Wires:
-        """The same wires once for every agent of a batch."""
+    def repeat(self, batch_size: int, num_experts: int) -> Wires:
+        """The same wires of ``num_experts`` once for every agent of a batch."""
         offsets = torch.arange(batch_size, device=self.wire.device) * self.num_wires
         wire = self.wire[:, None, :] + offsets[None, :, None]
         return Wires(wire.flatten(1), batch_size * self.num_wires)
@@ -47,15 +49,14 @@ class Wires(NamedTuple):
 
         The weight of an edge is the number of wires that the two share.
         """
-        ends = torch.arange(self.wire.size(1), device=self.wire.device).expand_as(self.wire)
-        member = torch.sparse_coo_tensor(
-            torch.stack([ends.flatten(), self.wire.flatten()]),
-            torch.ones(self.wire.numel(), device=self.wire.device),
-            (self.wire.size(1), self.num_wires),
-        )
-        pairs = torch.sparse.mm(member, member.t()).coalesce()
-        target, source = pairs.indices()
-        return Edges(torch.stack([source, target]), pairs.values())
+        experts = torch.arange(self.wire.size(1)).expand_as(self.wire)
+        ends = (experts.flatten().numpy(), self.wire.flatten().cpu().numpy())
+        shape = (self.wire.size(1), self.num_wires)
+        member = csr_array((np.ones(len(ends[0])), ends), shape=shape)
+        pairs = (member @ member.T).tocoo()
+        index = np.stack([pairs.col, pairs.row]).astype(np.int64)
+        weight = torch.from_numpy(pairs.data).to(self.wire.device, torch.get_default_dtype())
+        return Edges(torch.from_numpy(index).to(self.wire.device), weight)
 
 
 def check_wires(wires: Wires, batch_size: int, num_experts: int) -> None:

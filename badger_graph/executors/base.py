@@ -16,6 +16,7 @@ from badger_graph.policies import ExpertPolicy, MessagePolicy
 from badger_graph.policies.aggregation import Aggregation
 from badger_graph.policies.base import Neighbours
 from badger_graph.typing import Edges
+from topologies.wires import Wires
 
 Result = TypeVar("Result")
 
@@ -42,6 +43,7 @@ class Executor(ABC):
 
     def __init__(self, edges: Edges, batch_size: int, num_experts: int) -> None:
         self.edges = edges
+        self.links: Edges | Wires = edges
         self.batch_size = batch_size
         self.num_experts = num_experts
 
@@ -81,7 +83,7 @@ class TorchExecutor(Executor):
 
     @classmethod
     def obstacle(cls, policy: ExpertPolicy, channel: Channel, edges: Edges) -> str | None:
-        if policy.attends or policy.num_wires:
+        if policy.attends:
             return f"a policy that sends messages along edges, got {type(policy).__name__}"
         if policy.aggregation not in cls.aggregations:
             return f"the aggregation 'mean', got {policy.aggregation!r}"

@@ -76,6 +76,9 @@ def _obstacle(
 ) -> str | None:
     if isinstance(edges, Wires) and executor is not WiresExecutor:
         return "edges between experts, got wires"
+    if policy.num_wires and not isinstance(edges, Wires):
+        who = f"as a {type(policy).__name__} hears {policy.num_wires} wires"
+        return f"a topology of wires, such as CrossbarTopology, {who}, got edges"
     return executor.obstacle(policy, channel, edges)  # type: ignore[arg-type]
 
 

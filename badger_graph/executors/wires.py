@@ -22,7 +22,7 @@ class WiresExecutor(Executor):
     name: ClassVar[str] = "wires"
 
     def __init__(self, edges: Wires, batch_size: int, num_experts: int) -> None:
-        self.wires = edges
+        self.wires = self.links = edges
         self.batch_size = batch_size
         self.num_experts = num_experts
         self.share = 1 / edges.members().clamp(min=1)[:, None]
@@ -34,7 +34,7 @@ class WiresExecutor(Executor):
     @classmethod
     def obstacle(cls, policy: ExpertPolicy, channel: Channel, edges: Edges | Wires) -> str | None:
         if not isinstance(edges, Wires):
-            return "a topology of wires, such as CrossbarTopology"
+            return "a topology of wires, such as CrossbarTopology, got edges"
         if policy.num_wires != len(edges.wire):
             return (
                 f"a policy that hears {len(edges.wire)} wires, such as WiredGRUPolicy, got a "

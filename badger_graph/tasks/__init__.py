@@ -5,6 +5,7 @@ from badger_graph.tasks.bandits import Bandit, Bandits
 from badger_graph.tasks.examples import CLASSIFICATION, REGRESSION, Classification, Examples, Regression
 from badger_graph.tasks.guessing import GuessingGame
 from badger_graph.tasks.hidden_target import GuessingTask, HiddenTarget
+from badger_graph.tasks.regressions import Regressions
 from badger_graph.tasks.several_lives import SeveralLives
 from badger_graph.tasks.tables import Tables
 from badger_graph.tasks.waves import SumOfWaves
@@ -13,6 +14,7 @@ TASKS: dict[str, type[TaskFamily]] = {
     "guessing": GuessingGame,
     "waves": SumOfWaves,
     "tables": Tables,
+    "regressions": Regressions,
     "bandits": Bandits,
     "several_lives": SeveralLives,
 }
@@ -29,6 +31,7 @@ __all__ = [
     "GuessingTask",
     "HiddenTarget",
     "Regression",
+    "Regressions",
     "SeparableFamily",
     "SeveralLives",
     "SumOfWaves",

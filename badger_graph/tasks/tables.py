@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +11,7 @@ from torch import Generator, Tensor
 from badger_graph.ranges import Range, between, check_range, ends
 from badger_graph.scaling import scale_online
 from badger_graph.tasks.base import TaskFamily
+from badger_graph.tasks.draws import Draw, correlated, in_units, relevant
 from badger_graph.tasks.examples import CLASSIFICATION, Classification
 from topologies.checks import PROBABILITY, check, checked, size
 
@@ -76,7 +75,7 @@ class Tables(TaskFamily):
             ValueError: for less than two classes.
         """
         check("num_outputs, the classes of a table,", num_outputs, *size(2))
-        draw = _Draw(generator)
+        draw = Draw(generator)
         few = draw.chance(self.few_inputs)
         low, high = ends(self.num_inputs)
         num_inputs = draw.whole(low, min(high, max(low, FEW_INPUTS)) if few else high)
@@ -90,41 +89,13 @@ class Tables(TaskFamily):
             inputs, label = _teacher(draw, sizes, num_outputs, few)
         wrong = draw.uniform(*sizes[:2]) < (0.3 * draw.uniform(batch_size) - 0.1)
         label = label.where(~wrong, draw.labels(num_outputs, *sizes[:2]))
-        inputs = _in_units(draw, inputs)
+        inputs = in_units(draw, inputs)
         truth = torch.nn.functional.one_hot(label, num_outputs).to(inputs)
         return Classification(scale_online(inputs), truth)
 
 
-class _Draw:
-    """Random numbers of one generator, on its device."""
-
-    def __init__(self, generator: Generator | None) -> None:
-        self.generator = generator
-        device = generator.device if generator is not None else None
-        self.normal: Callable[..., Tensor] = partial(self._call, torch.randn, device=device)
-        self.uniform: Callable[..., Tensor] = partial(self._call, torch.rand, device=device)
-        self.device = device
-
-    def _call(
-        self, function: Callable[..., Tensor], *shape: int, device: torch.device | None
-    ) -> Tensor:
-        return function(shape, generator=self.generator, device=device)
-
-    def number(self) -> float:
-        return float(self.uniform(1))
-
-    def chance(self, probability: float) -> bool:
-        return self.number() < probability
-
-    def whole(self, low: int, high: int) -> int:
-        return min(high, low + int(self.number() * (high - low + 1)))
-
-    def labels(self, num: int, *shape: int) -> Int[Tensor, " *shape"]:
-        return torch.randint(num, shape, generator=self.generator, device=self.device)
-
-
 def _clusters(
-    draw: _Draw, sizes: tuple[int, int, int], num_classes: int
+    draw: Draw, sizes: tuple[int, int, int], num_classes: int
 ) -> tuple[Float[Tensor, "T B n"], Int[Tensor, "T B"]]:
     """Classes of one to three clusters each."""
     num_examples, batch_size, num_inputs = sizes
@@ -140,20 +111,20 @@ def _clusters(
     cluster = label * each + draw.labels(each, num_examples, batch_size)
     centre = draw.normal(batch_size, clusters, num_inputs)
     centre = centre * (0.3 + 1.7 * draw.uniform(batch_size, 1, 1))
-    centre = centre * _relevant(draw, batch_size, num_inputs, 0.3)[:, None]
+    centre = centre * relevant(draw, batch_size, num_inputs, 0.3)[:, None]
     spread = 0.3 + 1.2 * draw.uniform(batch_size, clusters, 1)
     agent = torch.arange(batch_size, device=draw.device)
-    inputs = _correlated(draw, sizes, even=False) * spread[agent, cluster] + centre[agent, cluster]
+    inputs = correlated(draw, sizes, even=False) * spread[agent, cluster] + centre[agent, cluster]
     return inputs, label
 
 
 def _teacher(
-    draw: _Draw, sizes: tuple[int, int, int], num_classes: int, few: bool
+    draw: Draw, sizes: tuple[int, int, int], num_classes: int, few: bool
 ) -> tuple[Float[Tensor, "T B n"], Int[Tensor, "T B"]]:
     """The largest of random functions of the inputs."""
     _, batch_size, num_inputs = sizes
-    inputs = _correlated(draw, sizes, even=draw.chance(0.4))
-    seen = inputs * _relevant(draw, batch_size, num_inputs, 0.4)
+    inputs = correlated(draw, sizes, even=draw.chance(0.4))
+    seen = inputs * relevant(draw, batch_size, num_inputs, 0.4)
     kind = draw.number() if few else 0.7 * draw.number()
     scale = 1 / math.sqrt(num_inputs)
 
@@ -176,39 +147,3 @@ def _teacher(
     value = (value - value.mean(dim=0)) / (value.std(dim=0) + 1e-3)
     prior = draw.normal(batch_size, num_classes) * 0.7 * draw.uniform(batch_size, 1)
     return inputs, (value + prior).argmax(dim=-1)
-
-
-def _correlated(
-    draw: _Draw, sizes: tuple[int, int, int], even: bool
-) -> Float[Tensor, "T B n"]:
-    """Inputs of variance about one, more or less correlated, normal or uniform."""
-    _, batch_size, num_inputs = sizes
-    values = (draw.uniform(*sizes) - 0.5) * math.sqrt(12) if even else draw.normal(*sizes)
-    mixing = draw.normal(batch_size, num_inputs, num_inputs) / math.sqrt(num_inputs)
-    share = draw.uniform(batch_size, 1, 1)
-    mixing = share * torch.eye(num_inputs, device=draw.device) + (1 - share) * mixing
-    return torch.einsum("tbn,bnm->tbm", values, mixing)
-
-
-def _relevant(
-    draw: _Draw, batch_size: int, num_inputs: int, least: float
-) -> Float[Tensor, "B n"]:
-    """Which inputs have to do with the class, at least one."""
-    share = draw.uniform(batch_size, 1).clamp_min(least)
-    relevant = draw.uniform(batch_size, num_inputs) < share
-    relevant[:, 0] |= ~relevant.any(dim=1)
-    return relevant.float()
-
-
-def _in_units(draw: _Draw, inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
-    """The same in units of their own; some take few values, some numbers are missing."""
-    _, batch_size, num_inputs = inputs.shape
-    if draw.chance(0.2):
-        coarse = draw.uniform(batch_size, num_inputs) < 0.5
-        inputs = inputs.where(~coarse, (inputs > 0).to(inputs))
-    unit = torch.exp(2 * draw.normal(batch_size, num_inputs))
-    inputs = unit * (inputs + 3 * draw.normal(batch_size, num_inputs))
-    if draw.chance(0.2):
-        share = 0.4 * draw.uniform(batch_size, 1)
-        inputs = inputs.where(draw.uniform(*inputs.shape) >= share, math.nan)
-    return inputs

@@ -1,0 +1,126 @@
+"""A classifier that learns while it is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import column_or_1d
+from typing_extensions import Self
+
+from badger_graph.online.learner import OnlineLearner
+
+
+class OnlineClassifier(ClassifierMixin, OnlineLearner):
+    """A classifier for any table, one example at a time, that needs no training of its own.
+
+    An agent with a frozen policy, which was trained on made-up tables alone, lives with the data:
+    each example is shown, answered, and then its class is told. There are no rates, scales or
+    epochs to set; inputs may be in any unit.
+
+    It follows scikit-learn's conventions: :meth:`partial_fit` goes on with what it has learned,
+    :meth:`fit` begins a new life and goes through the rows once, in their order.
+
+    Args:
+        policy: a shipped policy for tables, or a checkpoint of your own.
+        hidden_wires: how many hidden wires there are, for what is not linear; as many as the
+            policy was trained with by default.
+        allow_missing: take NaN for a number that is missing; refuse it by default.
+        random_state: seed of what tells hidden wires apart.
+
+    Attributes:
+        classes_: the classes, in the order of :meth:`predict_proba`.
+        n_features_in_: inputs n.
+        agent_: the agent, frozen.
+        life_: its life so far; :func:`badger_graph.to_pyg` shows what its experts do.
+    """
+
+    def __init__(
+        self,
+        policy: str | Path = "tables-0",
+        hidden_wires: int | None = None,
+        allow_missing: bool = False,
+        random_state: int = 0,
+    ) -> None:
+        self.policy = policy
+        self.hidden_wires = hidden_wires
+        self.allow_missing = allow_missing
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """A new life with these examples, in their order.
+
+        Raises:
+            ValueError: for inputs that are not finite, or labels that are no classes.
+        """
+        check_classification_targets(y)
+        self._forget()
+        return self.partial_fit(X, y, classes=unique_labels(y))
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+        """Live on with these examples, in their order.
+
+        Args:
+            X: ``[rows, n]``.
+            y: ``[rows]``, a class each.
+            classes: all there will be; needed the first time, and not after.
+
+        Raises:
+            ValueError: for inputs that are not finite or of another number than before, when no
+                classes were announced, or for a class that was not. Nothing is learned then.
+        """
+        newborn = not hasattr(self, "life_")
+        examples = self._examples(X, reset=newborn)
+        labels = column_or_1d(y, warn=True)
+        if len(labels) != len(examples):
+            raise ValueError(
+                f"every example must have one class, got {len(examples)} and {len(labels)} classes"
+            )
+        check_classification_targets(labels)
+        if newborn:
+            if classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit")
+            announced = unique_labels(classes)
+        else:
+            announced = self.classes_
+            if classes is not None and not np.array_equal(announced, unique_labels(classes)):
+                raise ValueError(
+                    f"classes must be the same as before, {list(announced)}, got {list(classes)}"
+                )
+        strange = sorted(set(labels.tolist()) - set(announced.tolist()), key=str)
+        if strange:
+            raise ValueError(
+                f"labels must be announced in classes, {list(announced)}, got {strange[0]!r}"
+            )
+        if newborn:
+            self.classes_ = announced
+            self._begin(examples.shape[1], len(announced))
+        truths = torch.eye(len(announced))[np.searchsorted(announced, labels)]
+        for example, truth in zip(examples, truths, strict=True):
+            self._learn(example, truth[None])
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """How probable each class is for each example, ``[rows, d]``.
+
+        Raises:
+            ValueError: for inputs that are not finite or of another number than before.
+            NotFittedError: before anything was learned.
+        """
+        self._check_living()
+        answers: np.ndarray = self._answers(self._examples(X, reset=False)).double().numpy()
+        return answers / answers.sum(axis=1, keepdims=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each example, ``[rows]``.
+
+        Raises:
+            ValueError: as :meth:`predict_proba`.
+        """
+        probability = self.predict_proba(X)
+        best: np.ndarray = self.classes_[probability.argmax(axis=1)]
+        return best

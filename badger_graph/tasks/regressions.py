@@ -1,0 +1,130 @@
+"""Numbers to say about examples, made up: what a policy for real regressions is trained on."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from badger_graph.ranges import Range, between, check_range, ends
+from badger_graph.scaling import scale_online
+from badger_graph.tasks.base import TaskFamily
+from badger_graph.tasks.draws import Draw, correlated, in_units, relevant
+from badger_graph.tasks.examples import REGRESSION, Regression
+from topologies.checks import PROBABILITY, checked, size
+
+WAVES = 64
+"""Random features of one function; with so many it is nearly a sample of a Gaussian process."""
+
+
+class Regressions(TaskFamily):
+    r"""Which number belongs to an example? Functions of many kinds, a new one in every life.
+
+    A function is linear in its inputs, or a sample of a Gaussian process with a squared exponential
+    kernel of length :math:`\ell` (by random features, Rahimi and Recht 2007), or one that is kinked,
+    a layer of rectifiers; of variance one, with noise of up to half of that. In half of the outer
+    steps inputs are correlated, of any unit, sometimes missing, and scaled with the targets by what
+    was shown so far, as :class:`badger_graph.OnlineRegressor` does with real ones; in the others
+    both come as they are. The error is the squared one, that of always saying zero being one.
+
+    Args:
+        num_inputs: n, a number, or a range to draw from in every outer step.
+        num_examples: T, likewise, evenly in its logarithm.
+        few_inputs: this part of the outer steps has one or two inputs, and functions that are not
+            linear.
+        most_numbers: a batch is made smaller where its inputs, outputs and examples multiply to
+            more than this.
+
+    Raises:
+        ValueError: for an empty range, a number below 1, or a part that is no probability.
+    """
+
+    interface = REGRESSION
+
+    @checked(few_inputs=PROBABILITY, most_numbers=size(most=2**30))
+    def __init__(
+        self,
+        num_inputs: Range = [1, 16],
+        num_examples: Range = [10, 120],
+        few_inputs: float = 0.5,
+        most_numbers: int = 30_000,
+    ) -> None:
+        check_range("num_inputs", num_inputs)
+        check_range("num_examples", num_examples)
+        self.num_inputs = num_inputs
+        self.num_examples = num_examples
+        self.few_inputs = few_inputs
+        self.most_numbers = most_numbers
+
+    @property
+    def chance(self) -> float:
+        return 1.0
+
+    @checked(batch_size=size(), num_outputs=size())
+    def sample(
+        self, batch_size: int, num_outputs: int, generator: Generator | None = None
+    ) -> Regression:
+        """Sample a batch of regressions, as many as there is room for, of as many examples each."""
+        draw = Draw(generator)
+        few = draw.chance(self.few_inputs)
+        low, high = ends(self.num_inputs)
+        num_inputs = draw.whole(low, min(high, max(low, 2)) if few else high)
+        num_examples = between(self.num_examples, draw.number())
+        numbers = num_inputs * num_outputs * num_examples
+        batch_size = max(1, min(batch_size, self.most_numbers // numbers))
+        sizes = (num_examples, batch_size, num_inputs)
+        as_they_are = draw.chance(0.5)
+        if as_they_are:
+            even = draw.chance(0.5)
+            inputs = 4 * (draw.uniform(*sizes) - 0.5) if even else draw.normal(*sizes)
+        else:
+            inputs = correlated(draw, sizes, even=draw.chance(0.4))
+        kind = draw.number()
+        if kind < (0.7 if few else 0.2):
+            value = _process(draw, inputs, num_outputs)
+        elif kind < 0.35:
+            value = _kinked(draw, inputs, num_outputs)
+        else:
+            value = _linear(draw, inputs, num_outputs)
+        noise = draw.uniform(batch_size, 1).square() * 0.5 * draw.normal(*value.shape)
+        truth = value + noise
+        if not as_they_are:
+            inputs, truth = scale_online(in_units(draw, inputs)), scale_online(truth)
+        return Regression(inputs, truth)
+
+
+def _linear(draw: Draw, inputs: Float[Tensor, "T B n"], num: int) -> Float[Tensor, "T B d"]:
+    _, batch_size, num_inputs = inputs.shape
+    weight = draw.normal(batch_size, num_inputs, num) / math.sqrt(num_inputs)
+    if draw.chance(0.3):
+        weight = weight * relevant(draw, batch_size, num_inputs, 0.3)[..., None]
+    offset = draw.normal(batch_size, num) * draw.uniform(batch_size, 1) * draw.chance(0.5)
+    return torch.einsum("tbn,bnd->tbd", inputs, weight) + offset
+
+
+def _process(draw: Draw, inputs: Float[Tensor, "T B n"], num: int) -> Float[Tensor, "T B d"]:
+    """Samples of a Gaussian process."""
+    _, batch_size, num_inputs = inputs.shape
+    length = 0.2 * 10 ** draw.uniform(batch_size, 1, 1) * math.sqrt(num_inputs)
+    frequency = draw.normal(batch_size, num_inputs, WAVES) / length
+    phase = 2 * math.pi * draw.uniform(batch_size, WAVES)
+    waves = torch.cos(torch.einsum("tbn,bnw->tbw", inputs, frequency) + phase)
+    return _sum_of_waves(waves, draw.normal(batch_size, WAVES, num))
+
+
+def _sum_of_waves(
+    waves: Float[Tensor, "T B w"], amplitude: Float[Tensor, "B w d"]
+) -> Float[Tensor, "T B d"]:
+    """Random features with random amplitudes, of variance one."""
+    return math.sqrt(2 / WAVES) * torch.einsum("tbw,bwd->tbd", waves, amplitude)
+
+
+def _kinked(draw: Draw, inputs: Float[Tensor, "T B n"], num: int) -> Float[Tensor, "T B d"]:
+    """A layer of rectifiers."""
+    _, batch_size, num_inputs = inputs.shape
+    weight = draw.normal(batch_size, num_inputs, 8) / math.sqrt(num_inputs)
+    units = (torch.einsum("tbn,bnw->tbw", inputs, weight) + draw.normal(batch_size, 8)).relu()
+    value = torch.einsum("tbw,bwd->tbd", units, draw.normal(batch_size, 8, num))
+    return (value - value.mean(dim=0)) / (value.std(dim=0) + 0.1)

@@ -1,0 +1,235 @@
+"""Experts on wires, and the crossbar made of them."""
+
+from __future__ import annotations
+
+import torch
+from properties import (
+    assert_gradients_reach_every_parameter,
+    assert_refused,
+    in_double,
+    seeded,
+    uniform,
+)
+from torch import Tensor
+
+from badger_graph import BadgerAgent, Birth, Observation, to_pyg, unroll
+from badger_graph.executors.wires import WiresExecutor
+from badger_graph.life import Life
+from badger_graph.membranes import CrossbarMembrane
+from badger_graph.membranes.crossbar import Blocks
+from badger_graph.policies import WiredGRUPolicy
+from badger_graph.tasks import CLASSIFICATION, Tables
+from topologies import CrossbarTopology, RingTopology, Wires
+from topologies.crossbar import CrossbarLayout
+from topologies.wires import check_wires
+
+
+def crossbar(seed: int = 0) -> BadgerAgent:
+    torch.manual_seed(seed)
+    return BadgerAgent(
+        CLASSIFICATION,
+        WiredGRUPolicy,
+        CrossbarTopology(),
+        CrossbarMembrane,
+        birth=Birth(identifiers="random"),
+        identifier_size=3,
+        hidden_size=8,
+    )
+
+
+def some_examples(batch_size: int, num_inputs: int, num_outputs: int, seed: int) -> Observation:
+    """An example that was answered, and another to be answered."""
+    dtype = torch.get_default_dtype()
+    inputs = uniform(seed, batch_size, num_inputs, 4).to(dtype)
+    inputs[..., 1::2] = (inputs[..., 1::2] > -0.5).to(dtype)
+    label = torch.arange(batch_size) % num_outputs
+    truth = torch.nn.functional.one_hot(label, num_outputs).to(dtype)
+    outputs = torch.stack([truth, torch.ones_like(truth)], dim=-1)
+    return Observation(torch.zeros(batch_size, 0), inputs, outputs)
+
+
+def test_an_expert_is_on_the_wires_that_cross_where_it_is() -> None:
+    assert CrossbarLayout.of(num_experts=12, num_outputs=2, num_inputs=1) == (2, 2, 2)
+    layout = CrossbarLayout(inputs=2, outputs=2, hidden=1)
+    assert layout.num_experts == 8
+    wire, num_wires = layout.wires()
+    # inputs are wires 0 and 1 (the constant), outputs 2 and 3, the hidden one is 4
+    assert num_wires == 5
+    take, give = wire.tolist()
+    assert list(zip(take, give, strict=True)) == [
+        *((0, 2), (0, 3), (1, 2), (1, 3)),
+        *((0, 4), (1, 4), (4, 2), (4, 3)),
+    ]
+
+
+def test_another_hidden_wire_adds_experts_at_the_end() -> None:
+    few, more = (CrossbarLayout(inputs=4, outputs=3, hidden=hidden) for hidden in (2, 3))
+    assert torch.equal(more.wires().wire[:, : few.num_experts], few.wires().wire)
+
+
+def test_pairs_hear_each_other_where_they_share_a_wire() -> None:
+    wires = Wires(torch.tensor([[0, 0, 1], [2, 3, 3]]), 4)
+    index, weight = wires.to_edges()
+    pairs = dict(zip(zip(*index.tolist(), strict=True), weight.tolist(), strict=True))
+    assert pairs == {
+        **{(0, 0): 2, (0, 1): 1, (1, 0): 1},
+        **{(1, 1): 2, (1, 2): 1, (2, 1): 1, (2, 2): 2},
+    }
+
+
+@in_double
+def test_an_expert_hears_the_mean_of_each_of_its_wires() -> None:
+    wires = CrossbarLayout(inputs=3, outputs=2, hidden=2).wires().repeat(2, 16)
+    policy = WiredGRUPolicy(4, 0, 8)
+    sent = uniform(0, 32, 5)
+    exchange = WiresExecutor(wires, 2, 16).neighbours(policy, None)
+    assert callable(exchange)
+    heard = exchange(sent)
+    for expert in range(32):
+        for kind in range(2):
+            there = (wires.wire == wires.wire[kind, expert]).any(dim=0)
+            own = heard[expert, 5 * kind : 5 * (kind + 1)]
+            torch.testing.assert_close(own, sent[there].mean(dim=0), rtol=0, atol=1e-14)
+
+
+def test_wires_that_no_agent_could_have_are_refused() -> None:
+    assert_refused("no wire may join two agents", lambda: check_wires(Wires(torch.zeros(1, 4, dtype=torch.int64), 1), 2, 2))
+    assert_refused("wires of experts must be 0 to 0", lambda: check_wires(Wires(torch.ones(1, 4, dtype=torch.int64), 1), 1, 4))
+    assert_refused(r"V = 6 experts", lambda: check_wires(Wires(torch.zeros(1, 4, dtype=torch.int64), 1), 2, 3))
+
+
+def test_policy_and_topology_must_both_be_of_wires() -> None:
+    def agent(topology: object, policy: object, executor: str = "auto") -> Life:
+        return BadgerAgent(
+            CLASSIFICATION, policy, topology, CrossbarMembrane, executor=executor
+        ).reset(1, None, 2, num_inputs=2)
+
+    from badger_graph import GRUPolicy
+
+    assert_refused("hears 2 wires, such as WiredGRUPolicy", lambda: agent(CrossbarTopology(), GRUPolicy))
+    assert_refused("edges between experts, got wires", lambda: agent(CrossbarTopology(), WiredGRUPolicy, "dense"))
+    assert_refused("a topology of wires, such as CrossbarTopology, as a WiredGRUPolicy hears 2", lambda: agent(RingTopology(), WiredGRUPolicy))
+
+
+def test_a_number_of_experts_that_makes_no_crossbar_is_refused() -> None:
+    agent = crossbar()
+    assert agent.reset(1, None, 3, num_inputs=2).num_experts == 3 * 3 + 16 * (3 + 3)
+    assert agent.reset(1, 9, 3, num_inputs=2).num_experts == 9
+    assert_refused(r"\(n \+ 1\) d = 9 experts and n \+ 1 \+ d = 6 more", lambda: agent.reset(1, 10, 3, num_inputs=2))
+
+
+@in_double
+def test_scores_are_sums_over_crossings() -> None:
+    """Worked out by hand from what experts say and the membrane reads."""
+    agent = crossbar().double()
+    life = agent.reset(2, 3 * 2 + 2 * 5, 2, seeded(0), num_inputs=2)
+    life = life.with_hidden(uniform(1, *life.hidden.shape))
+    observation = some_examples(2, 2, 2, seed=3)
+    said = uniform(2, len(life.hidden))
+    score = agent.membrane.act(life, said, observation)
+    reading = agent.membrane.reading(life.hidden)[:, 0]
+    for b in range(2):
+        own, read = said.view(2, -1)[b], reading.view(2, -1)[b]
+        x = observation.inputs[b, :, 2] * observation.inputs[b, :, 3]
+        x = torch.cat([x, torch.ones(1)])
+        pre = torch.stack([(read[6 + 5 * k : 9 + 5 * k] * x).sum() for k in range(2)])
+        z = 2**0.5 * (4 / 3**0.5 * pre).softmax(dim=0)
+        for j in range(2):
+            direct = sum(own[2 * i + j] + read[2 * i + j] * x[i] for i in range(3)) / 3**0.5
+            through = sum(z[k] * own[9 + 5 * k + j] for k in range(2))
+            torch.testing.assert_close(score[b, j], direct + through)
+
+
+def permuted(agent: BadgerAgent, life: Life, rows: Tensor, columns: Tensor) -> Life:
+    """The same agents with inputs and outputs in another order, their experts with them."""
+
+    def move(value: Tensor) -> Tensor:
+        blocks = Blocks.of(value, life)
+        return Blocks(
+            blocks.direct[:, rows][:, :, columns],
+            blocks.before[:, :, rows],
+            blocks.after[:, :, columns],
+        ).join()
+
+    experts = type(life.experts)(*map(move, life.experts))
+    return agent.life(
+        experts, life.addresses, life.action[:, columns], life.links, life.score[:, columns]
+    )
+
+
+@in_double
+def test_permuting_inputs_and_outputs_permutes_all_there_is() -> None:
+    agent = crossbar().double()
+    life = agent.reset(2, None, 3, seeded(0), num_inputs=4)
+    rows, columns = torch.tensor([2, 0, 3, 1]), torch.tensor([1, 2, 0])
+    rows_and_constant = torch.cat([rows, torch.tensor([4])])
+    other = permuted(agent, life, rows_and_constant, columns)
+    for step in range(4):
+        told = some_examples(2, 4, 3, step)
+        moved = Observation(told.feedback, told.inputs[:, rows], told.outputs[:, columns])
+        life, other = agent.step(life, told), agent.step(other, moved)
+        torch.testing.assert_close(other.action, life.action[:, columns], rtol=0, atol=1e-12)
+        again = permuted(agent, life, rows_and_constant, columns)
+        torch.testing.assert_close(other.hidden, again.hidden, rtol=0, atol=1e-12)
+    assert not torch.allclose(life.action[:, 0], life.action[:, 1])
+
+
+@in_double
+def test_what_happens_to_one_agent_no_other_notices() -> None:
+    agent = crossbar().double()
+    life = other = agent.reset(3, None, 2, seeded(0), num_inputs=3)
+    for step in range(3):
+        told = some_examples(3, 3, 2, step)
+        changed = Observation(*(value.clone() for value in told))
+        changed.inputs[1, :, [0, 2]] += 1
+        changed.outputs[1, :, 0] = 1 - changed.outputs[1, :, 0]
+        life, other = agent.step(life, told), agent.step(other, changed)
+    same = (life.action - other.action).abs().amax(dim=1) < 1e-13
+    assert same.tolist() == [True, False, True]
+
+
+def test_any_number_of_inputs_outputs_and_hidden_wires_with_the_same_weights() -> None:
+    agent = crossbar()
+    for num_inputs, num_outputs, hidden in ((1, 1, 0), (1, 2, 1), (7, 5, 3), (2, 2, 40)):
+        num_experts = CrossbarLayout(num_inputs + 1, num_outputs, hidden).num_experts
+        life = agent.reset(2, num_experts, num_outputs, seeded(0), num_inputs)
+        life = agent.step(life, some_examples(2, num_inputs, num_outputs, 0))
+        assert life.action.isfinite().all()
+        torch.testing.assert_close(life.action.sum(dim=1), torch.ones(2))
+
+
+def test_gradients_reach_every_parameter() -> None:
+    agent = crossbar()
+    task = Tables(num_inputs=3, num_examples=10).sample(4, 3, seeded(0))
+    rollout = unroll(agent, task, None, 1, seeded(0))
+    assert rollout.loss.shape == (10, 4)  # the task says how long a life is
+    assert_gradients_reach_every_parameter(rollout.loss.mean(), agent)
+
+
+def test_a_missing_input_says_nothing_but_that_it_is_missing() -> None:
+    agent = crossbar()
+    life = agent.reset(2, None, 2, seeded(0), num_inputs=3)
+    told = some_examples(2, 3, 2, 0)
+    told.inputs[:, 1, [1, 3]] = 0.0
+    other = Observation(told.feedback, told.inputs.clone(), told.outputs)
+    other.inputs[:, 1, [0, 2]] += 5.0
+    first, second = agent.step(life, told), agent.step(life, other)
+    assert torch.equal(first.action, second.action)
+    assert torch.equal(first.hidden, second.hidden)
+
+
+def test_without_an_answer_nothing_is_learned_of_the_example() -> None:
+    """Nobody is blamed, whatever the example was."""
+    agent = crossbar()
+    life = agent.reset(2, None, 2, seeded(0), num_inputs=3)
+    told = some_examples(2, 3, 2, 0)
+    told.outputs.zero_()
+    other = Observation(told.feedback, told.inputs.clone(), told.outputs)
+    other.inputs[..., 0] += 1.0
+    assert torch.equal(agent.step(life, told).hidden, agent.step(life, other).hidden)
+
+
+def test_the_graph_has_an_edge_for_each_pair_on_a_wire() -> None:
+    life = crossbar().reset(2, 6, 2, seeded(0), num_inputs=2)
+    graph = to_pyg(life)
+    assert graph.edge_index.size(1) == 2 * 6 * (2 + 3 - 1)  # a row of 2, a column of 3, itself once
