@@ -1,0 +1,1 @@
+"""What frozen policies learn online: tables, numbers, bandits."""

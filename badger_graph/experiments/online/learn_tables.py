@@ -1,0 +1,136 @@
+"""Accuracy over examples of real tables, of frozen policies and of what people use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+
+from badger_graph.analysis.seeds import mean_and_bar
+from badger_graph.baselines.online import CLASSIFIERS
+from badger_graph.baselines.online.classifiers import FAST
+from badger_graph.datasets import DATASETS, Dataset, load_dataset
+from badger_graph.experiments.online.lives import draw_orders, right_answers
+from badger_graph.experiments.runner import Experiment
+from badger_graph.experiments.tables import table
+from badger_graph.files import read_json, write_json
+from badger_graph.library.load import load_agent
+from badger_graph.plots.accuracy import accuracy_over_examples
+from badger_graph.progress import track
+from topologies.checks import SEED, checked, size
+
+WINDOWS = ((1, 10), (11, 30), (31, 100), (71, 100), (121, 200))
+"""Examples, of which the mean accuracy is in the table."""
+
+
+class LearnTables(Experiment):
+    """Lets frozen policies learn real tables, example by example, beside what people use.
+
+    Every order of a table is a life: an example is shown, answered, and then its class is told. All
+    see the same orders, with inputs scaled by what was seen so far. The policies were trained on
+    made-up tables alone.
+
+    Args:
+        policies: shipped ones or checkpoints, one a training seed.
+        tables: names of tables, or files of your own.
+        num_orders: lives with each table.
+        num_examples: of each life, or all there are.
+        slow_orders: lives of the baselines that go through them one by one.
+        seed: of the orders.
+
+    Raises:
+        ValueError: for a number below 1, or a table that is none or has numbers to say.
+    """
+
+    name = "learn_tables"
+
+    @checked(num_orders=size(), num_examples=size(), slow_orders=size(0), seed=SEED)
+    def __init__(
+        self,
+        policies: list[str],
+        tables: list[str] = ["iris", "wine", "breast_cancer", "digits", "mnist_7x7"],
+        num_orders: int = 200,
+        num_examples: int = 100,
+        slow_orders: int = 20,
+        seed: int = 0,
+    ) -> None:
+        self.policies = policies
+        self.tables = {name: load_classes(name) for name in tables}
+        self.num_orders = num_orders
+        self.num_examples = num_examples
+        self.slow_orders = slow_orders
+        self.seed = seed
+
+    def compute(self, file: Path) -> dict[str, Any]:
+        agents = {name: load_agent(name) for name in self.policies}
+        result: dict[str, Any] = read_json(file) if file.exists() else {}
+        sizes = {"num_orders": self.num_orders, "num_examples": self.num_examples}
+        for name, data in self.tables.items():
+            kept = result.setdefault(name, {"policies": {}, "baselines": {}, **sizes})
+            inputs, label = draw_orders(data, self.num_orders, self.num_examples, self.seed)
+            for policy, agent in agents.items():
+                if policy not in kept["policies"]:
+                    right = right_answers(
+                        agent, inputs, label, data.num_classes, name=f"{policy}, {name}"
+                    )
+                    kept["policies"][policy] = curve(right)
+                    write_json(file, result)
+            slow = {} if not self.slow_orders else CLASSIFIERS
+            for baseline in track(slow or FAST, f"baselines, {name}"):
+                if baseline not in kept["baselines"]:
+                    orders = self.num_orders if baseline in FAST else self.slow_orders
+                    some = (inputs[:, :orders], label[:, :orders], data.num_classes)
+                    kept["baselines"][baseline] = curve(CLASSIFIERS[baseline](*some))
+                    write_json(file, result)
+        return result
+
+    @staticmethod
+    def markdown(result: dict[str, Any]) -> str:
+        parts = []
+        for name, kept in result.items():
+            length = len(next(iter(kept["policies"].values()))["accuracy"])
+            windows = [window for window in WINDOWS if window[1] <= length]
+            rows = [["Badger", *(_of_policies(kept["policies"], window) for window in windows)]]
+            for baseline, own in kept["baselines"].items():
+                rows.append([baseline, *(f"{_mean(own, window):.3f}" for window in windows)])
+            heads = [name, *(f"examples {low}-{high}" for low, high in windows)]
+            parts.append(table(heads, rows))
+        return "\n\n".join(parts)
+
+    @staticmethod
+    def figure(result: dict[str, Any]) -> Figure:
+        return accuracy_over_examples(result)
+
+
+def load_classes(name: str) -> Dataset:
+    """A table with classes.
+
+    Raises:
+        ValueError: when it has numbers to say.
+    """
+    data = load_dataset(name)
+    if not data.num_classes:
+        raise ValueError(
+            f"the table must have classes, got {name!r}, which has numbers to say; those with "
+            f"classes are {', '.join(set(DATASETS) - {'diabetes'})}, or a file of yours"
+        )
+    return data
+
+
+def curve(right: torch.Tensor) -> dict[str, Any]:
+    """The accuracy of every example of a life, over orders, as plain numbers."""
+    accuracy = right.float().mean(dim=1)
+    return {"orders": right.size(1), "accuracy": [round(float(share), 4) for share in accuracy]}
+
+
+def _mean(own: dict[str, Any], window: tuple[int, int]) -> float:
+    low, high = window
+    values = own["accuracy"][low - 1 : high]
+    return float(sum(values) / len(values))
+
+
+def _of_policies(policies: dict[str, Any], window: tuple[int, int]) -> str:
+    mean, bar = mean_and_bar([_mean(own, window) for own in policies.values()])
+    return f"{mean:.3f} ± {bar:.3f}"
