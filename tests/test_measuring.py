@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from command_line import ROOT, call
+from command_line import ROOT, call, refuse, succeed
 from properties import Fit, Make, assert_refused
 from torch import Tensor
 
@@ -240,23 +240,21 @@ def test_a_resumed_run_measures_on(tmp_path: Path) -> None:
     """Rows after the checkpoint are taken again; a line that a kill cut short is dropped."""
     told = ["--config", "smoke", "--evaluate", "false", "--run_dir", "run"]
     told += ["--measurements.measures", "{squared_error: 2}", "--measurements.num_tasks", "8"]
-    assert call(fit_main, *told, "--max_steps", "4", cwd=tmp_path).code == 0
+    succeed(fit_main, *told, "--max_steps", "4", cwd=tmp_path)
     file = tmp_path / "run" / MEASUREMENTS
     whole = read_measurements(file.parent)
     with file.open("a") as lines:
         lines.write('{"step": 6, "squared_error": 0.5}\n{"step": 8, "squ')
     assert len(read_measurements(file.parent)) == 4
-    again = call(fit_main, *told, "--max_steps", "6", "--ckpt_path", "last", cwd=tmp_path)
-    assert again.code == 0, again.err
+    succeed(fit_main, *told, "--max_steps", "6", "--ckpt_path", "last", cwd=tmp_path)
     rows = read_measurements(file.parent)
     assert [row["step"] for row in rows] == [0, 2, 4, 6]
     assert rows[:3] == whole
     assert rows[3]["squared_error"] != 0.5
-    wrong = call(
+    wrong = refuse(
         fit_main, *told[:5], "other", "--measurements.measures", "[nonsense]", cwd=tmp_path
     )
-    assert wrong.code == 2
-    assert "a measure must be one of output_errors" in wrong.err
+    assert "a measure must be one of output_errors" in wrong
 
 
 @pytest.mark.parametrize(
@@ -277,8 +275,7 @@ def test_what_is_said_last_replaces_what_was_said(
 ) -> None:
     (tmp_path / "list.yaml").write_text("measurements: {measures: [squared_error]}")
     told = [part.replace("\t", " ") for part in typed.split(" ")]
-    printed = call(fit_main, *told, "--print_config", cwd=tmp_path)
-    assert printed.code == 0, printed.err
+    printed = succeed(fit_main, *told, "--print_config", cwd=tmp_path)
     assert yaml.safe_load(printed.out)["measurements"]["measures"] == expected
 
 
