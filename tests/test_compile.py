@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from properties import GAME, assert_near, assert_refused, example, seeded
+from properties import GAME, assert_near, assert_refused, example, seeded, small_agent
 from torch import Tensor
 
 from badger_graph import (
@@ -36,14 +36,8 @@ ElmanPolicy = partial(example("elman_policy").ElmanPolicy, message_size=5)
 
 def twins(executor: ExecutorName, dtype: torch.dtype, **arguments: Any) -> list[BadgerAgent]:
     """The same agent as it is and compiled; every agent of a batch has a graph of its own."""
-    parts = (GAME, ElmanPolicy, RandomTopology(2, redraw="agent"))
-    sizes = {"identifier_size": 3, "hidden_size": 6}
-    agents = []
-    for is_compiled in (False, True):
-        torch.manual_seed(0)
-        agent = BadgerAgent(*parts, executor=executor, compiled=is_compiled, **sizes, **arguments)
-        agents.append(agent.to(dtype))
-    return agents
+    make = partial(small_agent, RandomTopology(2, redraw="agent"), ElmanPolicy, executor=executor)
+    return [make(compiled=compiled, **arguments).to(dtype) for compiled in (False, True)]
 
 
 def live(

@@ -30,8 +30,10 @@ from properties import (
     double_precision,
     example,
     seeded,
+    small_agent,
     some_edges,
     some_life,
+    some_task,
 )
 from pytorch_optimizer import SOAP
 
@@ -88,8 +90,7 @@ def test_the_policy() -> None:
         elman = partial(example("elman_policy").ElmanPolicy, message_size=5)
         agent = BadgerAgent(GAME, elman, RandomTopology(2))
         assert_any_number_of_experts(agent, [(4, 1), (7, 3)])
-        task = GuessingGame().sample(3, 2, seeded(0))
-        task.target = task.target.double()
+        task = some_task()
         loss = unroll(agent, task, 5, 4).loss.mean()
         assert_gradients_reach_every_parameter(loss, agent.policy)
 
@@ -225,7 +226,7 @@ def test_evolution_estimates_the_gradient_and_puts_the_weights_back() -> None:
 def test_the_meta_loss() -> None:
     worst = example("worst_lives").WorstLives(share=0.5)
     agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(2))
-    rollout = unroll(agent, GuessingGame().sample(4, 2, seeded(0)), 5, 3)
+    rollout = unroll(agent, some_task(4), 5, 3)
     expected = rollout.loss[-1].sort().values[2:].mean()
     torch.testing.assert_close(worst(rollout), expected)
 
@@ -233,16 +234,13 @@ def test_the_meta_loss() -> None:
 def test_the_channel_disturbs_every_message_and_no_seed_twice() -> None:
     """On every executor that can; without noise it is the clear channel."""
     noisy = example("noisy_channel").NoisyChannel
-    game = GuessingGame().sample(3, 2, seeded(0))
+    game = some_task()
 
     def guesses(sigma: float, seed: int, executor: str) -> torch.Tensor:
-        torch.manual_seed(0)
-        rounds = FixedRounds(2, noisy(sigma))
-        agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(2), None, rounds, executor=executor)
+        agent = small_agent(communication=FixedRounds(2, noisy(sigma)), executor=executor)
         return unroll(agent, game, 5, 3, seeded(seed)).action
 
-    torch.manual_seed(0)
-    clear = BadgerAgent(GAME, GRUPolicy, RandomTopology(2), communication=FixedRounds(2))
+    clear = small_agent(communication=FixedRounds(2))
     for executor in TORCH_EXECUTORS:
         assert torch.equal(guesses(1.0, 1, executor), guesses(1.0, 1, executor))
         assert not torch.allclose(guesses(1.0, 1, executor), guesses(1.0, 2, executor))
@@ -254,18 +252,13 @@ def test_agents_agree_each_by_itself() -> None:
     """Who has agreed stays as it is; one at a time they live as they do together."""
     agreement = example("until_agreement").UntilAgreement
     with double_precision():
-        agents = []
-        for stage in (agreement(0.0, most=3), FixedRounds(3), agreement(9.0), FixedRounds(1)):
-            torch.manual_seed(0)
-            agents.append(BadgerAgent(GAME, GRUPolicy, RandomTopology(2), communication=stage))
-        task = GuessingGame().sample(4, 2, seeded(0))
-        task.target = task.target.double()
+        stages = (agreement(0.0, most=3), FixedRounds(3), agreement(9.0), FixedRounds(1))
+        agents = [small_agent(communication=stage) for stage in stages]
+        task = some_task(4)
         never, three, at_once, one = (unroll(agent, task, 5, 3).action for agent in agents)
         assert torch.equal(never, three)
         assert torch.equal(at_once, one)
-        torch.manual_seed(0)
-        stage = agreement(tolerance=0.05)
-        agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(2), communication=stage)
+        agent = small_agent(communication=agreement(tolerance=0.05))
         assert_agents_independent(agent, 5, 2)
         assert_pure(agent, 5, 2)
 
@@ -278,11 +271,10 @@ def test_two_kinds_of_experts_run_their_own_policies() -> None:
         assert life.experts.kind.tolist() == [0, 1, 0, 1, 0] * 2
         assert_agents_independent(agent, 5, 2)
         assert_any_number_of_experts(agent, [(4, 1), (7, 3)])
-        task = GuessingGame().sample(3, 2, seeded(0))
-        task.target = task.target.double()
+        task = some_task()
         loss = unroll(agent, task, 5, 4).loss.mean()
         assert_gradients_reach_every_parameter(loss, agent.policy)
-        _, observation = GuessingGame().sample(2, 2, seeded(0)).reset()
+        _, observation = some_task(2).reset()
         hidden = agent.step(life, observation).hidden
         with torch.no_grad():
             for weight in agent.policy.second.cell.parameters():

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from properties import (
-    GAME,
+    Nearest,
     assert_gradients_reach_every_parameter,
     assert_refused,
     assert_split_lives_alone,
@@ -19,24 +19,24 @@ from properties import (
     edited,
     every_executor,
     seeded,
+    small_agent,
     some_observation,
     tensors,
     uniform,
 )
+from properties import some_task as task_of
 from torch import Tensor
 
 from badger_graph import (
     AddressedMembrane,
     BadgerAgent,
     Birth,
-    Edges,
     GRUPolicy,
     GuessingGame,
     HardwiredMembrane,
     Interface,
     Life,
     Membrane,
-    Task,
     add_experts,
     change_outputs,
     clone_experts,
@@ -76,14 +76,11 @@ def make(
     birth: Birth = RANDOM,
     **arguments: Any,
 ) -> BadgerAgent:
-    torch.manual_seed(0)
-    sizes = {"identifier_size": 3, "hidden_size": 5}
-    parts = (partial(GRUPolicy, message_size=4), topology or CompleteTopology(), membrane)
-    return BadgerAgent(GAME, *parts, birth=birth, **{**sizes, **arguments})
+    topology = topology or CompleteTopology()
+    return small_agent(topology, membrane=membrane, birth=birth, **arguments)
 
 
-def some_task(num_outputs: int = D, seed: int = 0) -> Task:
-    return GuessingGame().sample(B, num_outputs, seeded(seed))
+some_task = partial(task_of, B)
 
 
 def grown_up(agent: BadgerAgent, num_experts: int = N) -> Life:
@@ -423,19 +420,7 @@ def test_a_graph_for_one_size_does_not_grow_by_itself() -> None:
 
 
 def test_a_dynamic_topology_draws_the_links_of_the_changed() -> None:
-    class Pair(Topology):
-        """Everybody hears the expert with the largest state."""
-
-        dynamic = True
-
-        def forward(self, hidden: Tensor, generator: torch.Generator | None = None) -> Edges:
-            batch_size, num_experts, _ = hidden.shape
-            target = torch.arange(batch_size * num_experts)
-            loudest = hidden.sum(dim=2).argmax(dim=1)
-            source = (loudest + torch.arange(batch_size) * num_experts)[target // num_experts]
-            return Edges.unweighted(torch.stack([source, target]))
-
-    agent = make(Pair(), birth=Birth("random", initial_state="random"))
+    agent = make(Nearest(), birth=Birth("random", initial_state="random"))
     life = grown_up(agent)
     for name, change in CHANGES.items():
         if name == "rewire":

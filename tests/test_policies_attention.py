@@ -11,10 +11,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from authors_stand_in import deviation, heard
-from command_line import call
+from command_line import succeed
 from properties import (
-    GAME,
+    assert_agents_independent,
     assert_any_number_of_experts,
+    assert_free_experts_exchangeable,
+    assert_gradient_is_right,
     assert_gradients_reach_every_parameter,
     assert_pure,
     assert_refused,
@@ -23,8 +25,9 @@ from properties import (
     build_policy,
     double_precision,
     seeded,
-    some_edges,
+    small_agent,
     some_observation,
+    some_task,
     uniform,
 )
 from torch import Tensor
@@ -35,7 +38,6 @@ from badger_graph import (
     AttentionPolicy,
     BadgerAgent,
     Edges,
-    GuessingGame,
     Observation,
     from_pyg,
     to_pyg,
@@ -63,11 +65,9 @@ SMALL = partial(AttentionMembrane, key_size=4)
 LEARNED, RANDOM = (Birth("random", initial_state=state) for state in ("learned", "random"))
 
 
-def make(topology: object = None, birth: Birth = LEARNED, **arguments: object) -> BadgerAgent:
-    torch.manual_seed(0)
-    topology = topology or CompleteTopology()
-    return BadgerAgent(
-        GAME, AttentionPolicy, topology, SMALL, birth=birth, **{**SIZES, **arguments}
+def make(topology: Topology | None = None, birth: Birth = LEARNED, **rest: object) -> BadgerAgent:
+    return small_agent(
+        topology or CompleteTopology(), AttentionPolicy, membrane=SMALL, birth=birth, **rest
     )
 
 
@@ -162,48 +162,15 @@ def test_the_last_round_speaks() -> None:
 # ---------------------------------------------------------------------- properties of agents
 
 
-@pytest.mark.parametrize("restricted", [True, False])
-def test_equivariant_to_permutations(restricted: bool) -> None:
-    edges = some_edges(2, 5, 12) if restricted else None
-    edges = edges and Edges.unweighted(edges.index)
-    policy, hidden, ports, identifier, executor = some_round(5, edges)
-    after, said = executor.round(policy, hidden, ports, traits_of(policy, identifier))
-    order = torch.randperm(5, generator=seeded(1))
-    moved_to = torch.cat([order, torch.randperm(5, generator=seeded(2)) + 5])
-    comes_from = moved_to.argsort()
-    moved_edges = Edges.unweighted(moved_to[executor.edges.index])
-    moved_executor = prepare(moved_edges, 2, 5, "attention", policy)
-    traits = traits_of(policy, identifier[comes_from])
-    moved, moved_said = moved_executor.round(policy, hidden[comes_from], ports, traits)
-    torch.testing.assert_close(moved[moved_to], after, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(moved_said, said, rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize("topology", [CompleteTopology(), RandomTopology(2)], ids=repr)
+def test_experts_are_exchangeable(topology: Topology) -> None:
+    with double_precision():
+        assert_free_experts_exchangeable(make(topology, RANDOM), 5, 2, bound=0)
 
 
 def test_agents_of_a_batch_are_independent() -> None:
-    agent = make(RingTopology(), RANDOM).double()
-    graph, told = to_pyg(agent.reset(3, 7, 2, seeded(0))), some_news(3, 2)
-    changes = [
-        ("hidden", slice(7, 14)),
-        ("identifier", slice(7, 14)),
-        ("address", slice(1, 2)),
-        ("feedback", slice(1, 2)),
-        ("edge_index", slice(0, 0)),
-    ]
-    expected = actions(agent, graph, told)
-    for name, where in changes:
-        other, observation = copy.copy(graph), Observation(*(field.clone() for field in told))
-        if name == "feedback":
-            observation.feedback[where] += 1
-        elif name == "edge_index":  # the second agent's ring is cut
-            other.edge_index = graph.edge_index[:, graph.edge_index[1] // 7 != 1]
-            other.edge_weight = graph.edge_weight[: other.edge_index.size(1)].clone()
-        else:
-            value = getattr(graph, name).clone()
-            value[where] += 1
-            setattr(other, name, value)
-        action = actions(agent, other, observation)
-        torch.testing.assert_close(action[[0, 2]], expected[[0, 2]], rtol=0, atol=1e-12)
-        assert not torch.allclose(action[1], expected[1]), name
+    with double_precision():
+        assert_agents_independent(make(RingTopology(), RANDOM), 7, 2)
 
 
 def some_news(batch_size: int, num_outputs: int) -> Observation:
@@ -243,45 +210,20 @@ def test_a_step_is_pure_and_a_split_agent_lives_alone() -> None:
 @pytest.mark.parametrize("topology", [CompleteTopology(), RandomTopology(2)])
 def test_gradients_reach_every_parameter(topology: Topology) -> None:
     with double_precision():
-        agent, task = make(topology), GuessingGame().sample(3, 2, seeded(0))
+        agent, task = make(topology), some_task()
         loss = unroll(agent, task, 5, 4, seeded(0)).loss[-1].mean()
         assert_gradients_reach_every_parameter(loss, agent)
 
 
-def test_gradients_are_right() -> None:
-    policy, hidden, ports, identifier, executor = some_round(
-        3, Edges.unweighted(torch.tensor([[0], [1]]))
-    )
-    weights = dict(policy.named_parameters())
-
-    def run(
-        hidden: Tensor, keys: Tensor, identifier: Tensor, *values: Tensor
-    ) -> tuple[Tensor, ...]:
-        own = dict(zip(weights, (value.clone() for value in values), strict=True))
-        return torch.func.functional_call(
-            Once(policy),
-            {f"policy.{name}": value for name, value in own.items()},
-            (hidden, ports._replace(keys=keys), identifier, executor),
-        )
-
-    given = (hidden, ports.keys, identifier, *weights.values())
-    given = tuple(value.detach().clone().requires_grad_() for value in given)
-    assert torch.autograd.gradcheck(run, given, fast_mode=True)
-
-
-class Once(torch.nn.Module):
-    def __init__(self, policy: AttentionPolicy) -> None:
-        super().__init__()
-        self.policy = policy
-
-    def forward(
-        self, hidden: Tensor, ports: Ports, identifier: Tensor, executor: MaskedExecutor
-    ) -> tuple[Tensor, Tensor]:
-        return executor.round(self.policy, hidden, ports, traits_of(self.policy, identifier))
+@pytest.mark.parametrize("topology", [CompleteTopology(), RandomTopology(2)], ids=repr)
+def test_gradients_are_right(topology: Topology) -> None:
+    with double_precision():
+        agent, task = make(topology, RANDOM), some_task()
+        assert_gradient_is_right(agent, lambda: unroll(agent, task, 5, 3, seeded(0)).loss.mean())
 
 
 def test_round_trip() -> None:
-    task = GuessingGame().sample(3, 2, seeded(0))
+    task = some_task()
     assert_round_trip(
         make(RingTopology()), lambda agent: unroll(agent, task, 5, 3, seeded(0)).action
     )
@@ -330,7 +272,7 @@ def test_a_state_at_birth_that_is_not_learned_is_nothing_to_train() -> None:
     for initial_state in ("zero", "learned"):
         agent = make(birth=Birth(initial_state=initial_state))
         trained = [parameter for parameter in agent.parameters() if parameter.requires_grad]
-        loss = unroll(agent, GuessingGame().sample(2, 2, seeded(0)), 3, 3, seeded(1)).loss.mean()
+        loss = unroll(agent, some_task(2), 3, 3, seeded(1)).loss.mean()
         loss.backward()
         assert all(parameter.grad is not None for parameter in trained)
 
@@ -343,6 +285,5 @@ def test_trains_from_the_command_line(tmp_path: Path) -> None:
     named = ["--policy", "attention", "--membrane", "attention"]
     small = ["--batch_size", 4, "--num_experts", 6, "--num_steps", 4, "--max_steps", 2]
     learned = ["--birth.initial_state", "learned", "--trainer.val_check_interval", 2]
-    result = call(fit_main, *named, *small, *learned, "--evaluate", "false", cwd=tmp_path)
-    assert result.code == 0, result.err
+    result = succeed(fit_main, *named, *small, *learned, "--evaluate", "false", cwd=tmp_path)
     assert "executor: attention" in result.out

@@ -10,7 +10,6 @@ import pytest
 import torch
 from lightning import Trainer
 from properties import (
-    GAME,
     assert_agents_independent,
     assert_gradients_reach_every_parameter,
     assert_pure,
@@ -21,15 +20,16 @@ from properties import (
     build_policy,
     double_precision,
     seeded,
+    small_agent,
     some_life,
     some_observation,
+    some_task,
     uniform,
 )
 from torch import nn
 
 from badger_graph import (
     BadgerAgent,
-    GuessingGame,
     LSTMPolicy,
     MetaLearner,
     Observation,
@@ -42,17 +42,17 @@ from badger_graph import (
 from badger_graph.executors.prepare import prepare
 from badger_graph.outer import Sizes
 from badger_graph.typing import Edges
-from topologies import CompleteTopology, IsolatedTopology
+from topologies import CompleteTopology, IsolatedTopology, Topology
 
 D, CELL = 3, 5
 
 SIZES = {"identifier_size": 0, "hidden_size": 2 * CELL}
 
 
-def make(**arguments: object) -> BadgerAgent:
-    torch.manual_seed(0)
-    given = {"topology": IsolatedTopology(), **SIZES, **arguments}
-    return BadgerAgent(GAME, LSTMPolicy, membrane=partial(WholeMembrane, num_outputs=D), **given)
+def make(topology: Topology | None = None, **arguments: object) -> BadgerAgent:
+    membrane = partial(WholeMembrane, num_outputs=D)
+    given = {**SIZES, "membrane": membrane, **arguments}
+    return small_agent(topology or IsolatedTopology(), LSTMPolicy, **given)
 
 
 def make_policy(**arguments: object) -> LSTMPolicy:
@@ -123,7 +123,7 @@ def test_a_life_is_pure_and_its_own() -> None:
 @pytest.mark.parametrize("executor", ["auto", "reference", "sparse"])
 def test_nobody_is_heard(executor: str) -> None:
     """Whatever the topology and the executor of the messages that there are not."""
-    task = GuessingGame().sample(2, D, seeded(0))
+    task = some_task(2, D)
     expected = unroll(make(), task, 1, 3).action
     other = make(topology=CompleteTopology(), executor=executor)
     torch.testing.assert_close(unroll(other, task, 1, 3).action, expected)
@@ -131,19 +131,19 @@ def test_nobody_is_heard(executor: str) -> None:
 
 def test_gradients_reach_every_parameter() -> None:
     agent = make()
-    loss = unroll(agent, GuessingGame().sample(4, D, seeded(0)), 1, 3).loss.mean()
+    loss = unroll(agent, some_task(4, D), 1, 3).loss.mean()
     assert_gradients_reach_every_parameter(loss, agent)
 
 
 def test_round_trip() -> None:
-    task = GuessingGame().sample(2, D, seeded(0))
+    task = some_task(2, D)
     assert_round_trip(make(), lambda agent: unroll(agent, task, 1, 3).action)
 
 
 def test_what_is_recorded() -> None:
     agent = make()
     recorder = Recorder(agent)
-    unroll(agent, GuessingGame().sample(2, D, seeded(0)), 1, 4, probe=recorder)
+    unroll(agent, some_task(2, D), 1, 4, probe=recorder)
     arrays = recorder.arrays()
     assert arrays["hidden"].shape == (4, 2, 1, 2 * CELL)
     torch.testing.assert_close(arrays["message"], arrays["hidden"][..., :CELL])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import itertools
 import typing
-from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -13,15 +12,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
-    GAME,
+    assert_gradient_is_right,
     double_precision,
     edited,
     every_executor,
     in_double,
+    live_tensors,
     seeded,
+    some_task,
     tensors,
-    uniform,
 )
+from properties import small_agent as make
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
@@ -30,11 +31,9 @@ from badger_graph import (
     Birth,
     Edges,
     FixedRounds,
-    GRUPolicy,
     GuessingGame,
     Life,
     Recorder,
-    Task,
     from_pyg,
     to_pyg,
     unroll,
@@ -44,17 +43,6 @@ from badger_graph.rollout import live
 from topologies import IsolatedTopology, RandomTopology, Topology
 
 N, D, B = 5, 2, 3
-
-
-def make(topology: Topology | None = None, **arguments: typing.Any) -> BadgerAgent:
-    torch.manual_seed(0)
-    sizes = {"identifier_size": 3, "hidden_size": 6}
-    policy, topology = partial(GRUPolicy, message_size=4), topology or RandomTopology(k=2)
-    return BadgerAgent(GAME, policy, topology, **sizes, **arguments)
-
-
-def some_task(batch_size: int = B, num_outputs: int = D, seed: int = 0) -> Task:
-    return GuessingGame().sample(batch_size, num_outputs, seeded(seed))
 
 
 def detached(life: Life) -> Life:
@@ -139,25 +127,7 @@ def test_the_gradient_of_a_rollout_is_right(executor: ExecutorName, rounds: int)
     """Through messages, states, actions, feedback and the agent's view of its own action."""
     with double_precision():
         agent, task = make(executor=executor, communication=FixedRounds(rounds)), some_task()
-
-        def error() -> Tensor:
-            return unroll(agent, task, N, 4, seeded(0)).loss.mean()
-
-        parameters = list(agent.parameters())
-        directions = [uniform(seed, *p.shape) for seed, p in enumerate(parameters)]
-
-        def moved(distance: float) -> Tensor:
-            with torch.no_grad():
-                for parameter, direction in zip(parameters, directions, strict=True):
-                    parameter += distance * direction
-                return error()
-
-        slope = sum(
-            (gradient * direction).sum()
-            for gradient, direction in zip(gradients(error(), agent), directions, strict=True)
-        )
-        above, below = moved(1e-5), moved(-2e-5)
-        torch.testing.assert_close(slope, (above - below) / 2e-5, rtol=1e-6, atol=1e-9)
+        assert_gradient_is_right(agent, lambda: unroll(agent, task, N, 4, seeded(0)).loss.mean())
 
 
 # ------------------------------------------------------------------- truncated backpropagation
@@ -381,22 +351,16 @@ def test_a_gradient_goes_back_through_earlier_lives() -> None:
 @every_executor
 @torch.no_grad()
 def test_a_long_life_in_constant_memory(executor: ExecutorName) -> None:
-    # Held, as what other tests left behind may go at any time.
-    others = [thing for thing in gc.get_objects() if issubclass(type(thing), Tensor)]
+    others = live_tensors()  # held, or what other tests left could go meanwhile
     life = live(make(executor=executor), some_task(), N, seeded(0))
-
-    def things() -> tuple[int, int]:
-        gc.collect()
-        everything = gc.get_objects()
-        return len(everything), sum(issubclass(type(thing), Tensor) for thing in everything)
 
     def live_for(steps: int) -> tuple[int, int]:
         for moment in itertools.islice(life, steps):
             assert not moment.loss.requires_grad
-        return things()
+        return len(live_tensors()), len(gc.get_objects())
 
-    objects, tensors = live_for(10)
-    objects_later, tensors_later = live_for(2000)
+    tensors, objects = live_for(10)
+    tensors_later, objects_later = live_for(2000)
     assert tensors_later == tensors >= len(others)
     assert objects_later - objects < 100
 
