@@ -22,13 +22,16 @@ from badger_graph import (
     ExpertPolicy,
     Membrane,
     MetaLearner,
+    MetaLoss,
     TaskFamily,
 )
+from badger_graph.baselines import SOLVERS, Solver
 from badger_graph.channels import CHANNELS
 from badger_graph.communication import COMMUNICATIONS
 from badger_graph.membranes import MEMBRANES
 from badger_graph.outer import GRADIENTS, OuterGradient
 from badger_graph.outer.curriculum import CURRICULA
+from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
 from badger_graph.tasks import TASKS
 
@@ -175,6 +178,8 @@ TABLES = [
     (CHANNELS, Channel, badger_graph.channels),
     (GRADIENTS, OuterGradient, badger_graph.outer.gradients),
     (CURRICULA, Curriculum, badger_graph.outer.curriculum),
+    (META_LOSSES, MetaLoss, badger_graph.outer.losses),
+    (SOLVERS, Solver, badger_graph.baselines),
 ]
 
 
