@@ -46,6 +46,7 @@ from badger_graph import (
     from_pyg,
     split,
     to_pyg,
+    unroll,
 )
 from badger_graph.executors.base import Executor, TorchExecutor
 from badger_graph.executors.prepare import EXECUTORS, ExecutorName, prepare
@@ -216,6 +217,19 @@ def live_tensors() -> list[Tensor]:
     """All that are held anywhere in the process."""
     gc.collect()
     return [thing for thing in gc.get_objects() if issubclass(type(thing), Tensor)]
+
+
+def life_and_gradients(
+    agent: BadgerAgent, task: Task, num_experts: int, **arguments: typing.Any
+) -> dict[str, Tensor]:
+    """Errors and actions of four steps and, where it is trained, every weight's gradient."""
+    rollout = unroll(agent, task, num_experts, 4, seeded(1), **arguments)
+    found = {"loss": rollout.loss.detach(), "action": rollout.action.detach()}
+    if torch.is_grad_enabled():
+        names, parameters = zip(*agent.named_parameters(), strict=True)
+        gradients = torch.autograd.grad(rollout.loss.mean(), parameters)
+        found |= dict(zip(names, gradients, strict=True))
+    return found
 
 
 def weights(module: nn.Module) -> Tensor:
@@ -649,6 +663,24 @@ def assert_split_lives_alone(agent: BadgerAgent, life: Life) -> None:
         alone = agent.step(from_pyg(agent, Batch.from_data_list([part])), told)
         torch.testing.assert_close(alone.action, after.action[b : b + 1], rtol=0, atol=1e-12)
         torch.testing.assert_close(alone.hidden, after.hidden[nodes], rtol=0, atol=1e-12)
+
+
+def assert_lives_as_any(
+    agent: BadgerAgent, num_experts: int, num_outputs: int, num_steps: int = 0
+) -> None:
+    """Steps are pure, agents of a batch independent, and each may live on alone.
+
+    Call it in :func:`double_precision`.
+
+    Args:
+        num_steps: of the life that is split; where nothing is drawn, newborn agents are alike.
+    """
+    assert_pure(agent, num_experts, num_outputs)
+    assert_agents_independent(agent, num_experts, num_outputs)
+    life = agent.reset(3, num_experts, num_outputs, seeded(0))
+    for step in range(num_steps):
+        life = agent.step(life, some_observation(3, num_outputs, step), seeded(step))
+    assert_split_lives_alone(agent, life)
 
 
 # ---------------------------------------------------------------------------------- membranes

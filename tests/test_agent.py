@@ -18,13 +18,12 @@ from properties import (
     GAME,
     MESSAGE_POLICIES,
     Nearest,
-    assert_agents_independent,
     assert_any_number_of_experts,
     assert_deterministic_by_seed,
     assert_free_experts_exchangeable,
     assert_gradient_is_right,
     assert_gradients_reach_every_parameter,
-    assert_pure,
+    assert_lives_as_any,
     assert_round_trip,
     assert_split_lives_alone,
     build,
@@ -106,9 +105,10 @@ class LearnedRing(Topology):
 
 @every_topology
 @pytest.mark.parametrize("policy", MESSAGE_POLICIES)
-def test_agents_of_a_batch_are_independent(name: str, policy: str) -> None:
+def test_agents_live_as_any(name: str, policy: str) -> None:
     with double_precision():
-        assert_agents_independent(make(build(name), policy, birth=Birth("random")), 12, 3)
+        birth = Birth("random", initial_state="random")
+        assert_lives_as_any(make(build(name), policy, birth=birth), 12, 3)
 
 
 @pytest.mark.parametrize("name", FOR_ANY_SIZE)
@@ -118,21 +118,9 @@ def test_any_number_of_experts_and_outputs(name: str) -> None:
 
 
 @every_topology
-def test_a_step_is_pure(name: str) -> None:
-    assert_pure(make(build(name)), 12, 3)
-
-
-@every_topology
 def test_free_experts_are_exchangeable(name: str) -> None:
     with double_precision():
         assert_free_experts_exchangeable(make(build(name), birth=Birth("random")), 12, 3, bound=3)
-
-
-@every_topology
-def test_split_gives_agents_that_live_on_alone(name: str) -> None:
-    with double_precision():
-        agent = make(build(name), birth=Birth("random", initial_state="random"))
-        assert_split_lives_alone(agent, agent.reset(3, 12, 3, seeded(0)))
 
 
 @every_topology

@@ -191,18 +191,6 @@ def test_answers_of_the_wrong_shape_are_an_error():
         error_after_queries(Terse(), uniform_targets(1, 2), 3, mse, mse, 0)
 
 
-@pytest.mark.parametrize(
-    ("targets", "num_queries", "message"),
-    [
-        (np.zeros((0, 3)), 5, r"got \(0, 3\)"),
-        (np.zeros((2, 3)), 0, "num_queries must be at least 1, got 0"),
-    ],
-)
-def test_nothing_to_ask_is_an_error(targets, num_queries, message):
-    with pytest.raises(ValueError, match=message):
-        error_after_queries(AlwaysZero(), targets, num_queries, mse, mse, 0)
-
-
 def test_feedback_and_error_are_different_things():
     """The solver sees only the feedback: under a constant one no search leaves zero."""
     targets = uniform_targets(3, 2)

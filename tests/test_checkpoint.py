@@ -123,30 +123,7 @@ def test_a_loaded_agent_lives_on_a_graph_it_never_saw(path: Path) -> None:
     assert not torch.allclose(actions(agent), before)
 
 
-@pytest.mark.filterwarnings("ignore:The dirpath has changed")
-@pytest.mark.parametrize("accumulated", [1, 2])
-def test_training_goes_on_to_the_same_bits(
-    tiny_learner: Make, fit: Fit, tmp_path: Path, accumulated: int
-) -> None:
-    """5 steps in one go, and 2 + 3 with a checkpoint between them, weights and tasks alike."""
-    whole, begun, resumed = (tiny_learner() for _ in range(3))
-    settings = {"accumulate_grad_batches": accumulated}
-    fit(whole, 5, **settings)
-    fit(begun, 2, saving(tmp_path, filename="half"), **settings)
-    half = tmp_path / "half.ckpt"
-    torch.manual_seed(123)  # whatever happened in between
-    fit(resumed, 5, saving(tmp_path / "resumed"), ckpt_path=half, **settings)
-    for expected, value in zip(whole.parameters(), resumed.parameters(), strict=True):
-        assert torch.equal(value, expected)
-    assert not torch.equal(next(begun.parameters()), next(whole.parameters()))
-
-
 # ----------------------------------------------------------------------------------- bad files
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    assert_bad_checkpoint(tmp_path / "nowhere.ckpt", "a checkpoint must be a file, got")
-    assert_bad_checkpoint(tmp_path, "a checkpoint must be a file, got")  # a folder
 
 
 @pytest.mark.parametrize("part", [0.01, 0.1, 0.5, 0.9, 0.999])

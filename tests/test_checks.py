@@ -241,14 +241,16 @@ def test_graphs_that_are_no_living_agents() -> None:
     graph = to_pyg(agent.reset(B, N, D))
     one = Batch.from_data_list([split(graph)[0]])
     assert from_pyg(agent, one).batch_size == 1
-    message = "as to_pyg makes it of a life, got a DataBatch without hidden"
-    assert_refused(message, lambda: from_pyg(agent, Batch.from_data_list([Data()])))
-    assert_refused("graph must be a Batch, got a Data", lambda: from_pyg(agent, split(graph)[0]))
-    uneven = copy.copy(graph)
+    uneven, missing = copy.copy(graph), copy.copy(graph)
     uneven.kind = uneven.kind[:-1]
-    assert_refused("of 3 .* as many experts, got 17 together", lambda: from_pyg(agent, uneven))
-    del graph.edge_weight
-    assert_refused("without edge_weight", lambda: from_pyg(agent, graph))
+    del missing.edge_weight
+    for message, other in (
+        ("as to_pyg makes it of a life, got a .* without hidden", Batch.from_data_list([Data()])),
+        ("graph must be a Batch, got a Data", split(graph)[0]),
+        ("of 3 .* as many experts, got 17 together", uneven),
+        ("without edge_weight", missing),
+    ):
+        assert_refused(message, lambda other=other: from_pyg(agent, other))
 
 
 @every_executor

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 import torch
-from properties import GAME, assert_near, assert_refused, example, seeded, small_agent
+from properties import (
+    GAME,
+    assert_near,
+    assert_refused,
+    example,
+    life_and_gradients,
+    small_agent,
+    some_task,
+)
 from torch import Tensor
 
 from badger_graph import (
@@ -18,12 +26,10 @@ from badger_graph import (
     GRUPolicy,
     GuessingGame,
     MetaLearner,
-    unroll,
 )
 from badger_graph.agent import deliberate
 from badger_graph.executors.prepare import ExecutorName
 from badger_graph.outer import Sizes
-from badger_graph.tasks import GuessingTask
 from topologies import RandomTopology
 
 FIRST = (6, 9, 2)
@@ -43,17 +49,9 @@ def twins(executor: ExecutorName, dtype: torch.dtype, **arguments: Any) -> list[
 def live(
     agent: BadgerAgent, batch_size: int, num_experts: int, num_outputs: int, **arguments: Any
 ) -> dict[str, Tensor]:
-    """Errors and actions of a life and, where it is trained, the gradients."""
-    generator = seeded(num_experts)
-    task = GuessingGame().sample(batch_size, num_outputs, generator)
-    task = GuessingTask(task.target.to(agent.dtype), task.family)
-    rollout = unroll(agent, task, num_experts, 4, generator, **arguments)
-    result = {"loss": rollout.loss, "action": rollout.action}
-    if torch.is_grad_enabled():
-        names, parameters = zip(*agent.named_parameters(), strict=True)
-        gradients = torch.autograd.grad(rollout.loss.mean(), parameters)
-        result |= dict(zip(names, gradients, strict=True))
-    return {name: value.detach() for name, value in result.items()}
+    task = some_task(batch_size, num_outputs)
+    task.target = task.target.to(agent.dtype)
+    return life_and_gradients(agent, task, num_experts, **arguments)
 
 
 def assert_alike(agent: BadgerAgent, other: BadgerAgent, *sizes: int, **arguments: Any) -> None:
@@ -113,17 +111,9 @@ def test_long_lives_and_copies() -> None:
     assert_alike(eager, other, 3, 7, 2)
 
 
-@pytest.fixture
-def never(monkeypatch: pytest.MonkeyPatch) -> None:
-    def compiled(_: object) -> None:
-        raise AssertionError("compiled")
-
-    monkeypatch.setattr("badger_graph.agent.compiled", compiled)
-
-
 @pytest.mark.native
-@pytest.mark.usefixtures("never")
-def test_the_fused_executor_serves_as_it_is() -> None:
+def test_the_fused_executor_serves_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("badger_graph.agent.compiled", None)  # nobody may call it
     parts = (GAME, GRUPolicy, RandomTopology(2))
     one, other = (BadgerAgent(*parts, compiled=c) for c in (False, True))
     other.load_state_dict(one.state_dict())

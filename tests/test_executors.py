@@ -19,6 +19,7 @@ from properties import (
     TORCH_EXECUTORS,
     build_policy,
     every_torch_executor,
+    example,
     seeded,
     small_agent,
     some_edges,
@@ -196,13 +197,6 @@ def test_segments_are_aggregated_alike_with_and_without_torch_scatter(
 # ----------------------------------------------------------------------- what is prepared, once
 
 
-class Silence(Channel):
-    """Nobody hears anything."""
-
-    def forward(self, sent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return torch.zeros_like(sent)
-
-
 @pytest.mark.native
 def test_edges_are_prepared_once_until_they_or_who_communicates_change() -> None:
     preparation, policy = Preparation(), build_policy(GRUPolicy).double()
@@ -218,7 +212,8 @@ def test_edges_are_prepared_once_until_they_or_who_communicates_change() -> None
     assert prepared(Edges(edges.index.clone(), edges.weight)) is not first
     assert prepared(edges, "sparse").name == "sparse"
     assert prepared(edges, "auto").name == "fused"
-    assert prepared(edges, "auto", Silence()).name == "dense"  # fused hears over a clear one only
+    noisy = example("noisy_channel").NoisyChannel()
+    assert prepared(edges, "auto", noisy).name == "dense"  # fused hears over a clear one only
     first = prepared(edges)
     edges.weight.mul_(2)
     assert prepared(edges) is not first

@@ -13,7 +13,6 @@ from torch import nn
 
 from badger_graph import MetaLearner, load_learner
 from badger_graph.analysis.gradients import jacobian, output_losses
-from badger_graph.callbacks import Annealing
 from badger_graph.cli import fit_main
 from badger_graph.library.load import read_checkpoint
 from badger_graph.library.resume import require_same_run
@@ -50,7 +49,6 @@ def test_alikeness_by_hand(tiny_learner: Make) -> None:
     assert alikeness(1.0, states) == pytest.approx(-1 / 3)
     assert alikeness(0.2, torch.ones(3, 4)) == pytest.approx(0.2)
     assert alikeness(0.2, torch.ones(1, 4)) == pytest.approx(0)
-    assert_refused("weight must not be negative, got -1", lambda: Alikeness(-1))
 
 
 def test_it_is_added_and_makes_experts_less_alike(tiny_learner: Make, fit: Fit) -> None:
@@ -187,4 +185,3 @@ def test_a_buffer_falls_with_every_outer_step(tmp_path: Path) -> None:
     assert saved["state_dict"]["agent.policy.chaos"].item() == pytest.approx(3 * 0.9**7)
     wrong = refuse(fit_main, *smoke, "policy.heat", "--run_dir", "other", cwd=tmp_path)
     assert "one of policy.chaos, membrane._reads, got 'policy.heat'" in wrong
-    assert_refused(r"factor must be in \[0, 1\], got 2", lambda: Annealing("policy.chaos", 2))

@@ -139,10 +139,8 @@ def test_dynamic_modes_of_a_linear_system() -> None:
     assert isinstance(found, dict)
     assert found["rank"] == [1, 2, 4]
     assert found["spectral_radius"][-1] == pytest.approx(1)
-    turning, falling = (
-        39 * (2 * math.sin(math.pi / 8)) ** 2,
-        sum((0.2 * 0.9**t) ** 2 for t in range(39)),
-    )
+    turning = 39 * (2 * math.sin(math.pi / 8)) ** 2
+    falling = sum((0.2 * 0.9**t) ** 2 for t in range(39))
     assert found["oscillating"][-1] == pytest.approx(turning / (turning + falling))
     first, second, last = found["residual"]
     assert first > second > 0.1
@@ -164,26 +162,14 @@ def test_information_falls_apart_into_pairs(tiny_learner: Make) -> None:
 
 
 def test_unknown_measures() -> None:
-    assert_refused(
-        "got 'mutual_informatoin'; did you mean", lambda: check_measures(["mutual_informatoin"])
-    )
-    assert_refused(
-        "did you mean 'hessian'", lambda: Measurements({"squared_error": 2, "hesian": 100})
-    )
-    for every in (0, -1, 2.5, math.nan):
-        assert_refused(
-            f"one hessian to the next must be a whole number .* at least 1, got {every}",
-            lambda every=every: Measurements({"hessian": every}),
-        )
-    assert_refused("num_tasks must be at least 1, got 0", lambda: Measurements([], num_tasks=0))
-    assert_refused(
-        "one of output_errors, .* got 'nonsense'", lambda: take(["nonsense"], acted(ONE))
-    )
+    for every in (-1, 2.5, math.nan):
+        message = f"one hessian to the next must be a whole number .* at least 1, got {every}"
+        assert_refused(message, lambda every=every: Measurements({"hessian": every}))
+    message = "one of output_errors, .* got 'hesian'; did you mean 'hessian'"
+    assert_refused(message, lambda: take(["hesian"], acted(ONE)))
+    message = r"several names, for example \[hessian\], got 'hessian'"
     for refuses in (check_measures, intervals, lambda name: take(name, acted(ONE))):
-        assert_refused(
-            r"several names, for example \[hessian\], got 'hessian'",
-            lambda refuses=refuses: refuses("hessian"),
-        )
+        assert_refused(message, lambda refuses=refuses: refuses("hessian"))
 
 
 def test_a_trained_agent_from_the_command_line(tmp_path: Path) -> None:

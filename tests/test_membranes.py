@@ -113,13 +113,6 @@ def test_expert_j_speaks_for_output_j() -> None:
     assert membrane.act(life, said.flatten()).tolist() == [[1.0, 2.0], [4.0, 5.0]]
 
 
-def test_readers_must_be_there() -> None:
-    membrane = build_membrane(HardwiredMembrane, readers=[0, 4])
-    membrane.check(5, 1)
-    with pytest.raises(ValueError, match=r"one of the 4 experts 0 to 3, got readers=\[0, 4\]"):
-        membrane.check(4, 1)
-
-
 # -------------------------------------------------------------------------------------- inputs
 
 WIDE = Interface(feedback=2, input=3, output=1)

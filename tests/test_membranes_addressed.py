@@ -9,9 +9,9 @@ import pytest
 import torch
 from properties import (
     GAME,
-    assert_agents_independent,
     assert_any_number_of_experts,
     assert_gradients_reach_every_parameter,
+    assert_lives_as_any,
     build_membrane,
     double_precision,
     edited,
@@ -126,7 +126,7 @@ def test_outputs_and_experts_are_told_apart_by_address_and_identifier_alone() ->
 
 def test_agents_are_independent_and_of_any_size() -> None:
     with double_precision():
-        assert_agents_independent(make_agent(), 5, 3)
+        assert_lives_as_any(make_agent(), 5, 3)
         assert_any_number_of_experts(make_agent(), [(1, 1), (1, 6), (7, 2), (20, 9)])
 
 

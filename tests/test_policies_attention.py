@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from functools import partial
 from pathlib import Path
@@ -13,17 +12,17 @@ import torch.nn.functional as F
 from authors_stand_in import deviation, heard
 from command_line import succeed
 from properties import (
-    assert_agents_independent,
     assert_any_number_of_experts,
     assert_free_experts_exchangeable,
     assert_gradient_is_right,
     assert_gradients_reach_every_parameter,
-    assert_pure,
+    assert_lives_as_any,
     assert_refused,
     assert_round_trip,
-    assert_split_lives_alone,
     build_policy,
     double_precision,
+    edited,
+    in_double,
     seeded,
     small_agent,
     some_observation,
@@ -31,16 +30,12 @@ from properties import (
     uniform,
 )
 from torch import Tensor
-from torch_geometric.data import Batch
 
 from badger_graph import (
     AttentionMembrane,
     AttentionPolicy,
     BadgerAgent,
     Edges,
-    Observation,
-    from_pyg,
-    to_pyg,
     unroll,
 )
 from badger_graph.birth import Birth
@@ -147,9 +142,10 @@ def test_ports_and_experts_share_one_softmax() -> None:
     torch.testing.assert_close(said[0, 0], deviation(mean))
 
 
+@in_double
 def test_the_last_round_speaks() -> None:
     """Outputs read the experts before the update of the same round."""
-    agent, told = make(communication=FixedRounds(2)).double(), some_news(3, 2)
+    agent, told = make(communication=FixedRounds(2)), some_observation(3, 2)
     life = agent.reset(3, 5, 2, seeded(0))
     percept = agent.membrane.perceive(life, told)
     between, _ = life.executor.round(agent.policy, life.hidden, percept, life.traits)
@@ -168,43 +164,25 @@ def test_experts_are_exchangeable(topology: Topology) -> None:
         assert_free_experts_exchangeable(make(topology, RANDOM), 5, 2, bound=0)
 
 
-def test_agents_of_a_batch_are_independent() -> None:
+def test_agents_live_as_any() -> None:
     with double_precision():
-        assert_agents_independent(make(RingTopology(), RANDOM), 7, 2)
-
-
-def some_news(batch_size: int, num_outputs: int) -> Observation:
-    with double_precision():
-        return some_observation(batch_size, num_outputs)
-
-
-def actions(agent: BadgerAgent, graph: Batch, told: Observation) -> Tensor:
-    life = from_pyg(agent, graph)
-    for _ in range(3):
-        life = agent.step(life, told)
-    return life.action
+        assert_lives_as_any(make(RingTopology(), RANDOM), 7, 2)
 
 
 def test_any_number_of_experts_and_outputs() -> None:
     assert_any_number_of_experts(make(), [(1, 1), (1, 5), (4, 2), (9, 3), (70, 1)])
 
 
+@in_double
 def test_actions_follow_their_addresses() -> None:
     """Exchanging the addresses of two outputs exchanges what they do."""
-    agent, told = make().double(), some_news(2, 3)
-    graph = to_pyg(agent.reset(2, 4, 3, seeded(0)))
-    swapped = copy.copy(graph)
-    swapped.address = graph.address[:, [2, 1, 0]]
-    action, other = actions(agent, graph, told), actions(agent, swapped, told)
-    torch.testing.assert_close(other, action[:, [2, 1, 0]], rtol=0, atol=1e-12)
-    assert not torch.allclose(action[:, 0], action[:, 2])
-
-
-def test_a_step_is_pure_and_a_split_agent_lives_alone() -> None:
-    assert_pure(make(RingTopology()), 6, 2)
-    with double_precision():
-        agent = make(RingTopology(), RANDOM)
-        assert_split_lives_alone(agent, agent.reset(3, 6, 2, seeded(0)))
+    agent, told, exchanged = make(), some_observation(2, 3), [2, 1, 0]
+    life = agent.reset(2, 4, 3, seeded(0))
+    other = edited(agent, life, address=life.addresses.outputs[:, exchanged])
+    for _ in range(3):
+        life, other = agent.step(life, told), agent.step(other, told)
+    torch.testing.assert_close(other.action, life.action[:, exchanged], rtol=0, atol=1e-12)
+    assert not torch.allclose(life.action[:, 0], life.action[:, 2])
 
 
 @pytest.mark.parametrize("topology", [CompleteTopology(), RandomTopology(2)])
@@ -243,12 +221,13 @@ def test_every_expert_heard_by_every_other_is_no_restriction() -> None:
     assert isolated[0].int().tolist() == torch.eye(3).int().tolist()
 
 
+@in_double
 def test_a_rewired_graph_is_noticed() -> None:
-    agent, told = make().double(), some_news(2, 2)
-    graph = to_pyg(agent.reset(2, 5, 2, seeded(0)))
-    cut = copy.copy(graph)
-    cut.edge_index, cut.edge_weight = graph.edge_index[:, :0], graph.edge_weight[:0]
-    after, alone = (agent.step(from_pyg(agent, one), told).hidden for one in (graph, cut))
+    agent, told = make(), some_observation(2, 2)
+    life = agent.reset(2, 5, 2, seeded(0))
+    index, weight = life.edges
+    cut = edited(agent, life, edge_index=index[:, :0], edge_weight=weight[:0])
+    after, alone = (agent.step(one, told).hidden for one in (life, cut))
     assert not torch.allclose(after, alone)
 
 

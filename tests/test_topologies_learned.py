@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
     FUSED,
-    MESSAGE_POLICIES,
     TORCH_EXECUTORS,
     Largest,
     assert_deterministic_by_seed,
@@ -27,6 +26,7 @@ from properties import (
     build_policy,
     double_precision,
     every_executor,
+    life_and_gradients,
     seeded,
     small_agent,
     some_task,
@@ -67,14 +67,8 @@ def make(topology: Topology | Callable[[int], Topology], **arguments: typing.Any
     return small_agent(topology, partial(GRUPolicy, message_size=5), **arguments)
 
 
-def lived(agent: BadgerAgent, num_experts: int = 7, **arguments: typing.Any) -> dict[str, Tensor]:
-    """What comes of a short rollout, and the gradient of its error by every weight."""
-    task = some_task()
-    rollout = unroll(agent, task, num_experts, 4, seeded(1), **arguments)
-    names, parameters = zip(*agent.named_parameters(), strict=True)
-    gradients = torch.autograd.grad(rollout.loss.mean(), parameters)
-    of_gradients = dict(zip(names, gradients, strict=True))
-    return {"action": rollout.action.detach(), "loss": rollout.loss.detach(), **of_gradients}
+def lived(agent: BadgerAgent, **arguments: typing.Any) -> dict[str, Tensor]:
+    return life_and_gradients(agent, some_task(), num_experts=7, **arguments)
 
 
 def table(edges: Edges, batch_size: int, num_experts: int) -> Tensor:
@@ -256,15 +250,6 @@ def test_editing_a_graph_leaves_the_topology_alone() -> None:
         life = agent.step(from_pyg(agent, graph), observation)
         assert torch.equal(agent.topology(hidden).index, expected)
         assert torch.equal(life.edges.index, expected)
-
-
-def test_many_experts_of_whom_all_hear_all_are_dense() -> None:
-    full = AttentionTopology(6)(torch.zeros(2, 65, 6))
-    few = TopKTopology(6, 4)(torch.zeros(2, 65, 6))
-    for each in MESSAGE_POLICIES.values():
-        policy = build_policy(each)
-        assert prepare(full, 2, 65, "auto", policy).name == "dense"
-        assert prepare(few, 2, 65, "auto", policy).name in ("fused", "sparse")
 
 
 # ---------------------------------------------------------------------------------- learned graph

@@ -61,12 +61,8 @@ def test_a_description_by_hand() -> None:
             "aggregator": AGGREGATED["aggregator"],
         },
     }
-    assert model.keys() == {
-        *("agent", "task", "meta_loss", "gradient"),
-        "curriculum",
-        "sizes",
-        "seed",
-    }
+    parts = {"agent", "task", "meta_loss", "gradient", "curriculum", "sizes", "seed"}
+    assert model.keys() == parts
     learner = build_learner(model)
     assert to_config(learner.gradient) == to_config(Backpropagation(checkpoint_every=3))
     assert learner.sizes.num_experts == 6
