@@ -7,16 +7,17 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.testing import assert_close
+from torch.utils._pytree import tree_map
 
 from badger_graph import AttentionPolicy, LSTMPolicy, MetaLearner, unroll
 from badger_graph.communication import FixedRounds
 from badger_graph.executors.prepare import EXECUTORS
-from badger_graph.life import Addresses, Life
+from badger_graph.life import Life
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.gradients import Backpropagation
 from badger_graph.policies import MessagePolicy
 from badger_graph.tasks import GuessingTask
-from badger_graph.typing import Edges
 from fuzzing.draw import Config
 from fuzzing.lives import Lived, clear, learner, live, precision, rebuilt
 
@@ -184,12 +185,8 @@ def check_same_bits(made: MetaLearner, lived: Lived, config: Config) -> None:
 
 def _assert_same_bits(actual: Lived, expected: Lived, what: str) -> None:
     assert actual.lesson == expected.lesson, f"{what}: another lesson"
-    for name, value in expected.values.items():
-        assert torch.equal(actual.values[name], value), f"{what}: other bits of {name}"
-    for name, gradient in expected.gradients.items():
-        other = actual.gradients[name]
-        same = gradient is other if gradient is None or other is None else gradient.equal(other)
-        assert same, f"{what}: other bits of the gradient of {name}"
+    found, wanted = ({"value": one.values, "gradient": one.gradients} for one in (actual, expected))
+    assert_close(found, wanted, rtol=0, atol=0, msg=lambda said: f"{what}: other bits: {said}")
 
 
 def servants(made: MetaLearner, lived: Lived) -> tuple[str, ...]:
@@ -306,14 +303,8 @@ def _generator(config: Config) -> torch.Generator:
 
 def _alone(made: MetaLearner, life: Life) -> Life:
     """The same agents, with nothing of how they came to be."""
-    return made.agent.life(
-        life.experts._replace(
-            hidden=life.hidden.detach().clone(), identifier=life.identifier.detach().clone()
-        ),
-        Addresses(*(address.detach().clone() for address in life.addresses)),
-        life.action.detach().clone(),
-        Edges(life.edges.index, life.edges.weight.detach().clone()),
-    )
+    parts = life.experts, life.addresses, life.action, life.edges
+    return made.agent.life(*tree_map(lambda part: part.detach().clone(), parts))
 
 
 def _disturbed(

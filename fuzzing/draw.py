@@ -272,12 +272,8 @@ def configuration(seed: int) -> Config:
         kind = "random"
     topology, sizes = _topology(random, kind, sizes)
     parts = {
-        "membrane": component(random, sizes, "membrane", membrane),
-        "policy": component(random, sizes, "policy", policy),
-        "communication": component(random, sizes, "communication"),
-        "channel": component(random, sizes, "channel"),
-        "birth": component(random, sizes, "birth"),
-        "agent": component(random, sizes, "agent"),
+        part: component(random, sizes, part, {"membrane": membrane, "policy": policy}.get(part))
+        for part in ("membrane", "policy", "communication", "channel", "birth", "agent")
     }
     _suit(random, policy, parts)
     config = {
@@ -329,9 +325,10 @@ _NEEDED = {*Sizes._fields, "path", "generator", "index", "stages", "first", "las
 _NEEDED |= {"spare_experts", "readers", "max_outputs", "num_inputs", "k"}
 """Arguments whose defaults do not fit sizes as small as ours."""
 
-PARTS = {"interface", "policy", "topology", "membrane", "communication", "birth", "channel"}
-
-ELSEWHERE = PARTS | {"percept_size", "index", "path", "generator", "kwargs"}
+ELSEWHERE = {
+    *("interface", "policy", "topology", "membrane", "communication", "birth", "channel"),
+    *("percept_size", "index", "path", "generator", "kwargs"),
+}
 """Arguments that are drawn elsewhere, parts of an agent and graphs, or said by membranes."""
 
 BUILT_BY_AGENTS = ("policy", "membrane", "topology")
@@ -394,7 +391,9 @@ def _topology(random: Random, kind: str, sizes: Sizes) -> tuple[Config, Sizes]:
         given = {name: draw(random, sizes) for name, draw in NETWORKX[generator].items()}
         arguments |= {"generator": generator, "kwargs": given}
         make = getattr(networkx, generator)
-        if sizes.num_experts > 1 and ("n" in given or "n" not in inspect.signature(make).parameters):
+        if sizes.num_experts > 1 and (
+            "n" in given or "n" not in inspect.signature(make).parameters
+        ):
             sizes = sizes._replace(num_experts=len(make(**given)))
     return drawn, sizes
 

@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import re
 import signal
-import time
 import traceback
 import warnings
 from collections import Counter
@@ -144,10 +143,3 @@ def _parts(seeds: list[int]) -> dict[str, dict[str, int]]:
 
 def _sorted(names: Any) -> dict[str, int]:
     return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))
-
-
-def progress(tried: Sequence[Tried], count: int, start: float) -> str:
-    """How far it is, in one line."""
-    endings = Counter(one.outcome.ending if one.outcome else "failed" for one in tried)
-    words = ", ".join(f"{endings[name]:,} {name}" for name in ("ran", "refused", "failed"))
-    return f"{len(tried):,} of {count:,} configurations, {words}, {time.monotonic() - start:.0f} s"

@@ -137,7 +137,10 @@ def counts(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "inputs": len(rows),
         "verdicts": dict(Counter(row["verdict"] for row in rows)),
-        "seconds": {"median": round(statistics.median_high(times), 2), "largest": round(max(times), 2)},
+        "seconds": {
+            "median": round(statistics.median_high(times), 2),
+            "largest": round(max(times), 2),
+        },
         "left": [
             {**row, "seconds": round(row["seconds"], 2), "said": row["said"][-500:]}
             for row in rows
