@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import torch
@@ -252,13 +252,6 @@ def _relative(actual: Tensor, expected: Tensor, floor: Tensor) -> float:
     return away if away == away else float("inf")
 
 
-class First(NamedTuple):
-    """What the first agent of a batch does, and the gradients of its errors."""
-
-    action: Tensor
-    by: Mapping[str, Tensor]
-
-
 def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
     """Whatever the other agents of a batch are like, the first does not notice.
 
@@ -268,8 +261,8 @@ def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
     life = _alone(made, lived.life)
     task = made.task.sample(life.batch_size, life.num_outputs, _generator(config))
     assert isinstance(task, GuessingTask)
-    usual = _first(made, life, task, inputs=True)
-    must_be_finite("the action of living agents", usual.action)
+    usual, gradients = _first(made, life, task, inputs=True)
+    must_be_finite("the action of living agents", usual)
     experts = slice(life.num_experts)
     owned: dict[str, slice | Tensor] = {
         "hidden": experts,
@@ -278,18 +271,18 @@ def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
         "address": slice(1),
         "edge_weight": life.edges.index[1] < experts.stop,
     }
-    for name, gradient in usual.by.items():
+    for name, gradient in gradients.items():
         must_be_finite(f"the gradient of {name}", gradient)
         if name in owned:
             leaked = gradient.clone()
             leaked[owned[name]] = 0
             assert not leaked.any(), f"a leak: the first agent's error depends on others' {name}"
     others, other_task = _disturbed(made, life, task, _generator(config))
-    changed = _first(made, others, other_task, inputs=False)
+    changed, others_gradients = _first(made, others, other_task, inputs=False)
     near = ALIKE[made.agent.dtype]
     bits = True
-    pairs = [("action", changed.action, usual.action)]
-    pairs += [(f"gradient of {name}", of, usual.by[name]) for name, of in changed.by.items()]
+    pairs = [("action", changed, usual)]
+    pairs += [(f"gradient of {name}", of, gradients[name]) for name, of in others_gradients.items()]
     for name, actual, expected in pairs:
         bits = bits and torch.equal(actual, expected)
         away = _relative(actual, expected, expected.new_tensor(1e-6))
@@ -327,7 +320,10 @@ def _disturbed(
     return after, GuessingTask(moved(task.target, 1), task.family)
 
 
-def _first(made: MetaLearner, life: Life, task: GuessingTask, inputs: bool) -> First:
+def _first(
+    made: MetaLearner, life: Life, task: GuessingTask, inputs: bool
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """What the first agent of a batch does, and the gradients of its errors."""
     agent = made.agent
     by: dict[str, Tensor] = {name: p for name, p in agent.named_parameters() if p.requires_grad}
     if inputs:
@@ -343,5 +339,4 @@ def _first(made: MetaLearner, life: Life, task: GuessingTask, inputs: bool) -> F
     gradients = torch.autograd.grad(
         rollout.loss[:, 0].sum(), list(by.values()), allow_unused=True, materialize_grads=True
     )
-    named = dict(zip(by, gradients, strict=True))
-    return First(rollout.action[:, 0].detach(), named)
+    return rollout.action[:, 0].detach(), dict(zip(by, gradients, strict=True))

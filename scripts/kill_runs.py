@@ -289,28 +289,18 @@ def differences(given: dict[str, bytes], expected: dict[str, bytes]) -> list[str
 
 
 def saves(name: str) -> Iterator[Kill]:
-    """A kill inside every save of a scenario: the first of a file, and a later one."""
-    files: dict[str, dict[str, tuple[int, ...]]] = {
-        "evaluation": {"evaluation.json": (0,), "rollouts.npz": (0,)},
-        "experiment": {"training.json": (0,), "done.json": (0,)},
-        "distributed": {"best.ckpt": (0,), "last.ckpt": (0, 2), "config.yaml": (0,)},
-        "fit": {
-            "best.ckpt": (0, 2),
-            "last.ckpt": (0, 3),
-            "config.yaml": (0,),
-            MEASUREMENTS: (0,),
-        },
-        "curriculum": {
-            "best.ckpt": (0, 1),
-            "last.ckpt": (0, 3),
-            "stage0.ckpt": (0,),
-            "stage1.ckpt": (0,),
-        },
+    """A kill inside every save of a scenario: the first of a file, and a later one where said."""
+    files = {
+        "evaluation": {"evaluation.json": 0, "rollouts.npz": 0},
+        "experiment": {"training.json": 0, "done.json": 0},
+        "distributed": {"best.ckpt": 0, "last.ckpt": 2, "config.yaml": 0},
+        "fit": {"best.ckpt": 2, "last.ckpt": 3, "config.yaml": 0, MEASUREMENTS: 0},
+        "curriculum": {"best.ckpt": 1, "last.ckpt": 3, "stage0.ckpt": 0, "stage1.ckpt": 0},
     }
     # Those that start processes from the ground up take their time, and save as the others do.
     moments = MOMENTS[1:3] if name in ("distributed", "experiment") else MOMENTS
-    for file, counts in files[name].items():
-        for count in counts:
+    for file, later in files[name].items():
+        for count in sorted({0, later}):
             yield from (Kill(file, count, moment) for moment in moments)
     if name == "fit":
         yield from (Kill(f"{MEASUREMENTS} line", count, "half-way") for count in (0, 2))
