@@ -187,9 +187,13 @@ def with_error(runs: Sequence[Run], read: Callable[[Run], Series]) -> list[float
 
 def sign_claim(says: str, evidence: str, values: Sequence[float]) -> Claim:
     """A claim that numbers are above zero; undecided where there are none."""
-    if not values:
-        return Claim(says, "too short to tell", "undecided")
-    return Claim(says, evidence.format(estimate(values, 2)), positive(values))
+    measured = evidence.format(estimate(values, 2)) if values else "too short to tell"
+    return Claim(says, measured, positive(values))
+
+
+def less(values: Sequence[float], than: Sequence[float]) -> list[float]:
+    """By how much, seed by seed."""
+    return [b - a for a, b in zip(values, than, strict=True)]
 
 
 def positive(values: Sequence[float]) -> Verdict:
@@ -207,10 +211,10 @@ def absent(values: Sequence[float], margin: float) -> Verdict:
 
     That nothing was found in a few seeds does not show that there is nothing.
     """
-    if positive(values) == "yes":
-        return "no"
+    if len(values) < 2:
+        return "undecided"
     mean, half = interval(values)
-    return "yes" if len(values) > 1 and mean + half < margin else "undecided"
+    return "no" if mean > half else "yes" if mean + half < margin else "undecided"
 
 
 def near_zero(values: Sequence[float], margin: float) -> Verdict:
@@ -234,7 +238,11 @@ def in_all(count: int, total: int) -> Verdict:
 
 
 def estimate(values: Sequence[float], digits: int = 3) -> str:
-    """The mean over seeds and its 95% interval, in words; of one seed there is none."""
+    """The mean over seeds and its 95% interval, in words; of one seed there is none, of none
+    nothing.
+    """
+    if not values:
+        return "-"
     mean, half = interval(values)
     if len(values) == 1:
         return f"{mean:.{digits}f}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from badger_graph.analysis import GaussianEntropy, binding_information, principal
 from badger_graph.analysis.subject import COMPONENTS, Subject
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     curve,
     estimate,
@@ -60,8 +60,7 @@ class Binding(TrainingExperiment):
     short = Scale(seeds=2, max_steps=1500)
     full = Scale(seeds=5, max_steps=5000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        return [Training("16 experts", "--config binding --topology.seed {seed}", seed, max_steps)]
+    told: ClassVar = {"16 experts": "--config binding --topology.seed {seed}"}
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         ends = {name: [_last(one, name) for one in runs] for name in NAMES}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, wave_course
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
@@ -47,9 +47,6 @@ LEARNERS = {
     FAST_41: "--config waves_41 --config fast --topology.seed {seed}" + OFTEN,
 }
 
-LONGEST = {BINS: 1500, BADGER_41: 1000, FAST_41: 1000}
-"""Outer steps at most; the rate of those with SOAP falls to the end."""
-
 RECORD_EVERY = 20
 """Outer steps between two measurements, of the supervised learner, too."""
 
@@ -87,16 +84,11 @@ class Frequencies(TrainingExperiment):
     short = Scale(seeds=1, max_steps=1000)
     full = Scale(seeds=3, max_steps=4000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        return [
-            Training(
-                name,
-                f"--config frequencies {arguments}",
-                seed,
-                min(max_steps, LONGEST.get(name, max_steps)),
-            )
-            for name, arguments in LEARNERS.items()
-        ]
+    told: ClassVar = {
+        name: f"--config frequencies {arguments}" for name, arguments in LEARNERS.items()
+    }
+    longest: ClassVar = {BINS: 1500, BADGER_41: 1000, FAST_41: 1000}
+    """The rate of those with SOAP falls to the end."""
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         groups = by_name(runs)

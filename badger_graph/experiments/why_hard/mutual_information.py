@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from badger_graph.analysis.subject import COMPONENTS
-from badger_graph.experiments.trainings import Run, Training, first_below
+from badger_graph.experiments.trainings import Run, first_below
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
@@ -65,12 +65,7 @@ class MutualInformation(TrainingExperiment):
     short = Scale(seeds=2, max_steps=1500)
     full = Scale(seeds=5, max_steps=5000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        return [
-            Training(
-                "14 experts", "--config mutual_information --topology.seed {seed}", seed, max_steps
-            )
-        ]
+    told: ClassVar = {"14 experts": "--config mutual_information --topology.seed {seed}"}
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         courses = [_course(one) for one in runs]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 from scipy.stats import binomtest
 
 from badger_graph.analysis import Plateau, SurrogateTest
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
@@ -48,9 +48,6 @@ THREE = "three numbers"
 TRAINED = {"Adam": "--config twenty", "SOAP": f"--config twenty {SOAP}", THREE: "--num_outputs 3"}
 """One loss for all, so that gradients can be compared."""
 
-LONGEST = {"SOAP": 3000, THREE: 3000}
-"""Outer steps at most."""
-
 WINDOW = 20
 """Outer steps that curves are drawn in means of."""
 
@@ -82,16 +79,11 @@ class Plateaus(TrainingExperiment):
     short = Scale(seeds=2, max_steps=1200)
     full = Scale(seeds=3, max_steps=4000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        return [
-            Training(
-                name,
-                f"{arguments} --config plateaus --topology.seed {{seed}}",
-                seed,
-                min(max_steps, LONGEST.get(name, max_steps)),
-            )
-            for name, arguments in TRAINED.items()
-        ]
+    told: ClassVar = {
+        name: f"{arguments} --config plateaus --topology.seed {{seed}}"
+        for name, arguments in TRAINED.items()
+    }
+    longest: ClassVar = {"SOAP": 3000, THREE: 3000}
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         courses = [course_of(one) for one in runs]

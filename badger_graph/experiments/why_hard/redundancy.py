@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     SOLVED,
@@ -53,12 +53,11 @@ class Redundancy(TrainingExperiment):
     short = Scale(seeds=1, max_steps=1500)
     full = Scale(seeds=3, max_steps=3000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        arguments = "--config redundancy --num_experts {} --topology.k {} --topology.seed {{seed}}"
-        return [
-            Training(f"{n} experts", arguments.format(n, min(4, n - 1)), seed, max_steps)
-            for n in EXPERTS
-        ]
+    told: ClassVar = {
+        f"{n} experts": f"--config redundancy --num_experts {n} --topology.k {min(4, n - 1)} "
+        "--topology.seed {seed}"
+        for n in EXPERTS
+    }
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         groups = by_name(runs)

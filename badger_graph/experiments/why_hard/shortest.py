@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
     LEFT,
@@ -82,42 +82,32 @@ class Shortest(TrainingExperiment):
     short = Scale(seeds=1, max_steps=700)
     full = Scale(seeds=3, max_steps=3000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        alone = {name: arguments for name, arguments in VARIANTS.items() if name not in TOGETHER}
-        together = {name: VARIANTS[name] for name in TOGETHER}
-        config = "twenty --config shortest"
-        return [
-            *variants.trainings(alone, config, seed, min(max_steps, LONGEST)),
-            *variants.trainings(together, config, seed, max_steps),
-        ]
+    told = variants.told(VARIANTS, "twenty --config shortest")
+    longest = dict.fromkeys(VARIANTS.keys() - {*TOGETHER}, LONGEST)
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         comparison = variants.compare(runs)
         columns, rows = variants.table(runs, comparison, stop=0.001)
         groups = by_name(runs)
         why = {name: [_on_first(one) for one in group] for name, group in groups.items()}
-        max_steps = max(one.training.max_steps for one in runs)
-        longest = min(max_steps, LONGEST)
         return Findings(
             claims=[
-                _most(comparison, longest),
+                _most(comparison),
                 variants.sooner_claim(
                     "Together (`--config fast`) they shorten it",
                     comparison,
                     FIRST,
                     TOGETHER[0],
                     PLAIN,
-                    longest,
                     "ours",
                 ),
-                _solvable(comparison, max_steps),
+                _solvable(comparison),
                 variants.sooner_claim(
                     "A curriculum in d by error reached shortens the first plateau",
                     comparison,
                     FIRST,
                     "curriculum in d",
                     PLAIN,
-                    longest,
                     "ours",
                 ),
                 variants.sooner_claim(
@@ -125,7 +115,6 @@ class Shortest(TrainingExperiment):
                     comparison,
                     SOLVED_AT,
                     *TOGETHER[::-1],
-                    max_steps,
                     "ours",
                 ),
                 _agree(why),
@@ -141,15 +130,16 @@ class Shortest(TrainingExperiment):
         )
 
 
-def _most(comparison: variants.Comparison, longest: int) -> Claim:
+def _most(comparison: variants.Comparison) -> Claim:
     """The best single change against the second best: somebody is always best."""
     steps = comparison.steps[FIRST]
     single = [name for name in VARIANTS if name not in (PLAIN, *TOGETHER)]
+    longest = comparison.max_steps[PLAIN]
     best, second, *_ = sorted(
         single, key=lambda name: statistics.mean(step or longest for step in steps[name])
     )
-    _, savings = variants.sooner(comparison, FIRST, best, PLAIN, longest)
-    words, more = variants.sooner(comparison, FIRST, best, second, longest)
+    _, savings = variants.sooner(comparison, FIRST, best, PLAIN)
+    words, more = variants.sooner(comparison, FIRST, best, second)
     return Claim(
         f"Of single changes, '{best}' shortens the first plateau most",
         f"outer steps until it is left: {words}; saved {estimate(more, 0)} against the second, "
@@ -159,14 +149,14 @@ def _most(comparison: variants.Comparison, longest: int) -> Claim:
     )
 
 
-def _solvable(comparison: variants.Comparison, max_steps: int) -> Claim:
+def _solvable(comparison: variants.Comparison) -> Claim:
     name = TOGETHER[0]
     steps = comparison.steps[SOLVED_AT][name]
     within = sum(step is not None and step < ASKED for step in steps)
     return Claim(
         f"Twenty numbers can be solved to MSE 0.01 in fewer than {ASKED:,} outer steps",
         f"{name}: {median_steps(steps)}; plain: {median_steps(comparison.steps[SOLVED_AT][PLAIN])}",
-        in_all(within, len(steps)) if max_steps >= ASKED else "undecided",
+        in_all(within, len(steps)) if comparison.max_steps[name] >= ASKED else "undecided",
         "ours",
     )
 
@@ -196,7 +186,7 @@ def _on_first(one: Run) -> dict[str, float] | None:
 
 def _cell(why: Sequence[dict[str, float] | None], what: str) -> str:
     numbers = [of_one[what] for of_one in why if of_one is not None]
-    return estimate(numbers, 2) if numbers else "-"
+    return estimate(numbers, 2)
 
 
 def _agree(why: Mapping[str, Sequence[dict[str, float] | None]]) -> Claim:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from badger_graph.analysis import wave_amplitudes
 from badger_graph.tasks.waves import waves
-from topologies.checks import check_sizes
+from topologies.checks import POSITIVE, SEED, checked, size
 
 TEST_TASKS = 64
 """Phases, evenly spaced, that amplitudes are measured on."""
@@ -50,9 +50,9 @@ class SupervisedLSTM(nn.Module):
         ValueError: when ``hidden_size`` is below 1.
     """
 
+    @checked(hidden_size=size())
     def __init__(self, hidden_size: int = 64) -> None:
         super().__init__()
-        check_sizes(hidden_size=(hidden_size, 1))
         self.hidden_size = hidden_size
         self.lstm = nn.LSTM(3, hidden_size, batch_first=True)
         self.readout = nn.Linear(hidden_size, 1)
@@ -64,6 +64,13 @@ class SupervisedLSTM(nn.Module):
         return self.readout(output).squeeze(-1)
 
 
+@checked(
+    seed=SEED,
+    num_steps=size(),
+    record_every=size(),
+    batch_size=size(),
+    learning_rate=POSITIVE,
+)
 def train_supervised(
     seed: int,
     num_outputs: int = 41,
@@ -88,14 +95,6 @@ def train_supervised(
         ValueError: when a size is too small, ``num_outputs`` even, or ``learning_rate`` not
             positive.
     """
-    check_sizes(
-        seed=(seed, 0),
-        num_steps=(num_steps, 1),
-        record_every=(record_every, 1),
-        batch_size=(batch_size, 1),
-    )
-    if not 0 < learning_rate < math.inf:
-        raise ValueError(f"learning_rate must be positive, got {learning_rate}")
     phase = torch.arange(TEST_TASKS) * (2 * math.pi / TEST_TASKS)
     target = waves(phase, num_outputs)
     generator = torch.Generator().manual_seed(seed)

@@ -8,7 +8,7 @@ from typing import Any
 
 import networkx as nx
 
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     SOLVED,
     by_name,
@@ -46,6 +46,8 @@ FAMILIES = {
     "complete": "--topology complete",
 }
 
+ALL_TOLD = "no communication, all told"
+
 LOWEST = "lowest MSE (training ends below 0.005)"
 
 LINKED = [name for name in FAMILIES if name != "no communication"]
@@ -78,13 +80,9 @@ class TopologyExperiment(TrainingExperiment):
     short = Scale(seeds=1, max_steps=1000)
     full = Scale(seeds=5, max_steps=3000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        runs = [
-            Training(name, f"--config told_one {arguments}", seed, max_steps)
-            for name, arguments in FAMILIES.items()
-        ]
-        alone = "--config told_one --membrane.readers all --topology isolated"
-        return [*runs, Training("no communication, all told", alone, seed, max_steps)]
+    told = {name: f"--config told_one {arguments}" for name, arguments in FAMILIES.items()} | {
+        ALL_TOLD: "--config told_one --membrane.readers all --topology isolated"
+    }
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         groups = by_name(runs)
@@ -180,7 +178,7 @@ def _points(
 def _without(
     steps: Mapping[str, Sequence[int | None]], errors: Mapping[str, Sequence[float]]
 ) -> Claim:
-    alone, all_told = steps["no communication"], steps["no communication, all told"]
+    alone, all_told = steps["no communication"], steps[ALL_TOLD]
     solutions = sum(step is not None for step in all_told)
     evidence = (
         f"without links and all told, solved after {median_steps(all_told)}; with one told "
