@@ -139,8 +139,8 @@ def test_learning_curve_draws_what_it_is_given():
     np.testing.assert_array_equal(line(axes, "one batch").get_ydata(), history["train"])
     np.testing.assert_array_equal(line(axes, "validation").get_xdata(), history["val_step"])
     np.testing.assert_array_equal(line(axes, "validation").get_ydata(), history["val"])
-    assert set(line(axes, "chance").get_ydata()) == {CHANCE}
-    assert set(line(axes, "solved").get_ydata()) == {0.002}
+    assert set(line(axes, "chance 0.333").get_ydata()) == {CHANCE}
+    assert set(line(axes, "solved 0.002").get_ydata()) == {0.002}
     assert {text.get_text() for text in axes.texts} == {"chance 0.333", "solved 0.002"}
     assert axes.get_yscale() == "log"
 

@@ -142,8 +142,6 @@ def test_curves_and_steps_by_hand(tmp_path: Path) -> None:
     assert base.curve([recorded(tmp_path, 2, [])], base.error) == {"x": [], "y": [[]]}
     assert base.steps_to_level([fast, slow], 0.2, window=2) == [30, None]
     assert base.steps_to_level([fast], 0.1, window=1) == [40]
-    assert base.median_steps([30, None, 10]) == "20 (10-30), 2 of 3"
-    assert base.median_steps([None]) == "0 of 1"
 
 
 def test_interval_and_sign_by_hand() -> None:

@@ -21,6 +21,7 @@ from recorded import recorded
 from badger_graph import plots
 from badger_graph.cli import program
 from badger_graph.experiments.runner import run
+from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard import (
     EXPERIMENTS,
@@ -31,7 +32,7 @@ from badger_graph.experiments.why_hard import (
 )
 from badger_graph.experiments.why_hard import shortest as ways_out
 from badger_graph.experiments.why_hard.amplitudes import Course
-from badger_graph.experiments.why_hard.base import CHANCE, all_alike, median_steps
+from badger_graph.experiments.why_hard.base import CHANCE, all_alike
 from badger_graph.experiments.why_hard.findings import Verdict
 from badger_graph.experiments.why_hard.redundancy import EXPERTS
 from badger_graph.experiments.why_hard.topology import (

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from badger_graph import plots
-from badger_graph.experiments.paper.error_bars import curves, heading, largest_rise, table
+from badger_graph.experiments.paper.error_bars import curve_table, curves, heading, largest_rise
 from badger_graph.experiments.paper.jobs import (
     Groups,
     Job,
@@ -129,7 +129,7 @@ class ErrorAgainstExperts(Experiment):
         curves = {**result["curves"], **result["published"]}
         places = sorted({int(x) for curve in curves.values() for x in curve["x"]})
         verdicts = [_verdict(group, rise) for group, rise in result["largest_rise"].items()]
-        return "\n".join([heading(result), "", table("N", places, curves), "", *verdicts])
+        return "\n".join([heading(result), "", curve_table("N", places, curves), "", *verdicts])
 
     @staticmethod
     def figure(result: dict[str, Any]) -> Figure:

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from badger_graph import plots
-from badger_graph.experiments.paper.error_bars import curves, heading, table
+from badger_graph.experiments.paper.error_bars import curve_table, curves, heading
 from badger_graph.experiments.paper.jobs import (
     Groups,
     Job,
@@ -111,7 +111,7 @@ class ErrorAgainstOutputs(Experiment):
         limits = {name: line for name, line in result["limits"].items() if name != "chance"}
         curves = {**result["curves"], **result["published"], **limits}
         outputs = [int(d) for d in result["limits"]["chance"]["x"]]
-        return f"{heading(result)}\n\n{table('d', outputs, curves)}"
+        return f"{heading(result)}\n\n{curve_table('d', outputs, curves)}"
 
     @staticmethod
     def figure(result: dict[str, Any]) -> Figure:

@@ -249,17 +249,6 @@ def estimate(values: Sequence[float], digits: int = 3) -> str:
     return f"{mean:.{digits}f} ± {half:.{digits}f}"
 
 
-def median_steps(steps: Sequence[int | None]) -> str:
-    """The median number of outer steps of those seeds that got there, with the range."""
-    arrivals = [step for step in steps if step is not None]
-    if not arrivals:
-        return f"0 of {len(steps)}"
-    median = f"{statistics.median(arrivals):.0f}"
-    span = f" ({min(arrivals)}-{max(arrivals)})" if len(arrivals) > 1 else ""
-    share = f", {len(arrivals)} of {len(steps)}" if len(arrivals) < len(steps) else ""
-    return median + span + share
-
-
 def _carried_on(table: Mapping[int, float], places: Sequence[int]) -> list[float | None]:
     values: list[float | None] = []
     for place in places:

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, wave_course
 from badger_graph.experiments.why_hard.base import (
@@ -18,7 +19,6 @@ from badger_graph.experiments.why_hard.base import (
     in_all,
     lowest,
     measurement,
-    median_steps,
     positive,
     rank_correlation,
     sign_claim,

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
@@ -13,7 +14,6 @@ from badger_graph.experiments.why_hard.base import (
     by_name,
     estimate,
     less,
-    median_steps,
     positive,
 )
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from badger_graph.analysis.subject import COMPONENTS
+from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run, first_below
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
@@ -20,7 +21,6 @@ from badger_graph.experiments.why_hard.base import (
     mean_error,
     measurement,
     measurements_of,
-    median_steps,
     plateaus_panel,
     positive,
     sign_claim,

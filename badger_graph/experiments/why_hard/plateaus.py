@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from scipy.stats import binomtest
 
 from badger_graph.analysis import Plateau, SurrogateTest
+from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
@@ -25,7 +26,6 @@ from badger_graph.experiments.why_hard.base import (
     log_column,
     measurement,
     measurements_of,
-    median_steps,
     near_zero,
     positive,
     steps_to_level,

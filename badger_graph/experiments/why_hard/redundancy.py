@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
@@ -14,7 +15,6 @@ from badger_graph.experiments.why_hard.base import (
     by_name,
     estimate,
     measurements_of,
-    median_steps,
     positive,
     steps_to_level,
 )

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
+from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
@@ -15,7 +16,6 @@ from badger_graph.experiments.why_hard.base import (
     estimate,
     in_all,
     measurement,
-    median_steps,
     positive,
     squared_error,
     steps_to_level,

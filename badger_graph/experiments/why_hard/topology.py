@@ -8,6 +8,7 @@ from typing import Any
 
 import networkx as nx
 
+from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     SOLVED,
@@ -15,7 +16,6 @@ from badger_graph.experiments.why_hard.base import (
     estimate,
     in_all,
     lowest,
-    median_steps,
     positive,
     rank_correlation,
     sign_claim,

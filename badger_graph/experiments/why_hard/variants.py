@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
@@ -18,7 +19,6 @@ from badger_graph.experiments.why_hard.base import (
     estimate,
     less,
     lowest,
-    median_steps,
     positive,
     squared_error,
     steps_to_level,
