@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from scipy.stats import spearmanr
@@ -72,13 +73,16 @@ def measurements_of(one: Run, measure: str) -> tuple[list[int], list[Any]]:
 
 
 def measurement(
-    measure: str, number: Callable[[Any], float] = lambda values: values
+    measure: str, number: str | Callable[[Any], float] = lambda values: values
 ) -> Callable[[Run], Series]:
-    """Reads a number of what a measure gave along a training."""
+    """Reads a number of what a measure gave along a training: a part by its name, or what a
+    function makes of it.
+    """
+    of = itemgetter(number) if isinstance(number, str) else number
 
     def read(one: Run) -> Series:
         steps, values = measurements_of(one, measure)
-        return steps, [number(one) for one in values]
+        return steps, [of(value) for value in values]
 
     return read
 
@@ -185,8 +189,9 @@ def with_error(runs: Sequence[Run], read: Callable[[Run], Series]) -> list[float
     return correlations
 
 
-def sign_claim(says: str, evidence: str, values: Sequence[float]) -> Claim:
-    """A claim that numbers are above zero; undecided where there are none."""
+def sign_claim(says: str, evidence: str, numbers: Sequence[float | None]) -> Claim:
+    """A claim that numbers are above zero, of seeds that have one; undecided where none has."""
+    values = [number for number in numbers if number is not None]
     measured = evidence.format(estimate(values, 2)) if values else "too short to tell"
     return Claim(says, measured, positive(values))
 

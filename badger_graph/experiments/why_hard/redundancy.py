@@ -14,6 +14,7 @@ from badger_graph.experiments.why_hard.base import (
     absent,
     by_name,
     estimate,
+    less,
     measurements_of,
     positive,
     steps_to_level,
@@ -146,7 +147,7 @@ def _by_seed(columns: Sequence[Sequence[float | None]]) -> list[list[float | Non
 
 def _redundant(before: Sequence[float], after: Sequence[float]) -> list[Claim]:
     """Against the untrained: who hears the same is redundant before anything is learned."""
-    more = [b - a for a, b in zip(before, after, strict=True)]
+    more = less(before, than=after)
     share = "(TC - B) / (TC + B) of 16 experts, from -1 for synergy to 1 for redundancy"
     return [
         Claim(
@@ -178,16 +179,13 @@ def _saturates(
     def soon(n: int) -> list[float]:
         return [float(step or max_steps) for step in steps[n]]
 
-    def more(of: Sequence[float], than: Sequence[float]) -> list[float]:
-        return [a - b for a, b in zip(of, than, strict=True)]
-
     enough = next(
         (
             n
             for n in EXPERTS[:-1]
             if None not in steps[n]
-            and absent(more(errors[n], errors[largest]), MARGIN * SOLVED) == "yes"
-            and absent(more(soon(n), late), MARGIN * statistics.mean(soon(n))) == "yes"
+            and absent(less(errors[largest], than=errors[n]), MARGIN * SOLVED) == "yes"
+            and absent(less(late, than=soon(n)), MARGIN * statistics.mean(soon(n))) == "yes"
         ),
         None,
     )
@@ -196,8 +194,8 @@ def _saturates(
         f"outer steps to MSE {SOLVED}: {fewest} experts {median_steps(steps[fewest])}, {largest} "
         f"experts {median_steps(steps[largest])}"
     )
-    lower = f"error at the end lower by {estimate(more(errors[fewest], errors[largest]), 5)}"
-    slower, dearer = more(late, soon(fewest)), more(seconds[largest], seconds[fewest])
+    lower = f"error at the end lower by {estimate(less(errors[largest], than=errors[fewest]), 5)}"
+    slower, dearer = less(soon(fewest), late), less(seconds[fewest], seconds[largest])
     return [
         Claim(
             says,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 
 from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run
@@ -51,7 +50,7 @@ CONFLICT, LEFT_OF_SUM, ALIKE, GROWTH = WHY = (
 100 outer steps by which the part of the guesses grows that depends on the task.
 """
 
-SIZE = measurement("outputs_alike", itemgetter("size"))
+SIZE = measurement("outputs_alike", "size")
 """Root mean square of the part of the guesses that depends on the task."""
 
 TOGETHER = ("--config fast", "--config fast, curriculum in d")
@@ -165,9 +164,9 @@ def _on_first(one: Run) -> dict[str, float] | None:
     """Why it stands still there, or does not, by WHY; none if nothing was measured there."""
     (left,) = steps_to_level([one], LEFT, squared_error, 1)
     reads = {
-        CONFLICT: measurement("gradient_conflict", itemgetter("negative_share")),
-        LEFT_OF_SUM: measurement("gradient_conflict", itemgetter("alignment")),
-        ALIKE: measurement("outputs_alike", itemgetter("common")),
+        CONFLICT: measurement("gradient_conflict", "negative_share"),
+        LEFT_OF_SUM: measurement("gradient_conflict", "alignment"),
+        ALIKE: measurement("outputs_alike", "common"),
     }
     courses = {what: zip(*read(one), strict=True) for what, read in reads.items()}
     values = {

@@ -61,6 +61,13 @@ SPEAKERS = 4
 
 PROPERTIES = (CONNECTIVITY, GAP, LINKS, DISTANCE)
 
+Graph = Mapping[str, float | None]
+"""Its properties by name; none where it has none of that name."""
+
+Graphs = Mapping[str, Sequence[Graph]]
+Steps = Mapping[str, Sequence[int | None]]
+"""Of each family one a seed; of steps none where the game was never solved."""
+
 
 class TopologyExperiment(TrainingExperiment):
     """Graphs of sixteen experts, one of which is told the error of the guess at four numbers.
@@ -132,7 +139,7 @@ def judge(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list
     return claims, panels
 
 
-def _properties(one: Run) -> dict[str, float | None]:
+def _properties(one: Run) -> Graph:
     """Of the graph of a run: those of PROPERTIES, and whether every expert reaches every other; all
     none if it diverged before its first checkpoint.
     """
@@ -154,16 +161,12 @@ def _properties(one: Run) -> dict[str, float | None]:
     }
 
 
-def _average(graphs: Sequence[Mapping[str, float | None]] | None, label: str) -> str:
+def _average(graphs: Sequence[Graph] | None, label: str) -> str:
     values = [graph[label] for graph in graphs or [] if graph[label] is not None]
     return f"{statistics.mean(values):.2f}" if values else "-"  # type: ignore[type-var]
 
 
-def _points(
-    graphs: Mapping[str, Sequence[Mapping[str, float | None]]],
-    steps: Mapping[str, Sequence[int | None]],
-    label: str,
-) -> dict[str, dict[str, Any]]:
+def _points(graphs: Graphs, steps: Steps, label: str) -> dict[str, dict[str, Any]]:
     """A point for each seed of each family, without a height where it was never solved."""
     points = {}
     for name in LINKED:
@@ -175,9 +178,7 @@ def _points(
     return points
 
 
-def _without(
-    steps: Mapping[str, Sequence[int | None]], errors: Mapping[str, Sequence[float]]
-) -> Claim:
+def _without(steps: Steps, errors: Mapping[str, Sequence[float]]) -> Claim:
     alone, all_told = steps["no communication"], steps[ALL_TOLD]
     solutions = sum(step is not None for step in all_told)
     evidence = (
@@ -188,10 +189,7 @@ def _without(
     return Claim(says, evidence, in_all(solutions, len(all_told)))
 
 
-def _strong(
-    graphs: Mapping[str, Sequence[Mapping[str, float | None]]],
-    steps: Mapping[str, Sequence[int | None]],
-) -> Claim:
+def _strong(graphs: Graphs, steps: Steps) -> Claim:
     """Of each seed the share of its strongly connected graphs that are solved, and of those others
     on which all who guess can be reached: where they cannot, nothing can be learned.
     """
@@ -230,12 +228,7 @@ def _strong(
     )
 
 
-def _goes_with(
-    label: str,
-    graphs: Mapping[str, Sequence[Mapping[str, float | None]]],
-    steps: Mapping[str, Sequence[int | None]],
-    max_steps: int,
-) -> Claim:
+def _goes_with(label: str, graphs: Graphs, steps: Steps, max_steps: int) -> Claim:
     """One rank correlation over the graphs a seed: runs of one seed are not independent."""
     sign, more = (1, "fewer") if label == DISTANCE else (-1, "more")
 
