@@ -138,8 +138,7 @@ def _supervised(beside: Run) -> Course:
     file = beside.folder / "supervised.json"
     if not file.is_file():
         seed, num_steps = beside.training.seed, beside.training.max_steps
-        history = train_supervised(seed, num_steps=num_steps, record_every=RECORD_EVERY)
-        course = Course(history.step.tolist(), history.amplitude.tolist())
+        course = train_supervised(seed, num_steps=num_steps, record_every=RECORD_EVERY)
         write_json(file, course._asdict())
     return Course(**json.loads(file.read_text()))
 

@@ -100,10 +100,7 @@ class MutualInformation(TrainingExperiment):
             ],
             columns=["seed", *COLUMNS],
             rows=[
-                [
-                    str(one.training.seed),
-                    *(_cell(getattr(course, of), form) for of, form in COLUMNS.values()),
-                ]
+                [str(one.training.seed), *_cells(course)]
                 for one, course in zip(runs, courses, strict=True)
             ],
             numbers={"courses": [course._asdict() for course in courses]},
@@ -197,8 +194,9 @@ COLUMNS = {
 """Of the table: what of a course, and how it is written."""
 
 
-def _cell(value: float | None, form: str) -> str:
-    return "-" if value is None else f"{value:{form}}"
+def _cells(course: Course) -> list[str]:
+    values = [(getattr(course, name), form) for name, form in COLUMNS.values()]
+    return ["-" if value is None else f"{value:{form}}" for value, form in values]
 
 
 def _columns(courses: Sequence[Course], *names: str) -> list[list[Any]]:

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_graph.analysis import wave_amplitudes
+from badger_graph.experiments.why_hard.amplitudes import Course
 from badger_graph.tasks.waves import waves
 from topologies.checks import POSITIVE, SEED, checked, size
 
 TEST_TASKS = 64
 """Phases, evenly spaced, that amplitudes are measured on."""
-
-
-class LearningCurve(NamedTuple):
-    """How well one network knew every frequency in the course of its training.
-
-    Shapes:
-        - **step:** ``[R]``, training steps done at each of R records, the first 0
-        - **amplitude:** ``[R, K]``, of frequencies 1 to K, in phase with the target, mean over
-          phases: 0 before training, 1 where solved
-        - **error:** ``[R]``, mean squared
-    """
-
-    step: Int[Tensor, " R"]
-    amplitude: Float[Tensor, "R K"]
-    error: Float[Tensor, " R"]
 
 
 class SupervisedLSTM(nn.Module):
@@ -79,7 +64,7 @@ def train_supervised(
     batch_size: int = 64,
     hidden_size: int = 64,
     learning_rate: float = 1e-3,
-) -> LearningCurve:
+) -> Course:
     """Train one network by plain regression, and record the amplitude of every frequency.
 
     Args:
@@ -102,18 +87,17 @@ def train_supervised(
         torch.manual_seed(seed)
         network = SupervisedLSTM(hidden_size)
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
-    steps, amplitudes, errors = [], [], []
+    steps, amplitudes = [], []
     for step in range(num_steps + 1):
         if step % record_every == 0:
             with torch.no_grad():
                 guess = network(phase, num_outputs)
             steps.append(step)
-            amplitudes.append(wave_amplitudes(guess, target).in_phase.mean(dim=0))
-            errors.append((guess - target).double().square().mean())
+            amplitudes.append(wave_amplitudes(guess, target).in_phase.mean(dim=0).tolist())
         if step < num_steps:
             phases = 2 * math.pi * torch.rand(batch_size, generator=generator)
             error = (network(phases, num_outputs) - waves(phases, num_outputs)).square().mean()
             optimizer.zero_grad()
             error.backward()
             optimizer.step()
-    return LearningCurve(torch.tensor(steps), torch.stack(amplitudes), torch.stack(errors))
+    return Course(steps, amplitudes)
