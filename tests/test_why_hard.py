@@ -79,15 +79,9 @@ def test_a_configuration_that_changed_is_another_training(tmp_path: Path) -> Non
     assert_refused("mine.yaml said .* 4}}} and now .* 5}}}", lambda: train([mine], tmp_path))
 
 
-def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
-    wrong = Training("wrong", "--config smoke --topology.k 50", seed=0, max_steps=2)
-    with pytest.raises(ValueError, match=r"(?s)failed.*out\.txt.*k must be"):
-        train([wrong], tmp_path)
-
-
-def test_what_was_refused_may_be_told_anew(tmp_path: Path) -> None:
+def test_a_training_that_fails_says_why_and_may_be_told_anew(tmp_path: Path) -> None:
     wrong = Training("once", f"{SMOKE} --topology.k 50", seed=0, max_steps=2)
-    with pytest.raises(ValueError, match="k must be"):
+    with pytest.raises(ValueError, match=r"(?s)failed.*out\.txt.*k must be"):
         train([wrong], tmp_path)
     (mended,) = train([wrong._replace(arguments=SMOKE)], tmp_path)
     assert mended.checkpoint.is_file()
@@ -433,10 +427,7 @@ def test_a_legend_lies_on_no_curve(count: int) -> None:
     legend = axes.get_legend().get_window_extent()
     assert legend.y1 < axes.xaxis.label.get_window_extent().y0
     assert legend.y0 >= 0
-
-
-def test_one_curve_has_no_legend() -> None:
-    assert drawn({"a": {"x": [1, 2], "y": [[1.0, 2.0]]}}).get_legend() is None
+    assert drawn({"alone": curve}).get_legend() is None
 
 
 @pytest.mark.parametrize("log", [False, True])
