@@ -137,7 +137,7 @@ def _name_lines(axes: Axes, lines: Sequence[Line2D]) -> None:
     heights = axes.transAxes.inverted().transform(
         axes.transData.transform([(1.0, _end(line)) for line in lines])
     )[:, 1]
-    places = apart(heights, gap=0.055)
+    places = apart(heights.tolist(), gap=0.055)
     places -= max(places.max(initial=0.0) - 1, 0.0)  # none above the top
     for line, height in zip(lines, places, strict=True):
         name = str(line.get_label())

@@ -97,10 +97,6 @@ class CompareTopologies(Experiment):
         heads = ["topology", "solved", f"outer steps to MSE ≤ {SOLVED}", "best validation MSE"]
         return table([*heads, "CPU seconds a run"], rows)
 
-    @staticmethod
-    def figure(result: list[dict[str, Any]]) -> None:
-        """None: the table says it all."""
-
 
 def train(name: str, seed: int, max_steps: int) -> dict[str, Any]:
     """One run of ``fit.py``; what its validations say."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from badger_graph import plots
 from badger_graph.experiments.paper.error_against import ErrorAgainst
 from badger_graph.experiments.paper.error_bars import curve_table, heading, largest_rise
@@ -105,9 +103,7 @@ class ErrorAgainstExperts(ErrorAgainst):
         verdicts = [_verdict(group, rise) for group, rise in result["largest_rise"].items()]
         return "\n".join([heading(result), "", curve_table("N", places, curves), "", *verdicts])
 
-    @staticmethod
-    def figure(result: dict[str, Any]) -> Figure:
-        return plots.error_against_experts(result)
+    figure = staticmethod(plots.error_against_experts)
 
 
 def tasks_for(num_experts: int, num_tasks: int) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from badger_graph import plots
 from badger_graph.experiments.paper.error_against import ErrorAgainst
 from badger_graph.experiments.paper.error_bars import curve_table, heading
@@ -92,6 +90,4 @@ class ErrorAgainstOutputs(ErrorAgainst):
         outputs = [int(d) for d in result["limits"]["chance"]["x"]]
         return f"{heading(result)}\n\n{curve_table('d', outputs, curves)}"
 
-    @staticmethod
-    def figure(result: dict[str, Any]) -> Figure:
-        return plots.error_against_outputs(result)
+    figure = staticmethod(plots.error_against_outputs)

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from badger_graph import plots
@@ -183,9 +182,7 @@ class Growth(Experiment):
                 rows.append([*row, at_end])
         return table(heads, rows)
 
-    @staticmethod
-    def figure(result: dict[str, Any]) -> Figure:
-        return plots.growth(result)
+    figure = staticmethod(plots.growth)
 
 
 @torch.no_grad()

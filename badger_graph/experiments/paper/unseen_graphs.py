@@ -112,10 +112,6 @@ class UnseenGraphs(Experiment):
             rows.append([name, *cells, f"{bars[-1][0] / home:.1f}"])
         return table(heads, rows)
 
-    @staticmethod
-    def figure(result: Mapping[str, Any]) -> None:
-        """None: the table says it all."""
-
 
 def unseen(seed: int) -> dict[str, tuple[Topology, int]]:
     """Graphs and numbers of experts by the name of their row; no random one was trained on."""

@@ -135,9 +135,7 @@ class TrainingExperiment(Experiment):
             "panels": [panel._asdict() for panel in findings.panels],
         }
 
-    @staticmethod
-    def markdown(result: dict[str, Any]) -> str:
-        return markdown(result)
+    markdown = staticmethod(markdown)
 
     @staticmethod
     def figure(result: dict[str, Any]) -> Figure:

@@ -174,7 +174,6 @@ def _saturates(
     says = "From some number of experts on, more do not help"
     slow, dear = "... they slow training down", "... they cost more for each outer step"
     largest = EXPERTS[-1]
-    late = [float(step or max_steps) for step in steps[largest]]
 
     def soon(n: int) -> list[float]:
         return [float(step or max_steps) for step in steps[n]]
@@ -185,7 +184,7 @@ def _saturates(
             for n in EXPERTS[:-1]
             if None not in steps[n]
             and absent(less(errors[largest], than=errors[n]), MARGIN * SOLVED) == "yes"
-            and absent(less(late, than=soon(n)), MARGIN * statistics.mean(soon(n))) == "yes"
+            and absent(less(soon(largest), soon(n)), MARGIN * statistics.mean(soon(n))) == "yes"
         ),
         None,
     )
@@ -195,7 +194,7 @@ def _saturates(
         f"experts {median_steps(steps[largest])}"
     )
     lower = f"error at the end lower by {estimate(less(errors[largest], than=errors[fewest]), 5)}"
-    slower, dearer = less(soon(fewest), late), less(seconds[fewest], seconds[largest])
+    slower, dearer = less(soon(fewest), soon(largest)), less(seconds[fewest], seconds[largest])
     return [
         Claim(
             says,

@@ -25,19 +25,20 @@ from badger_graph.experiments.why_hard.variants import FIRST, SOLVED_AT
 
 PLAIN = "Adam, MSE over the last half"
 
+CURRICULUM = "curriculum in d"
+ONE_MORE = "--curriculum one_more_output --curriculum.num_experts 24 --curriculum.last_share 1.0"
+
 VARIANTS = {
     PLAIN: "",
     "larger first weights": "--policy.gain 1.65",
     "log of the error": "--meta_loss log_error",
     "last step alone": "--meta_loss last_step",
-    "curriculum in d": "--curriculum one_more_output --curriculum.num_experts 24 "
-    "--curriculum.last_share 1.0",
+    CURRICULUM: ONE_MORE,
     "SOAP": variants.SOAP,
     "exponential update": "--policy exponential",
     "own output weights": "--membrane own_readout",
     "--config fast": "--config fast",
-    "--config fast, curriculum in d": "--config fast --curriculum one_more_output "
-    "--curriculum.num_experts 24 --curriculum.last_share 1.0",
+    f"--config fast, {CURRICULUM}": f"--config fast {ONE_MORE}",
 }
 
 CONFLICT, LEFT_OF_SUM, ALIKE, GROWTH = WHY = (
@@ -53,7 +54,7 @@ CONFLICT, LEFT_OF_SUM, ALIKE, GROWTH = WHY = (
 SIZE = measurement("outputs_alike", "size")
 """Root mean square of the part of the guesses that depends on the task."""
 
-TOGETHER = ("--config fast", "--config fast, curriculum in d")
+TOGETHER = ("--config fast", f"--config fast, {CURRICULUM}")
 """Larger first weights, the log of the last error, SOAP and a falling rate; and on top of these."""
 
 LONGEST = 1500
@@ -61,6 +62,13 @@ LONGEST = 1500
 
 ASKED = 3000
 """Outer steps in which the game of twenty numbers is to be solved."""
+
+SOONER = (
+    ("Together (`--config fast`) they shorten it", FIRST, TOGETHER[0], PLAIN),
+    ("A curriculum in d by error reached shortens the first plateau", FIRST, CURRICULUM, PLAIN),
+    ("On top of `--config fast` it solves twenty numbers sooner", SOLVED_AT, *TOGETHER[::-1]),
+)
+"""Claims that a variant gets to a level sooner than another."""
 
 
 class Shortest(TrainingExperiment):
@@ -89,33 +97,17 @@ class Shortest(TrainingExperiment):
         columns, rows = variants.table(runs, comparison, stop=0.001)
         groups = by_name(runs)
         why = {name: [_on_first(one) for one in group] for name, group in groups.items()}
+        together, curriculum, on_top = (
+            variants.sooner_claim(says, comparison, level, variant, plain, "ours")
+            for says, level, variant, plain in SOONER
+        )
         return Findings(
             claims=[
                 _most(comparison),
-                variants.sooner_claim(
-                    "Together (`--config fast`) they shorten it",
-                    comparison,
-                    FIRST,
-                    TOGETHER[0],
-                    PLAIN,
-                    "ours",
-                ),
+                together,
                 _solvable(comparison),
-                variants.sooner_claim(
-                    "A curriculum in d by error reached shortens the first plateau",
-                    comparison,
-                    FIRST,
-                    "curriculum in d",
-                    PLAIN,
-                    "ours",
-                ),
-                variants.sooner_claim(
-                    "On top of `--config fast` it solves twenty numbers sooner",
-                    comparison,
-                    SOLVED_AT,
-                    *TOGETHER[::-1],
-                    "ours",
-                ),
+                curriculum,
+                on_top,
                 _agree(why),
                 _grow(why),
             ],
@@ -190,11 +182,10 @@ def _cell(why: Sequence[dict[str, float] | None], what: str) -> str:
 
 def _agree(why: Mapping[str, Sequence[dict[str, float] | None]]) -> Claim:
     """On the tasks of all twenty numbers, which a curriculum has not come to yet."""
-    pairs = zip(why["curriculum in d"], why[PLAIN], strict=True)
+    pairs = zip(why[CURRICULUM], why[PLAIN], strict=True)
     more = [ours[LEFT_OF_SUM] - plain[LEFT_OF_SUM] for ours, plain in pairs if ours and plain]
     words = (
-        f"{what}: {_cell(why['curriculum in d'], what)}, plain {_cell(why[PLAIN], what)}"
-        for what in WHY
+        f"{what}: {_cell(why[CURRICULUM], what)}, plain {_cell(why[PLAIN], what)}" for what in WHY
     )
     return Claim(
         "With a curriculum in d the gradients of all twenty numbers agree more, before the first "
