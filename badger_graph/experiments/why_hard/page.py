@@ -10,6 +10,7 @@ from typing import Any
 
 from badger_graph.analysis.subject import COMPONENTS
 from badger_graph.experiments.runner import write
+from badger_graph.experiments.tables import table
 from badger_graph.experiments.why_hard import EXPERIMENTS
 from badger_graph.experiments.why_hard.base import CHANCE, LEFT
 from badger_graph.experiments.why_hard.binding import SWINGS
@@ -109,6 +110,8 @@ WORDS = {
 }
 """What the tables speak of, each with its formula in words."""
 
+GLOSSARY = "## Words\n\n" + table(["word", "meaning"], WORDS.items())
+
 NOT_TESTED = """## Not tested
 
 Claims of the study without an experiment here:
@@ -143,7 +146,7 @@ def page(results: Path, file: Path) -> None:
     for path, result in entries:
         write(TrainingExperiment, result, path)
     sections = [_section(path, result, file.parent) for path, result in entries]
-    parts = [INTRODUCTION, _overview(entries), RULES, _glossary(), *sections, NOT_TESTED]
+    parts = [INTRODUCTION, _overview(entries), RULES, GLOSSARY, *sections, NOT_TESTED]
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, "\n\n".join(parts) + "\n")
 
@@ -155,22 +158,22 @@ def _place(path: Path) -> tuple[int, str]:
 
 
 def _overview(entries: list[tuple[Path, dict[str, Any]]]) -> str:
-    lines = ["## All claims", "", "| experiment | claim | whose | holds |", "|---|---|---|---|"]
-    for path, result in entries:
-        link = f"[{path.stem.replace('_', ' ')}](#{_anchor(result['title'])})"
-        for claim in claims_of(result):
-            lines += [f"| {link} | {claim.says} | {WHOSE[claim.of]} | **{claim.holds}** |"]
-    return "\n".join(lines)
+    rows = [
+        [
+            f"[{path.stem.replace('_', ' ')}](#{_anchor(result['title'])})",
+            claim.says,
+            WHOSE[claim.of],
+            f"**{claim.holds}**",
+        ]
+        for path, result in entries
+        for claim in claims_of(result)
+    ]
+    return "## All claims\n\n" + table(["experiment", "claim", "whose", "holds"], rows)
 
 
 def _anchor(title: str) -> str:
     """What GitHub calls the place of a heading."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-
-
-def _glossary() -> str:
-    lines = ["## Words", "", "| word | meaning |", "|---|---|"]
-    return "\n".join([*lines, *(f"| {word} | {meaning} |" for word, meaning in WORDS.items())])
 
 
 def _section(path: Path, result: dict[str, Any], beside: Path) -> str:
