@@ -27,8 +27,8 @@ from badger_graph import (
 from badger_graph.channels import CHANNELS
 from badger_graph.communication import COMMUNICATIONS
 from badger_graph.membranes import MEMBRANES
-from badger_graph.outer import GRADIENTS, OuterGradient
 from badger_graph.outer.curriculum import CURRICULA
+from badger_graph.outer.gradients import GRADIENTS, OuterGradient
 from badger_graph.policies import POLICIES
 from badger_graph.tasks import TASKS
 

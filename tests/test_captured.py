@@ -20,10 +20,10 @@ from badger_graph import (
     GuessingGame,
     MetaLearner,
 )
-from badger_graph.outer import Backpropagation, Captured, OuterGradient, Sizes
-from badger_graph.outer.gradients import captured, hand_on
+from badger_graph.outer.gradients import Backpropagation, Captured, OuterGradient, captured, hand_on
 from badger_graph.outer.gradients.captured import check_run, refill
 from badger_graph.outer.losses import Alikeness, MeanOverEnd, Sum
+from badger_graph.outer.sizes import Sizes
 from badger_graph.outer.stream import TaskStream
 from topologies import CompleteTopology, Edges, RandomTopology, Topology
 

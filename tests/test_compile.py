@@ -22,7 +22,7 @@ from badger_graph import (
 )
 from badger_graph.agent import deliberate
 from badger_graph.executors.prepare import ExecutorName
-from badger_graph.outer import Sizes
+from badger_graph.outer.sizes import Sizes
 from badger_graph.tasks import GuessingTask
 from topologies import RandomTopology
 

@@ -25,8 +25,8 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.membranes import MEMBRANES, AttentionMembrane, Membrane, WholeMembrane
-from badger_graph.outer import META_LOSSES
 from badger_graph.outer.config import from_config, to_config
+from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
 from badger_graph.tasks import TASKS
 from topologies import GivenGraph, NetworkXTopology, RandomTopology

@@ -21,8 +21,10 @@ from badger_graph import (
     load_agent,
     unroll,
 )
-from badger_graph.outer import META_LOSSES, Backpropagation, NonFiniteLossError, Sizes
-from badger_graph.outer.finite import MAX_UNREAD, FiniteWatch
+from badger_graph.outer.finite import MAX_UNREAD, FiniteWatch, NonFiniteLossError
+from badger_graph.outer.gradients import Backpropagation
+from badger_graph.outer.losses import META_LOSSES
+from badger_graph.outer.sizes import Sizes
 from badger_graph.outer.stream import TaskStream, validation_seeds
 from topologies import CompleteTopology
 

@@ -18,15 +18,9 @@ from badger_graph import analysis, baselines, plots, products
 from badger_graph.callbacks import Annealing, Measurements
 from badger_graph.evaluation import evaluate
 from badger_graph.membranes import MEMBRANES
-from badger_graph.outer import (
-    Alikeness,
-    Backpropagation,
-    Captured,
-    JacobianDescent,
-    LogError,
-    Sizes,
-    Sum,
-)
+from badger_graph.outer.gradients import Backpropagation, Captured, JacobianDescent
+from badger_graph.outer.losses import Alikeness, LogError, Sum
+from badger_graph.outer.sizes import Sizes
 from badger_graph.policies import POLICIES
 
 LIST = Path(__file__).with_name("python_api.yaml")
