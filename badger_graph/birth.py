@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from topologies.checks import SEED, check_arguments, check_numbers, size
+from topologies.checks import SEED, check_numbers, checked_fields, size
 
 Port = Literal["output", "input"]
 
@@ -21,6 +21,7 @@ CODEBOOK_ADDRESSES: dict[Port, int] = {"output": 3, "input": 5}
 """What is appended to a seed, so that draws have nothing to do with each other."""
 
 
+@checked_fields(seed=SEED, address_seed=SEED, graph_seed=SEED, codebooks=size())
 @dataclass(frozen=True)
 class Birth:
     """What makes experts differ from their first step on (the paper's "Expert Uniqueness and
@@ -54,10 +55,6 @@ class Birth:
     seed: int = 0
     address_seed: int = 0
     graph_seed: int | None = None
-
-    def __post_init__(self) -> None:
-        bounds = {"seed": SEED, "address_seed": SEED, "graph_seed": SEED, "codebooks": size()}
-        check_arguments(type(self), vars(self), bounds)
 
     def check(self, policy: nn.Module) -> None:
         """Refuse a policy whose experts cannot be born so.

@@ -21,7 +21,7 @@ from badger_graph.baselines import (
 from badger_graph.baselines.best_so_far import BestSoFar
 
 BEST_SO_FAR = ("random_search", "nelder_mead", "cobyla", "cma_es")
-HELPERS = {"__init__", "base", "best_so_far", "scipy_minimise"}
+HELPERS = {"__init__", "base", "best_so_far"}
 
 
 def mse(guess, target):

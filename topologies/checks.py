@@ -36,6 +36,7 @@ MAX_NUMBERS = 2**28
 MAX_SEED = 2**63
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Class = TypeVar("Class")
 
 
 class Rule(NamedTuple):
@@ -204,7 +205,9 @@ def checked(**bounds: Rules) -> Callable[[Function], Function]:
             if not hints:
                 hints.update(typing.get_type_hints(function))
             binding.arguments.update({name: _plain(v) for name, v in binding.arguments.items()})
-            _check_arguments(binding.arguments, hints, bounds)
+            for name, value in binding.arguments.items():
+                if name in hints:
+                    _check_argument(name, value, hints[name], bounds.get(name, ()))
             return function(*binding.args, **binding.kwargs)
 
         return typing.cast(Function, call)
@@ -212,13 +215,18 @@ def checked(**bounds: Rules) -> Callable[[Function], Function]:
     return decorate
 
 
-def check_arguments(owner: Any, arguments: Mapping[str, Any], bounds: Mapping[str, Rules]) -> None:
-    """Hold values against the annotations of a class, as :func:`checked` does of a function.
+def checked_fields(**bounds: Rules) -> Callable[[type[Class]], type[Class]]:
+    """Hold the fields of a dataclass against their annotations, as :func:`checked` arguments.
 
     Raises:
-        ValueError: states the rule and the value.
+        ValueError: from the constructor; states the rule and the value.
     """
-    _check_arguments(arguments, typing.get_type_hints(owner), bounds)
+
+    def decorate(cls: type[Class]) -> type[Class]:
+        cls.__init__ = checked(**bounds)(cls.__init__)  # type: ignore[method-assign]
+        return cls
+
+    return decorate
 
 
 def limited_weights(constructor: Function) -> Function:
@@ -274,16 +282,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _check_arguments(
-    arguments: Mapping[str, Any], hints: Mapping[str, Any], bounds: Mapping[str, Rules]
-) -> None:
-    for name, value in arguments.items():
-        if name in hints:
-            _check_argument(name, value, hints[name], bounds.get(name, ()))
-
-
 def _check_argument(name: str, value: Any, hint: Any, bounds: Rules) -> None:
-    optional = _accepts_none(hint)
+    optional = hint is Any or type(None) in _arms(hint)
     if value is None and optional:
         return
     choices = tuple(arm for arm in _arms(hint) if arm is not type(None))
@@ -300,10 +300,6 @@ def _arms(hint: Any) -> tuple[Any, ...]:
     if get_origin(hint) in (Union, types.UnionType):
         return tuple(arm for part in get_args(hint) for arm in _arms(part))
     return (hint,)
-
-
-def _accepts_none(hint: Any) -> bool:
-    return hint is Any or type(None) in _arms(hint)
 
 
 def _is_whole(value: Any) -> bool:
