@@ -6,7 +6,7 @@ from functools import partial
 from typing import final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from badger_graph.birth import USUAL_BIRTH, Birth
@@ -76,6 +76,11 @@ class BadgerAgent(nn.Module):
         percept = {"percept_size": contact.percept_size, **sizes}
         # In this order: an optimiser numbers the weights, and its state is kept by these numbers.
         self.policy: ExpertPolicy = build_part("policy", ExpertPolicy, policy, percept)
+        if next(self.policy.parameters(), None) is None:
+            raise ValueError(
+                "policy must have parameters, which say the agent's precision and device, "
+                f"got a {type(self.policy).__name__} without any"
+            )
         if not isinstance(topology, Topology):
             topology = build_part("topology", Topology, topology, {"hidden_size": hidden_size})
         self.topology: Topology = topology
@@ -149,6 +154,7 @@ class BadgerAgent(nn.Module):
             Addresses(outputs, inputs),
             hidden.new_zeros(batch_size, num_outputs),
             edges,
+            codebook=book,
         )
 
     def newborn(
@@ -166,11 +172,13 @@ class BadgerAgent(nn.Module):
         action: Float[Tensor, "B d"],
         edges: Edges,
         score: Float[Tensor, "B d"] | None = None,
+        codebook: Int[Tensor, " B"] | None = None,
     ) -> Life:
         """Living agents of these experts, as many in each, who did that last.
 
         Args:
             score: where it was another than the action.
+            codebook: which one each agent was born into, if there are any.
 
         Raises:
             ValueError: when the edges are not ones of these agents.
@@ -183,7 +191,7 @@ class BadgerAgent(nn.Module):
         )
         traits = self.policy.traits(experts.identifier, experts.kind)
         score = action if score is None else score
-        return Life(experts, score, action, addresses, traits, contacts, executor)
+        return Life(experts, score, action, addresses, traits, contacts, executor, codebook)
 
     def step(
         self, life: Life, observation: Observation, generator: torch.Generator | None = None
