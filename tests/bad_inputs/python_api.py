@@ -82,9 +82,10 @@ def names() -> dict[str, Any]:
             "topology": topologies.RingTopology(),
         },
     }
-    packages = (badger_graph, topologies, analysis, baselines)
+    packages = (badger_graph, topologies, analysis)
     return {
         **{name: getattr(package, name) for package in packages for name in package.__all__},
+        **vars(baselines),
         "attend": products.attend,
         "standardise": products.standardise,
         "attentional": partial(
