@@ -12,7 +12,7 @@ from badger_graph.outer.curriculum.ranges import (
     check_range,
     corners,
     draw,
-    draw_experts,
+    experts_for,
 )
 from badger_graph.outer.stream import REDRAWN, task_seed
 from topologies.checks import POSITIVE, checked, checked_fields, size
@@ -115,7 +115,7 @@ class Stages(Curriculum):
         ]
         return Lesson(
             num_outputs,
-            draw_experts(random, num_outputs, stage.num_experts, stage.spare_experts),
+            draw(random, experts_for(num_outputs, stage.num_experts, stage.spare_experts)),
             self._learning_rate,
             *seeds,
         )
