@@ -16,7 +16,6 @@ import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 MAX_SIZE = 2**20
 """The largest number of experts, outputs, tasks, channels, ... of one kind."""
@@ -238,39 +237,19 @@ def limited_weights(constructor: Function) -> Function:
 
     @functools.wraps(constructor)
     def call(self: Any, *args: Any, **kwargs: Any) -> None:
-        try:
-            with _Counter():
-                constructor(self, *args, **kwargs)
-        except _TooManyError as error:
+        with torch.device("meta"):  # where weights take no memory and nothing is drawn
+            constructor(self, *args, **kwargs)
+        if sum(weight.numel() for weight in self.parameters()) > MAX_WEIGHTS:
             binding = inspect.signature(constructor).bind(self, *args, **kwargs)
             binding.apply_defaults()
             sizes = {k: v for k, v in binding.arguments.items() if _is_whole(v)}
             listing = ", ".join(f"{name}={value}" for name, value in sizes.items())
             raise ValueError(
                 f"a {type(self).__name__} must have at most {MAX_WEIGHTS:,} weights, got {listing}"
-            ) from error
+            )
+        constructor(self, *args, **kwargs)
 
     return typing.cast(Function, call)
-
-
-class _TooManyError(Exception):
-    """More weights were asked for than are allowed."""
-
-
-class _Counter(TorchFunctionMode):
-    """Counts the numbers in the tensors that are made meanwhile."""
-
-    count = 0
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func in (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn):
-            shape = args[0] if args and not _is_whole(args[0]) else args
-            self.count += math.prod(shape)
-            if self.count > MAX_WEIGHTS:
-                raise _TooManyError
-        return func(*args, **(kwargs or {}))
 
 
 def _plain(value: Any) -> Any:
