@@ -76,11 +76,6 @@ class BadgerAgent(nn.Module):
         percept = {"percept_size": contact.percept_size, **sizes}
         # In this order: an optimiser numbers the weights, and its state is kept by these numbers.
         self.policy: ExpertPolicy = build_part("policy", ExpertPolicy, policy, percept)
-        if next(self.policy.parameters(), None) is None:
-            raise ValueError(
-                "policy must have parameters, which say the agent's precision and device, "
-                f"got a {type(self.policy).__name__} without any"
-            )
         if not isinstance(topology, Topology):
             topology = build_part("topology", Topology, topology, {"hidden_size": hidden_size})
         self.topology: Topology = topology
@@ -207,7 +202,10 @@ class BadgerAgent(nn.Module):
         counts = (life.batch_size, life.num_outputs, life.num_inputs)
         observation = check_observation(observation, self.interface, counts, life.hidden)
         if self.topology.dynamic:
-            life = self._rewire(life, generator)
+            states = life.hidden.view(life.batch_size, life.num_experts, -1)
+            edges = self.topology(states, generator)
+            executor = self._prepare(edges, life.batch_size, life.num_experts, every_step=True)
+            life = life._replace(executor=executor)
         parts = (self.policy, self.membrane, self.communication)
         if self.compiled and life.executor.compilable:
             hidden, score = compiled(deliberate)(*parts, *uniform(life, observation), None)
@@ -215,12 +213,6 @@ class BadgerAgent(nn.Module):
             hidden, score = deliberate(*parts, life, observation, generator)
         action = self.interface.action.decide(score, generator)
         return life.with_hidden(hidden)._replace(score=score, action=action)
-
-    def _rewire(self, life: Life, generator: torch.Generator | None) -> Life:
-        states = life.hidden.view(life.batch_size, life.num_experts, -1)
-        edges = self.topology(states, generator)
-        sizes = (life.batch_size, life.num_experts)
-        return life._replace(executor=self._prepare(edges, *sizes, every_step=True))
 
     def _prepare(
         self, edges: Edges, batch_size: int, num_experts: int, every_step: bool = False

@@ -60,8 +60,13 @@ class Birth:
         """Refuse a policy whose experts cannot be born so.
 
         Raises:
-            ValueError: when it has no initial state to learn.
+            ValueError: when it has no parameters, or no initial state to learn.
         """
+        if next(policy.parameters(), None) is None:
+            raise ValueError(
+                "policy must have parameters, which say the agent's precision and device, "
+                f"got a {type(policy).__name__} without any"
+            )
         if self.initial_state == "learned" and not hasattr(policy, "initial_hidden"):
             raise ValueError(
                 "initial_state 'learned' needs a policy with a parameter initial_hidden, "
