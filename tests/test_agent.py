@@ -74,6 +74,20 @@ from topologies import (
 every_topology = pytest.mark.parametrize("name", BUILDABLE)
 
 
+class Frozen(GRUPolicy):
+    """Has nothing to learn, and nothing that says where it is."""
+
+    def __init__(self, percept_size: int, identifier_size: int, hidden_size: int) -> None:
+        super().__init__(percept_size, identifier_size, hidden_size)
+        for module in self.modules():
+            module._parameters.clear()
+
+
+def test_a_policy_has_parameters() -> None:
+    with pytest.raises(ValueError, match=r"policy must have parameters, .* got a Frozen without"):
+        BadgerAgent(GuessingGame.interface, Frozen, CompleteTopology())
+
+
 def make(
     topology: Topology | None = None, policy: str = "gru", **arguments: typing.Any
 ) -> BadgerAgent:

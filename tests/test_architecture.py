@@ -29,8 +29,8 @@ from badger_graph.baselines import SOLVERS, Solver
 from badger_graph.channels import CHANNELS
 from badger_graph.communication import COMMUNICATIONS
 from badger_graph.membranes import MEMBRANES
-from badger_graph.outer import GRADIENTS, OuterGradient
 from badger_graph.outer.curriculum import CURRICULA
+from badger_graph.outer.gradients import GRADIENTS, OuterGradient
 from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
 from badger_graph.tasks import TASKS

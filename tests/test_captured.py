@@ -18,10 +18,11 @@ from badger_graph import (
     GuessingGame,
     MetaLearner,
 )
-from badger_graph.outer import Backpropagation, Captured, Outcome, OuterGradient, Sizes
-from badger_graph.outer.gradients import captured, hand_on
+from badger_graph.outer.gradients import Backpropagation, Captured, OuterGradient, captured, hand_on
 from badger_graph.outer.gradients.captured import check_run, refill
 from badger_graph.outer.losses import Alikeness, MeanOverEnd, Sum
+from badger_graph.outer.objective import Outcome
+from badger_graph.outer.sizes import Sizes
 from badger_graph.outer.stream import TaskStream
 from topologies import CompleteTopology, RandomTopology, Topology
 

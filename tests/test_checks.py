@@ -214,6 +214,18 @@ def test_what_is_no_topology() -> None:
 
 # ---------------------------------------------------------------------------------- living agents
 
+
+@pytest.mark.parametrize(
+    "kind", [torch.zeros(B * N), torch.ones(B * N).long(), -torch.ones(B * N).long()]
+)
+def test_kinds_are_those_of_the_policy(kind: Tensor) -> None:
+    agent = make()
+    graph = to_pyg(agent.reset(B, N, D))
+    graph.kind = kind
+    message = r"kind \[V\] of living agents must be whole numbers from 0 to 0 of torch.int64, got"
+    assert_refused(message, lambda: from_pyg(agent, graph))
+
+
 ATTRIBUTES = {
     "hidden": r"hidden \[V, H\] of living agents must be \[18, 8\]",
     "identifier": r"identifier \[V, I\] of living agents must be \[18, 4\]",

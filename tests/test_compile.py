@@ -29,7 +29,7 @@ from badger_graph import (
 )
 from badger_graph.agent import deliberate
 from badger_graph.executors.prepare import ExecutorName
-from badger_graph.outer import Sizes
+from badger_graph.outer.sizes import Sizes
 from topologies import RandomTopology
 
 FIRST = (6, 9, 2)

@@ -40,9 +40,11 @@ from badger_graph import (
     add_experts,
     change_outputs,
     clone_experts,
+    from_pyg,
     plots,
     remove_experts,
     rewire,
+    to_pyg,
     unroll,
 )
 from badger_graph.executors.prepare import ExecutorName
@@ -243,6 +245,26 @@ def test_newborn_fixed_identifiers_are_those_that_nobody_has() -> None:
     assert torch.equal(grown, seven[:, [0, 2, 3, 4, 5, 1, 6]])
     fresh = of_agents(clone_experts(agent, life, [0], "fresh").identifier)
     assert torch.equal(fresh[:, -1], seven[:, 1])
+
+
+@pytest.mark.parametrize("through_pyg", [False, True])
+def test_newborns_are_of_the_codebook_of_their_agent(through_pyg: bool) -> None:
+    """Agents that were born alike stay alike: identifiers of newborns, addresses of new outputs."""
+    birth = Birth("random", codebooks=2)
+    agent = make(birth=birth, membrane=AddressedMembrane)
+    life = agent.reset(8, N, D, seeded(0))
+    if through_pyg:
+        life = from_pyg(agent, to_pyg(life))
+    grown = add_experts(agent, life, 2, seeded(1))
+    more = change_outputs(agent, remove_experts(agent, grown, [0]), D + 1, seeded(2))
+    books = birth.draw_identifiers((2, N + 2, 3), life.hidden, None, torch.arange(2))
+    before, after = (of.identifier.unflatten(0, (8, -1)) for of in (life, grown))
+    for born, now, address in zip(before, after, more.addresses.outputs, strict=True):
+        alike = (before == born).flatten(1).all(dim=1)
+        assert alike.sum() > 1
+        assert (after[alike] == now).all()
+        assert (more.addresses.outputs[alike] == address).all()
+        assert any(torch.isin(now[N:], book).all() for book in books.unflatten(0, (2, -1)))
 
 
 @pytest.mark.parametrize("size", [0, 3])

@@ -13,19 +13,41 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from properties import Fit, Make, assert_gradients_reach_every_parameter, small_agent, weights
 
 from badger_graph import (
+    AttentionMembrane,
+    AttentionPolicy,
+    BadgerAgent,
     GRUPolicy,
     GuessingGame,
     LastStep,
+    LSTMPolicy,
     MetaLearner,
+    WholeMembrane,
     load_agent,
     unroll,
 )
-from badger_graph.outer import META_LOSSES, Backpropagation, NonFiniteLossError, Sizes
-from badger_graph.outer.finite import MAX_UNREAD, FiniteWatch
+from badger_graph.outer.finite import MAX_UNREAD, FiniteWatch, NonFiniteLossError
+from badger_graph.outer.gradients import Backpropagation
+from badger_graph.outer.losses import META_LOSSES
+from badger_graph.outer.sizes import Sizes
 from badger_graph.outer.stream import TaskStream, validation_seeds
 from topologies import CompleteTopology
 
 # ------------------------------------------------------------------------------ an outer step
+
+
+@pytest.mark.parametrize(
+    ("policy", "membrane", "num_experts"),
+    [(AttentionPolicy, AttentionMembrane, 5), (LSTMPolicy, WholeMembrane, 1)],
+)
+def test_nobody_is_trained_without_hearing_of_errors(
+    policy: type, membrane: type, num_experts: int
+) -> None:
+    task, sizes = GuessingGame(feedback="per_output"), Sizes(num_experts, num_outputs=4)
+    agent = BadgerAgent(task.interface, policy, CompleteTopology(), membrane)
+    MetaLearner(agent, GuessingGame(), sizes=sizes)
+    message = f"experts must hear the feedback, .* {membrane.__name__} .* feedback='per_output'"
+    with pytest.raises(ValueError, match=message):
+        MetaLearner(agent, task, sizes=sizes)
 
 
 @pytest.mark.parametrize("detach_every", [None, 2])

@@ -17,8 +17,7 @@ from properties import (
 )
 
 from badger_graph import ConvergeFast, LastStep, MeanOverEnd, MetaLoss
-from badger_graph.outer import META_LOSSES
-from badger_graph.outer.losses import Alikeness, LogError, Sum, WeightedMean
+from badger_graph.outer.losses import META_LOSSES, Alikeness, LogError, Sum, WeightedMean
 from badger_graph.rollout import Rollout
 
 EXAMPLES: dict[str, MetaLoss] = {

@@ -36,7 +36,7 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.executors.prepare import prepare
-from badger_graph.outer import Sizes
+from badger_graph.outer.sizes import Sizes
 from badger_graph.typing import Edges
 from topologies import CompleteTopology, IsolatedTopology, Topology
 

@@ -315,7 +315,7 @@ def test_random_gives_k_distinct_others(
 
 def test_random_is_uniform_over_sets() -> None:
     num_graphs, num_experts, k, num_sets = 4000, 6, 2, 10
-    source = RandomTopology(k).draw(num_graphs, num_experts, seeded(0), CPU).index[0]
+    source = RandomTopology(k).draw(num_graphs, num_experts, seeded(0)).index[0]
     heard = (source % num_experts).view(num_graphs, num_experts, k).sort().values
     chi_square = 0.0
     for expert in range(num_experts):
@@ -327,12 +327,12 @@ def test_random_is_uniform_over_sets() -> None:
 
 
 def test_many_experts() -> None:
-    index = RandomTopology(k=8).draw(1, 100_000, seeded(0), CPU).index
+    index = RandomTopology(k=8).draw(1, 100_000, seeded(0)).index
     source, target = index.view(2, 100_000, 8)
     assert (target == torch.arange(100_000)[:, None]).all()
     assert (source.sort().values.diff() > 0).all()
     assert (source != target).all()
-    num_edges = ErdosRenyiTopology(p=8e-5).draw(1, 100_000, seeded(0), CPU).index.size(1)
+    num_edges = ErdosRenyiTopology(p=8e-5).draw(1, 100_000, seeded(0)).index.size(1)
     assert abs(num_edges - 8e5) < 5 * 8e5**0.5
     assert RingTopology()(states(1, 100_000)).index.size(1) == 200_000
 
@@ -350,7 +350,7 @@ def test_erdos_renyi_is_a_graph(p: float, num_experts: int, batch_size: int) -> 
 @pytest.mark.parametrize("p", [0.05, 0.3, 0.9])
 def test_erdos_renyi_joins_every_pair_with_p_independently(p: float) -> None:
     num_graphs, num_experts = 20_000, 4
-    source, target = ErdosRenyiTopology(p).draw(num_graphs, num_experts, seeded(0), CPU).index
+    source, target = ErdosRenyiTopology(p).draw(num_graphs, num_experts, seeded(0)).index
     adjacency = torch.zeros(num_graphs, num_experts, num_experts, dtype=torch.float64)
     adjacency[target // num_experts, target % num_experts, source % num_experts] = 1
     joined = adjacency[:, ~torch.eye(num_experts, dtype=torch.bool)]  # [graphs, pairs]
@@ -363,7 +363,7 @@ def test_erdos_renyi_joins_every_pair_with_p_independently(p: float) -> None:
 
 def test_erdos_renyi_treats_the_first_and_last_pair_as_any() -> None:
     topology, generator = ErdosRenyiTopology(p=0.3), seeded(0)
-    drawn = [set(pairs(topology.draw(1, 2, generator, CPU))) for _ in range(3000)]
+    drawn = [set(pairs(topology.draw(1, 2, generator))) for _ in range(3000)]
     for pair in ((1, 0), (0, 1)):
         assert abs(sum(pair in graph for graph in drawn) - 900) < 4.5 * (3000 * 0.21) ** 0.5
 

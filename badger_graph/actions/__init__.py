@@ -4,5 +4,3 @@ from badger_graph.actions.base import Action
 from badger_graph.actions.bits import Bits
 from badger_graph.actions.choice import Choice
 from badger_graph.actions.real import Real
-
-__all__ = ["Action", "Bits", "Choice", "Real"]

@@ -14,13 +14,3 @@ MEMBRANES: dict[str, type[Membrane]] = {
     "own_readout": OwnReadoutMembrane,
     "whole": WholeMembrane,
 }
-
-__all__ = [
-    "MEMBRANES",
-    "AddressedMembrane",
-    "AttentionMembrane",
-    "HardwiredMembrane",
-    "Membrane",
-    "OwnReadoutMembrane",
-    "WholeMembrane",
-]

@@ -15,14 +15,3 @@ POLICIES: dict[str, type[ExpertPolicy]] = {
     "gru": GRUPolicy,
     "lstm": LSTMPolicy,
 }
-
-__all__ = [
-    "POLICIES",
-    "AttentionPolicy",
-    "ChaoticPolicy",
-    "ExpertPolicy",
-    "ExponentialPolicy",
-    "GRUPolicy",
-    "LSTMPolicy",
-    "MessagePolicy",
-]

@@ -6,16 +6,3 @@ from badger_graph.tasks.hidden_target import GuessingTask, HiddenTarget
 from badger_graph.tasks.waves import SumOfWaves
 
 TASKS: dict[str, type[TaskFamily]] = {"guessing": GuessingGame, "waves": SumOfWaves}
-
-__all__ = [
-    "TASKS",
-    "GuessingGame",
-    "GuessingTask",
-    "HiddenTarget",
-    "SeparableFamily",
-    "SumOfWaves",
-    "Targeted",
-    "Task",
-    "TaskFamily",
-    "target_of",
-]

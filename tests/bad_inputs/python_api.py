@@ -14,9 +14,10 @@ import yaml
 
 import badger_graph
 import topologies
-from badger_graph import analysis, baselines, callbacks, outer, plots, products
+from badger_graph import analysis, baselines, callbacks, plots, products
 from badger_graph.evaluation import evaluate
 from badger_graph.membranes import MEMBRANES
+from badger_graph.outer import gradients, losses, sizes
 from badger_graph.policies import POLICIES
 
 LIST = Path(__file__).with_name("python_api.yaml")
@@ -78,12 +79,14 @@ def names() -> dict[str, Any]:
             "topology": topologies.RingTopology(),
         },
     }
-    packages = (badger_graph, topologies, analysis, baselines, callbacks, outer)
     special = {
         "attentional": (badger_graph.AttentionPolicy, badger_graph.AttentionMembrane),
         "recurrent": (badger_graph.LSTMPolicy, badger_graph.WholeMembrane),
     }
+    packages = (badger_graph, topologies, analysis)
+    parts = (baselines, callbacks, gradients, losses, sizes)
     return {
+        **{name: value for part in parts for name, value in vars(part).items()},
         **{name: getattr(package, name) for package in packages for name in package.__all__},
         **{
             name: partial(

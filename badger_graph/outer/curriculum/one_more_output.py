@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from badger_graph.outer.curriculum.base import Curriculum, Lesson
-from badger_graph.outer.curriculum.ranges import Range, check_experts, corners, draw_experts
+from badger_graph.outer.curriculum.ranges import Range, check_experts, corners, draw, experts_for
 from topologies.checks import POSITIVE, checked, interval, size
 
 
@@ -88,9 +88,8 @@ class OneMoreOutput(Curriculum):
         at_frontier = random.random() < share
         smaller = min(random.randint(1, self.frontier) for _ in range(2))
         num_outputs = self.frontier if at_frontier else smaller
-        return Lesson(
-            num_outputs, draw_experts(random, num_outputs, self.num_experts, self.spare_experts)
-        )
+        experts = experts_for(num_outputs, self.num_experts, self.spare_experts)
+        return Lesson(num_outputs, draw(random, experts))
 
     def judges(self, lesson: Lesson) -> bool:
         return lesson.num_outputs == self.frontier < self.last

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from random import Random
 
 Range = int | list[int]
@@ -48,23 +47,17 @@ def draw(random: Random, value: Range) -> int:
     return random.randint(*ends(value))
 
 
-def draw_experts(
-    random: Random, num_outputs: int, num_experts: Range | None, spare_experts: Range | None
-) -> int:
-    """The number of experts N for d outputs."""
+def experts_for(num_outputs: int, num_experts: Range | None, spare_experts: Range | None) -> Range:
+    """The numbers of experts N that agents of d outputs may have."""
     if spare_experts is not None:
-        return num_outputs + draw(random, spare_experts)
+        return [num_outputs + spare for spare in ends(spare_experts)]
     assert num_experts is not None
-    return draw(random, num_experts)
+    return num_experts
 
 
 def corners(
     num_outputs: Range, num_experts: Range | None, spare_experts: Range | None
 ) -> list[tuple[int, int]]:
     """Every combination of a smallest or largest d and a smallest or largest N."""
-    if spare_experts is not None:
-        sizes = {(d, d + spare) for d, spare in product(ends(num_outputs), ends(spare_experts))}
-    else:
-        assert num_experts is not None
-        sizes = set(product(ends(num_outputs), ends(num_experts)))
-    return sorted(sizes)
+    experts = {d: ends(experts_for(d, num_experts, spare_experts)) for d in ends(num_outputs)}
+    return sorted({(d, n) for d in experts for n in experts[d]})

@@ -12,12 +12,20 @@ from badger_graph.outer.curriculum.ranges import (
     check_range,
     corners,
     draw,
-    draw_experts,
+    experts_for,
 )
 from badger_graph.outer.stream import REDRAWN, task_seed
-from topologies.checks import POSITIVE, check_arguments, checked, size
+from topologies.checks import POSITIVE, checked, checked_fields, size
+
+REDRAWABLE = ("identifiers", "addresses", "graph")
 
 
+@checked_fields(
+    steps=size(most=2**62),
+    until_error=POSITIVE,
+    learning_rate=POSITIVE,
+    **{f"redraw_{what}_every": size() for what in REDRAWABLE},
+)
 @dataclass
 class Stage:
     """One stage of a schedule. Ranges ``[low, high]`` are drawn from anew in every outer step.
@@ -55,18 +63,12 @@ class Stage:
     redraw_graph_every: int | None = None
 
     def __post_init__(self) -> None:
-        redraws = {f"redraw_{what}_every": size() for what in REDRAWABLE}
-        ends = {"steps": size(most=2**62), "until_error": POSITIVE, "learning_rate": POSITIVE}
-        check_arguments(type(self), vars(self), {**ends, **redraws})
         check_range("num_outputs", self.num_outputs)
         check_experts(self.num_experts, self.spare_experts)
 
     @property
     def ends(self) -> bool:
         return self.steps is not None or self.until_error is not None
-
-
-REDRAWABLE = ("identifiers", "addresses", "graph")
 
 
 class Stages(Curriculum):
@@ -113,7 +115,7 @@ class Stages(Curriculum):
         ]
         return Lesson(
             num_outputs,
-            draw_experts(random, num_outputs, stage.num_experts, stage.spare_experts),
+            draw(random, experts_for(num_outputs, stage.num_experts, stage.spare_experts)),
             self._learning_rate,
             *seeds,
         )

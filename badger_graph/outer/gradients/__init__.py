@@ -11,12 +11,3 @@ GRADIENTS: dict[str, type[OuterGradient]] = {
     "jacobian": JacobianDescent,
     "captured": Captured,
 }
-
-__all__ = [
-    "GRADIENTS",
-    "Backpropagation",
-    "Captured",
-    "JacobianDescent",
-    "OuterGradient",
-    "hand_on",
-]
