@@ -6,7 +6,7 @@ from functools import partial
 from typing import final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from badger_graph.birth import USUAL_BIRTH, Birth
@@ -149,6 +149,7 @@ class BadgerAgent(nn.Module):
             Addresses(outputs, inputs),
             hidden.new_zeros(batch_size, num_outputs),
             edges,
+            codebook=book,
         )
 
     def newborn(
@@ -166,11 +167,13 @@ class BadgerAgent(nn.Module):
         action: Float[Tensor, "B d"],
         edges: Edges | Wires,
         score: Float[Tensor, "B d"] | None = None,
+        codebook: Int[Tensor, " B"] | None = None,
     ) -> Life:
         """Living agents of these experts, as many in each, who did that last.
 
         Args:
             score: where it was another than the action.
+            codebook: which one each agent was born into, if there are any.
 
         Raises:
             ValueError: when the edges are not ones of these agents.
@@ -183,7 +186,7 @@ class BadgerAgent(nn.Module):
         )
         traits = self.policy.traits(experts.identifier, experts.kind)
         score = action if score is None else score
-        return Life(experts, score, action, addresses, traits, contacts, executor)
+        return Life(experts, score, action, addresses, traits, contacts, executor, codebook)
 
     def step(
         self, life: Life, observation: Observation, generator: torch.Generator | None = None
@@ -199,7 +202,10 @@ class BadgerAgent(nn.Module):
         counts = (life.batch_size, life.num_outputs, life.num_inputs)
         observation = check_observation(observation, self.interface, counts, life.hidden)
         if self.topology.dynamic:
-            life = self._rewire(life, generator)
+            states = life.hidden.view(life.batch_size, life.num_experts, -1)
+            edges = self.topology(states, generator)
+            executor = self._prepare(edges, life.batch_size, life.num_experts, every_step=True)
+            life = life._replace(executor=executor)
         parts = (self.policy, self.membrane, self.communication)
         if self.compiled and life.executor.compilable:
             hidden, score = compiled(deliberate)(*parts, *uniform(life, observation), None)
@@ -207,12 +213,6 @@ class BadgerAgent(nn.Module):
             hidden, score = deliberate(*parts, life, observation, generator)
         action = self.interface.action.decide(score, generator)
         return life.with_hidden(hidden)._replace(score=score, action=action)
-
-    def _rewire(self, life: Life, generator: torch.Generator | None) -> Life:
-        states = life.hidden.view(life.batch_size, life.num_experts, -1)
-        edges = self.topology(states, generator)
-        sizes = (life.batch_size, life.num_experts)
-        return life._replace(executor=self._prepare(edges, *sizes, every_step=True))
 
     def _prepare(
         self, edges: Edges | Wires, batch_size: int, num_experts: int, every_step: bool = False

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from topologies import Edges, GraphTopology, Topology, Wires
-from topologies.checks import SEED, check_arguments, check_numbers, size
+from topologies.checks import SEED, check_numbers, checked_fields, size
 
 Port = Literal["output", "input"]
 
@@ -22,6 +22,7 @@ CODEBOOK_ADDRESSES: dict[Port, int] = {"output": 3, "input": 5}
 """What is appended to a seed, so that draws have nothing to do with each other."""
 
 
+@checked_fields(seed=SEED, address_seed=SEED, graph_seed=SEED, codebooks=size())
 @dataclass(frozen=True)
 class Birth:
     """What makes experts differ from their first step on (the paper's "Expert Uniqueness and
@@ -56,16 +57,17 @@ class Birth:
     address_seed: int = 0
     graph_seed: int | None = None
 
-    def __post_init__(self) -> None:
-        bounds = {"seed": SEED, "address_seed": SEED, "graph_seed": SEED, "codebooks": size()}
-        check_arguments(type(self), vars(self), bounds)
-
     def check(self, policy: nn.Module) -> None:
         """Refuse a policy whose experts cannot be born so.
 
         Raises:
-            ValueError: when it has no initial state to learn.
+            ValueError: when it has no parameters, or no initial state to learn.
         """
+        if next(policy.parameters(), None) is None:
+            raise ValueError(
+                "policy must have parameters, which say the agent's precision and device, "
+                f"got a {type(policy).__name__} without any"
+            )
         if self.initial_state == "learned" and not hasattr(policy, "initial_hidden"):
             raise ValueError(
                 "initial_state 'learned' needs a policy with a parameter initial_hidden, "

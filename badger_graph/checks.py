@@ -10,6 +10,7 @@ from torch_geometric.data import Batch
 
 from badger_graph.products import Ports
 from badger_graph.typing import Interface, Observation
+from topologies.checks import brief
 
 
 def fits(
@@ -53,9 +54,14 @@ _ATTRIBUTES = (
 
 
 def check_graph(
-    graph: Batch, identifier_size: int, hidden_size: int, address_size: int, like: Tensor
+    graph: Batch,
+    identifier_size: int,
+    hidden_size: int,
+    address_size: int,
+    num_kinds: int,
+    like: Tensor,
 ) -> None:
-    """Refuse living agents that are not an agent's: of other sizes, precision or device.
+    """Refuse living agents that are not an agent's: of other sizes, kinds, precision or device.
 
     Args:
         like: a weight of the agent.
@@ -69,7 +75,14 @@ def check_graph(
             f"living agents must be a graph with {', '.join(_ATTRIBUTES)}, as to_pyg makes it of "
             f"a life, got a {type(graph).__name__} without {', '.join(missing)}"
         )
-    batch_size, nodes = graph.num_graphs, len(graph.kind)
+    kind = graph.kind
+    whole = isinstance(kind, Tensor) and kind.dim() == 1 and kind.dtype == torch.int64
+    if not whole or not ((kind >= 0) & (kind < num_kinds)).all():
+        raise ValueError(
+            f"kind [V] of living agents must be whole numbers from 0 to {num_kinds - 1} of "
+            f"torch.int64, got {kind.unique().tolist() if whole else brief(kind)}"
+        )
+    batch_size, nodes = graph.num_graphs, len(kind)
     outputs, inputs = _number(graph.action), _number(graph.input_address)
     if batch_size < 1 or nodes % batch_size:
         raise ValueError(

@@ -47,9 +47,9 @@ def add_experts(
     the larger number of experts, those that start or end at a newborn. So a complete graph stays
     complete, and with ``RandomTopology(k)`` every newborn hears k others.
 
-    Newborn experts have the initial state and identifiers by the agent's rule, where there are
-    codebooks, by that which holds without. Where those are
-    fixed, they take the first ones that no living expert has.
+    Newborn experts have the initial state and identifiers by the agent's rule, with codebooks those
+    of the one that their agent was born into. Where they are fixed, they take the first ones that
+    no living expert has.
 
     Args:
         agent: whose agents these are; gives the rules.
@@ -232,14 +232,15 @@ def change_outputs(
     agent.membrane.check(life.num_experts, num_outputs, life.num_inputs)
     before, address = life.num_outputs, life.addresses.outputs
     shape = (life.batch_size, num_outputs, address.size(2))
-    new = agent.birth.draw_addresses("output", shape, address, generator)[:, before:]
+    book = _codebook(agent, life, generator)
+    new = agent.birth.draw_addresses("output", shape, address, generator, book)[:, before:]
     outputs = torch.cat([address[:, :num_outputs], new], dim=1)
     action, score = (
         F.pad(value, (0, num_outputs - before))  # a negative pad cuts
         for value in (life.action, life.score)
     )
     addresses = life.addresses._replace(outputs=outputs)
-    return agent.life(life.experts, addresses, action, life.edges, score)
+    return agent.life(life.experts, addresses, action, life.edges, score, life.codebook)
 
 
 def _select(experts: Experts, origin: Int[Tensor, " new"], batch_size: int) -> Experts:
@@ -261,11 +262,21 @@ def _fresh_identifiers(
     """Identifiers by the agent's rule, in every agent the first that nobody alive has."""
     batch_size, identifier = life.batch_size, life.identifier
     shape = (batch_size, life.num_experts + num, identifier.size(1))
-    candidates = agent.birth.draw_identifiers(shape, identifier, generator)
+    book = _codebook(agent, life, generator)
+    candidates = agent.birth.draw_identifiers(shape, identifier, generator, book)
     in_use = torch.isin(candidates, identifier).all(dim=-1).view(batch_size, -1)
     order = in_use.long().argsort(dim=1, stable=True)[:, :num]
     rows = candidates.unflatten(0, (batch_size, -1))
     return rows.gather(1, order[:, :, None].expand(-1, -1, rows.size(2))).flatten(0, 1)
+
+
+def _codebook(
+    agent: BadgerAgent, life: Life, generator: torch.Generator | None
+) -> Int[Tensor, " B"] | None:
+    """Which codebook of the agent's rule each has; those that were born without any get one."""
+    if life.codebook is None or agent.birth.codebooks is None:
+        return agent.birth.draw_codebook(life.batch_size, life.hidden, generator)
+    return life.codebook % agent.birth.codebooks
 
 
 def _links(life: Life, origin: Int[Tensor, " new"]) -> Edges:
@@ -289,7 +300,7 @@ def _replace(agent: BadgerAgent, life: Life, experts: Experts, edges: Edges) -> 
     """The agents with other experts or edges, prepared for the rounds to come."""
     num_experts = len(experts.hidden) // life.batch_size
     agent.membrane.check(num_experts, life.num_outputs, life.num_inputs)
-    return agent.life(experts, life.addresses, life.action, edges, life.score)
+    return agent.life(experts, life.addresses, life.action, edges, life.score, life.codebook)
 
 
 def _check_listed(verb: str, experts: Sequence[int], num_experts: int) -> None:

@@ -45,6 +45,7 @@ class Life(NamedTuple):
 
     Shapes:
         - **score:** ``[B, d]``, of each output; **action:** ``[B, d]``, what they did last
+        - **codebook:** ``[B]``, which one each agent was born into, if there are any
     """
 
     experts: Experts
@@ -54,6 +55,7 @@ class Life(NamedTuple):
     traits: Any
     contacts: Any
     executor: Executor
+    codebook: Int[Tensor, " B"] | None = None
 
     @property
     def hidden(self) -> Float[Tensor, "V H"]:

@@ -23,6 +23,7 @@ def to_pyg(life: Life) -> Batch:
         - **edge_index**, **edge_weight:** ``[2, E]`` and ``[E]``
         - **address:** ``[B, d, A]``, of each output; **input_address:** ``[B, n, A]``
         - **score**, **action:** ``[B, d]``, what the agent did last
+        - **codebook:** ``[B]``, which one each agent was born into, only where there are any
         - **batch**, **ptr:** ``[V]`` and ``[B + 1]``, as in every PyG batch
     """
     nodes, device = len(life.hidden), life.hidden.device
@@ -38,6 +39,8 @@ def to_pyg(life: Life) -> Batch:
         batch=agents.repeat_interleave(life.num_experts, output_size=nodes),
         ptr=torch.arange(0, nodes + 1, life.num_experts, device=device),
     )
+    if life.codebook is not None:
+        graph.codebook = life.codebook
     graph._num_graphs = life.batch_size
     return graph
 
@@ -51,13 +54,15 @@ def from_pyg(agent: BadgerAgent, graph: Batch) -> Life:
             the edges not ones of these agents; says which attribute.
     """
     like = next(agent.policy.parameters())
-    check_graph(graph, agent.identifier_size, agent.hidden_size, agent.membrane.address_size, like)
+    sizes = (agent.identifier_size, agent.hidden_size, agent.membrane.address_size)
+    check_graph(graph, *sizes, agent.policy.num_kinds, like)
     return agent.life(
         Experts(graph.hidden, graph.identifier, graph.kind),
         Addresses(graph.address, graph.input_address),
         graph.action,
         Edges(graph.edge_index, graph.edge_weight),
         graph.score,
+        getattr(graph, "codebook", None),
     )
 
 

@@ -8,8 +8,6 @@ Range = int | list[int]
 """A number, or ``[low, high]``, both included."""
 
 
-
-
 def check_range(name: str, value: Range, least: int = 1) -> None:
     """Refuse what is no number or range.
 

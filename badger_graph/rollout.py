@@ -21,6 +21,7 @@ from badger_graph.pyg import to_pyg
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
+from topologies.base import default_generator
 from topologies.checks import EXPERTS, check_numbers, checked, size
 
 Probe = Callable[[Life], None]
@@ -215,7 +216,7 @@ class _Segment:
 
     def __call__(self) -> _Stretch:
         """Take them, the first time; later, with what was drawn then and unseen."""
-        generator = self.generator or _default_generator(self.now.life.hidden.device)
+        generator = self.generator or default_generator(self.now.life.hidden.device)
         if self.before is None:
             self.before = generator.get_state()
             return self.run(self.probe)
@@ -239,12 +240,6 @@ class _Segment:
             if probe is not None:
                 probe(now.life)
         return now, losses, actions, scores
-
-
-def _default_generator(device: torch.device) -> torch.Generator:
-    if device.type == "cuda":
-        return torch.cuda.default_generators[device.index or 0]
-    return torch.default_generator
 
 
 def _detach(now: _Now) -> _Now:

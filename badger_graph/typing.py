@@ -30,11 +30,12 @@ from torch import Tensor
 
 from badger_graph.actions import Action, Real
 from topologies import Edges
-from topologies.checks import check_arguments, size
+from topologies.checks import checked_fields, size
 
 __all__ = ["Edges", "Interface", "Observation"]
 
 
+@checked_fields(feedback=size(0), input=size(0), output=size(0))
 @dataclass(frozen=True)
 class Interface:
     """What a task family and an agent agree on: channels and their meaning, never counts.
@@ -55,10 +56,6 @@ class Interface:
     input: int = 0
     output: int = 0
     action: Action = field(default_factory=Real)
-
-    def __post_init__(self) -> None:
-        bounds = dict.fromkeys(("feedback", "input", "output"), size(0))
-        check_arguments(type(self), vars(self), bounds)
 
 
 class Observation(NamedTuple):

@@ -2,8 +2,7 @@
 
 Every workload is one dataclass with its sizes and a ``run``: :mod:`~benchmarks.micro_badger` (W1),
 :mod:`~benchmarks.attention_products` (W2), :mod:`~benchmarks.large_agent` (W3) and
-:mod:`~benchmarks.fixed_costs`. ``scripts/benchmark.py`` runs them. Whoever is measured in W1 and
-W3 is a :class:`~benchmarks.peers.Peer`, in W2 a
-:class:`~benchmarks.attention_products.Contestant`: one way to compute the same rollout, with the
-same weights, the same graph and the same tasks.
+:mod:`~benchmarks.fixed_costs`. ``scripts/benchmark.py`` runs them. Whoever is measured in W1, W2
+and W3 is a :class:`~benchmarks.peers.Peer`: one way to compute the same rollout, with the same
+weights, the same graph and the same tasks.
 """

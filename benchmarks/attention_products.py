@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from copy import deepcopy
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from unittest import mock
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import badger_graph.policies.attention
@@ -20,6 +19,7 @@ from benchmarks.attentional import Game, attentional_rollout, materialised
 from benchmarks.authors import authors_agent, authors_rollout
 from benchmarks.outer_steps import compare, markdown
 from benchmarks.report import Report
+from benchmarks.torch_peer import TorchPeer
 
 AUTHORS = "the authors' code"
 MATERIALISED = "badger-graph, attention tensors materialised and summed"
@@ -49,56 +49,23 @@ class AttentionSizes:
                 f"key_size must be even, half learned and half address, got {self.key_size}"
             )
 
-    def game(self, generator: torch.Generator | None = None) -> Game:
+    def task(
+        self, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float32
+    ) -> Game:
         """Without a generator the same at every call."""
         generator = generator or torch.Generator().manual_seed(0)
         outputs = self.batch_size, self.num_outputs
-        return Game(
+        parts = (
             2 * torch.rand(outputs, generator=generator) - 1,
             torch.randn(*outputs, self.key_size // 2, generator=generator),
             torch.randn(self.num_experts, self.identifier_size, generator=generator),
         )
+        return Game(*(part.to(dtype) for part in parts))
 
 
-class Contestant(NamedTuple):
-    """One way to compute the rollout.
-
-    Args:
-        agent: its parameters are those that all have, under whatever names.
-        loss: of the agent, games and T inner steps.
-        optimizer: of these parameters.
-        renamed: parameters, or their gradients, under the names of our agent.
-    """
-
-    agent: nn.Module
-    loss: Callable[[Any, Game, int], Tensor]
-    optimizer: torch.optim.Optimizer
-    renamed: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict
-
-    def outer_step(self, sizes: AttentionSizes, generator: torch.Generator) -> None:
-        """Draw games, addresses and identifiers, roll out, go back, let Adam take a step."""
-        self.optimizer.zero_grad()
-        self.loss(self.agent, sizes.game(generator), sizes.num_steps).backward()
-        self.optimizer.step()
-
-    def loss_and_gradient(self, sizes: AttentionSizes) -> tuple[float, Tensor]:
-        """Of the first games, in float64, in the order of our names."""
-        agent = deepcopy(self.agent).double()
-        game = Game(*(part.double() for part in sizes.game()))
-        loss = self.loss(agent, game, sizes.num_steps)
-        parameters = dict(agent.named_parameters())
-        found = torch.autograd.grad(loss, list(parameters.values()))
-        gradient = self.renamed(dict(zip(parameters, found, strict=True)))
-        return loss.item(), torch.cat([gradient[name].flatten() for name in sorted(gradient)])
-
-    def flops(self, sizes: AttentionSizes) -> int:
-        """Operations of all matrix products of an outer step, as torch counts them."""
-        with FlopCounterMode(display=False) as counted:
-            self.loss_and_gradient(sizes)
-        return counted.get_total_flops()
-
-
-def contestants(sizes: AttentionSizes, authors: str | None) -> dict[str, Contestant]:
+def contestants(
+    sizes: AttentionSizes, authors: str | None, dtype: torch.dtype = torch.float32
+) -> dict[str, TorchPeer]:
     """All with the same weights: those of the authors' agent where there is a clone of it."""
     shape = sizes.hidden_size, sizes.key_size, sizes.identifier_size
     losses = {MATERIALISED: _materialised_rollout, DENSE: attentional_rollout}
@@ -106,17 +73,19 @@ def contestants(sizes: AttentionSizes, authors: str | None) -> dict[str, Contest
         torch.manual_seed(0)
         own = {name: attentional_agent(Sizes(*shape)) for name in losses}
         theirs = None if authors is None else authors_agent(authors, *shape)
-    first: dict[str, Contestant] = {}
+    found: dict[str, TorchPeer] = {}
     weights: Mapping[str, Tensor] = own[DENSE].state_dict()
     if theirs is not None:
-        first[AUTHORS] = Contestant(theirs, authors_rollout, theirs.optim, from_authors)
+        loss = partial(authors_rollout, num_steps=sizes.num_steps)
+        found[AUTHORS] = TorchPeer(sizes, theirs, loss, theirs.optim, from_authors)
         weights = from_authors(theirs.state_dict())
-    for agent in own.values():
+    for name, agent in own.items():
         agent.load_state_dict(weights)
-    return first | {
-        name: Contestant(agent, losses[name], default_optimizer(agent.parameters()))
-        for name, agent in own.items()
-    }
+        loss = partial(losses[name], num_steps=sizes.num_steps)
+        found[name] = TorchPeer(sizes, agent, loss, default_optimizer(agent.parameters()))
+    for peer in found.values():
+        peer.module.to(dtype)
+    return found
 
 
 def _materialised_rollout(agent: Any, game: Game, num_steps: int) -> Tensor:
@@ -148,12 +117,12 @@ class AttentionalBadger:
                 f"skipped: {AUTHORS} (--w2.authors takes a clone of GoodAI/badger-2019)", flush=True
             )
         found = contestants(self.sizes, self.authors)
-        results = {name: one.loss_and_gradient(self.sizes) for name, one in found.items()}
-        steps = {
-            name: partial(one.outer_step, self.sizes, torch.Generator().manual_seed(1))
-            for name, one in found.items()
-        }
-        comparison = compare(steps, results, found[DENSE].flops(self.sizes), self.rounds)
+        exact = contestants(self.sizes, self.authors, torch.float64)
+        game = self.sizes.task(dtype=torch.float64)
+        results = {name: one.loss_and_gradient(game) for name, one in exact.items()}
+        with FlopCounterMode(display=False) as counted:
+            exact[DENSE].loss_and_gradient(game)
+        comparison = compare(found, results, counted.get_total_flops(), self.rounds)
         data = {"workload": asdict(self), **comparison}
         return Report(data, markdown_of(data))
 

@@ -5,7 +5,7 @@ It has no licence, so nothing of it is here but the names that it is reached by.
 
 from __future__ import annotations
 
-from importlib.util import module_from_spec, spec_from_file_location
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,12 @@ def authors_agent(clone: str, hidden_size: int, key_size: int, identifier_size: 
         ValueError: when the folder has no such file, or the file no such class.
     """
     file = Path(clone).expanduser() / "utils.py"
-    spec = spec_from_file_location("authors_utils", file)
-    if not file.is_file() or spec is None or spec.loader is None:
+    if not file.is_file():
         raise ValueError(f"authors must be a clone of badger-2019 with utils.py, got {clone}")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, "MultitaskAgent"):
+    defined = runpy.run_path(str(file))
+    if "MultitaskAgent" not in defined:
         raise ValueError(f"utils.py of the authors must define MultitaskAgent, got {file}")
-    return module.MultitaskAgent(
+    return defined["MultitaskAgent"](
         HIDDEN=hidden_size, KEY=key_size, ID=identifier_size, INPUT_CHUNK=key_size, N_INPUTS=0
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 import itertools
@@ -20,7 +21,6 @@ from lightning import Callback, LightningModule, Trainer
 
 from badger_graph import MetaLearner, unroll
 from badger_graph.cli import fit_main
-from badger_graph.outer.config import from_config, to_config
 from benchmarks.timing import seconds_of
 
 STEPS = 10
@@ -81,8 +81,7 @@ class Clock(Callback):
 
 def plain_step(learner: MetaLearner, clip: float | int) -> Callable[[], None]:
     """One outer step of a copy of a learner: sample, roll out, go back, clip, Adam."""
-    agent = from_config(to_config(learner.agent))
-    agent.load_state_dict(learner.agent.state_dict())
+    agent = copy.deepcopy(learner.agent)
     parameters = list(agent.parameters())
     optimizer = learner.optimizer(parameters)
     batch_size, num_steps = learner.sizes.batch_size, learner.sizes.num_steps

@@ -19,16 +19,8 @@ from benchmarks.timing import interleave
 from topologies import RandomTopology
 from topologies.base import Redraw
 
-FLAGS = {
-    "batch_size": "--batch_size",
-    "num_experts": "--num_experts",
-    "k": "--topology.k",
-    "num_outputs": "--num_outputs",
-    "num_steps": "--num_steps",
-    "hidden_size": "--hidden_size",
-    "message_size": "--policy.message_size",
-}
-"""What sets the sizes in ``fit.py``."""
+FLAGS = {"k": "topology.k", "message_size": "policy.message_size"}
+"""What sets sizes in ``fit.py``, where it is called otherwise."""
 
 LIGHTNING = "Lightning with the callbacks and loggers of fit.py"
 WHOLE = "the outer step itself: rollout, backward, clipping, Adam"
@@ -95,6 +87,6 @@ def short_costs(sizes: Sizes) -> dict[str, Callable[[], object]]:
 def train(sizes: Sizes, blocks: int) -> list[dict[str, float]]:
     """What the clock found in a training of so many blocks of outer steps."""
     arguments = ["--max_steps", str((blocks + 1) * STEPS + 1)]
-    for name, flag in FLAGS.items():
-        arguments += [flag, str(getattr(sizes, name))]
+    for name, value in asdict(sizes).items():
+        arguments += [f"--{FLAGS.get(name, name)}", str(value)]
     return written_by(Clock, FILE, arguments)

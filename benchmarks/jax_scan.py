@@ -51,7 +51,6 @@ class JaxScan:
             change, moments = optimizer.update(gradient, moments)
             return optax.apply_updates(weights, change), moments, key
 
-        self._names = list(weights)  # a dict that jit returns is sorted
         self._state = (weights, optimizer.init(weights), jax.random.key(0))
         self._loss = jax.jit(loss)
         self._loss_and_gradient = jax.jit(jax.value_and_grad(loss))
@@ -63,7 +62,7 @@ class JaxScan:
     def loss_and_gradient(self, task: GuessingTask) -> tuple[float, Tensor]:
         weights, _, _ = self._state
         loss, gradient = self._loss_and_gradient(weights, _array(task.target))
-        flat = np.concatenate([np.asarray(gradient[name]).ravel() for name in self._names])
+        flat = np.concatenate([np.asarray(gradient[name]).ravel() for name in sorted(gradient)])
         return float(loss), torch.from_numpy(flat)
 
     def outer_step(self) -> None:

@@ -169,8 +169,8 @@ def markdown_of_costs(results: list[dict[str, Any]]) -> str:
     first, *others = results
     header = [f"time against {name_of(first)}: medians (minima)", "pass", *map(name_of, others)]
     cells = [
-        [row["peer"], row["part"], *(cost(row, row_like(row, other)) for other in others)]
-        for row in first["rows"]
+        [*job, *(cost(row, by_job(other).get(job)) for other in others)]
+        for job, row in by_job(first).items()
     ]
     return table(header, cells)
 
@@ -178,9 +178,9 @@ def markdown_of_costs(results: list[dict[str, Any]]) -> str:
 def markdown_of_bytes(results: list[dict[str, Any]]) -> str:
     """What a rollout that is to be differentiated keeps, for every size."""
     cells = [
-        [row["peer"], *(bytes_kept(row_like(row, result)) for result in results)]
-        for row in results[0]["rows"]
-        if row["part"] == "forward+backward"
+        [peer, *(bytes_kept(by_job(result).get((peer, part))) for result in results)]
+        for peer, part in by_job(results[0])
+        if part == "forward+backward"
     ]
     title = "bytes per expert-step, forward+backward (of the second half of the steps alone)"
     return table([title, *map(name_of, results)], cells)
@@ -199,16 +199,9 @@ def bytes_kept(row: dict[str, Any] | None) -> str:
     return f"{row['bytes_per_expert_step']:,.0f} ({row['bytes_per_later_step']:,.0f})"
 
 
-def row_like(row: dict[str, Any], result: dict[str, Any]) -> dict[str, Any] | None:
-    """The row of the same peer and pass for another size, where it could run."""
-    return next(
-        (
-            other
-            for other in result["rows"]
-            if (other["peer"], other["part"]) == (row["peer"], row["part"])
-        ),
-        None,
-    )
+def by_job(result: dict[str, Any]) -> dict[tuple[str, Pass], dict[str, Any]]:
+    """The rows of one size by peer and pass."""
+    return {(row["peer"], row["part"]): row for row in result["rows"]}
 
 
 def name_of(result: dict[str, Any]) -> str:

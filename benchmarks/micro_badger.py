@@ -37,8 +37,7 @@ class MicroBadger:
         peers = {name: PEERS[name](sizes) for name in runnable(sizes, self.peers)}
         task = sizes.task()
         found = {name: peer.loss_and_gradient(task) for name, peer in peers.items()}
-        steps = {name: peer.outer_step for name, peer in peers.items()}
-        comparison = compare(steps, found, outer_step_flops(sizes), self.rounds)
+        comparison = compare(peers, found, outer_step_flops(sizes), self.rounds)
         return {"sizes": asdict(sizes), **comparison}
 
 

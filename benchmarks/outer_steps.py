@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from benchmarks.gemm_peak import SIDES, gemm_peak, gemms
+from benchmarks.peers import Peer
 from benchmarks.report import SPEEDS, speeds, table
 from benchmarks.timing import interleave
 
 
 def compare(
-    steps: Mapping[str, Callable[[], object]],
+    peers: Mapping[str, Peer],
     results: Mapping[str, tuple[float, Tensor]],
     flops: int,
     rounds: int,
@@ -21,13 +22,14 @@ def compare(
     """Time outer steps among products of matrices, and hold all results against the first.
 
     Args:
-        steps: what to time, by name.
+        peers: whose outer steps are timed, by name.
         results: the loss and gradient of each.
         flops: operations of an outer step.
         rounds: timed runs of each.
     """
     loss, gradient = next(iter(results.values()))
-    seconds = interleave(gemms() | dict(steps), rounds)
+    steps = {name: peer.outer_step for name, peer in peers.items()}
+    seconds = interleave(gemms() | steps, rounds)
     peak = gemm_peak(seconds)
     rows = {
         name: {

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from badger_graph.executors.prepare import ExecutorName
 from badger_graph.tasks import GuessingTask
-from benchmarks.badger import badger
 from benchmarks.plain_pyg import plain_pyg
 from benchmarks.sizes import Sizes
+from benchmarks.torch_peer import badger
 
 PLAIN = "plain PyG"
 """The peer that every other is compared with."""
@@ -36,7 +36,7 @@ class Peer(Protocol):
         """The loss of a rollout; nothing is kept for a gradient."""
 
     def loss_and_gradient(self, task: GuessingTask) -> tuple[float, Tensor]:
-        """The loss and its gradient, flattened in the order of the policy's parameters."""
+        """The loss and its gradient, flattened in the order of the parameters' names."""
 
     def outer_step(self) -> None:
         """Sample tasks, reset, roll out, go back and let Adam take one step."""

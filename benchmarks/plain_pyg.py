@@ -38,7 +38,7 @@ def plain_pyg(sizes: Sizes) -> TorchPeer:
     edge_index = born.edges.index[:, born.edges.index[0].argsort(stable=True)]
     hidden, identifier = born.hidden, born.identifier
 
-    def loss(task: GuessingTask) -> Tensor:
+    def loss(plain: PlainPolicy, task: GuessingTask) -> Tensor:
         graphs = [
             Data(x=hidden, identifier=identifier, edge_index=edge_index, y=target)
             for target in task.target.split(1)
@@ -46,8 +46,7 @@ def plain_pyg(sizes: Sizes) -> TorchPeer:
         losses = rollout(plain, Batch.from_data_list(graphs), sizes.num_steps)
         return torch.stack(losses[sizes.num_steps // 2 :]).mean()
 
-    optimizer = torch.optim.Adam(agent.policy.parameters(), lr=3e-3)
-    return TorchPeer(sizes, agent.policy, loss, optimizer)
+    return TorchPeer(sizes, plain, loss, torch.optim.Adam(plain.parameters(), lr=3e-3))
 
 
 def rollout(plain: PlainPolicy, batch: Batch, num_steps: int) -> list[Tensor]:

@@ -67,9 +67,9 @@ def below(package: ModuleType) -> list[ModuleType]:
 def page(package: ModuleType) -> str:
     """The public names of a package, or where it has none, those of each of its modules."""
     blocks = [f"# {package.__name__}"]
-    if hasattr(package, "__all__"):
+    if names := public(package):
         own, elsewhere = [], []
-        for name in package.__all__:
+        for name in names:
             full = f"{package.__name__}.{name}"
             described = DESCRIBED.setdefault(id(getattr(package, name)), full)
             home = described.rpartition(".")[0]
@@ -85,6 +85,12 @@ def page(package: ModuleType) -> str:
         blocks.append(automodule(package.__name__))
         blocks += [automodule(module.name) for module in modules if not module.ispkg]
     return "\n\n".join(blocks) + "\n"
+
+
+def public(package: ModuleType) -> list[str]:
+    """What a package says that it holds, or else what it imports."""
+    handed_on = (name for name, value in vars(package).items() if not isinstance(value, ModuleType))
+    return getattr(package, "__all__", sorted(name for name in handed_on if name[0] != "_"))
 
 
 def automodule(name: str, members: str = "") -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.testing import assert_close
+from torch.utils._pytree import tree_map
 
 from badger_graph import AttentionPolicy, LSTMPolicy, MetaLearner, unroll
 from badger_graph.communication import FixedRounds
 from badger_graph.executors.prepare import EXECUTORS
-from badger_graph.life import Addresses, Life
+from badger_graph.life import Life
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.gradients import Backpropagation
 from badger_graph.policies import MessagePolicy
 from badger_graph.tasks import GuessingTask
-from badger_graph.typing import Edges
 from fuzzing.draw import Config
 from fuzzing.lives import Lived, clear, learner, live, precision, rebuilt
 
@@ -184,12 +185,8 @@ def check_same_bits(made: MetaLearner, lived: Lived, config: Config) -> None:
 
 def _assert_same_bits(actual: Lived, expected: Lived, what: str) -> None:
     assert actual.lesson == expected.lesson, f"{what}: another lesson"
-    for name, value in expected.values.items():
-        assert torch.equal(actual.values[name], value), f"{what}: other bits of {name}"
-    for name, gradient in expected.gradients.items():
-        other = actual.gradients[name]
-        same = gradient is other if gradient is None or other is None else gradient.equal(other)
-        assert same, f"{what}: other bits of the gradient of {name}"
+    found, wanted = ({"value": one.values, "gradient": one.gradients} for one in (actual, expected))
+    assert_close(found, wanted, rtol=0, atol=0, msg=lambda said: f"{what}: other bits: {said}")
 
 
 def servants(made: MetaLearner, lived: Lived) -> tuple[str, ...]:
@@ -255,13 +252,6 @@ def _relative(actual: Tensor, expected: Tensor, floor: Tensor) -> float:
     return away if away == away else float("inf")
 
 
-class First(NamedTuple):
-    """What the first agent of a batch does, and the gradients of its errors."""
-
-    action: Tensor
-    by: Mapping[str, Tensor]
-
-
 def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
     """Whatever the other agents of a batch are like, the first does not notice.
 
@@ -271,8 +261,8 @@ def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
     life = _alone(made, lived.life)
     task = made.task.sample(life.batch_size, life.num_outputs, _generator(config))
     assert isinstance(task, GuessingTask)
-    usual = _first(made, life, task, inputs=True)
-    must_be_finite("the action of living agents", usual.action)
+    usual, gradients = _first(made, life, task, inputs=True)
+    must_be_finite("the action of living agents", usual)
     experts = slice(life.num_experts)
     owned: dict[str, slice | Tensor] = {
         "hidden": experts,
@@ -281,18 +271,18 @@ def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
         "address": slice(1),
         "edge_weight": life.edges.index[1] < experts.stop,
     }
-    for name, gradient in usual.by.items():
+    for name, gradient in gradients.items():
         must_be_finite(f"the gradient of {name}", gradient)
         if name in owned:
             leaked = gradient.clone()
             leaked[owned[name]] = 0
             assert not leaked.any(), f"a leak: the first agent's error depends on others' {name}"
     others, other_task = _disturbed(made, life, task, _generator(config))
-    changed = _first(made, others, other_task, inputs=False)
+    changed, others_gradients = _first(made, others, other_task, inputs=False)
     near = ALIKE[made.agent.dtype]
     bits = True
-    pairs = [("action", changed.action, usual.action)]
-    pairs += [(f"gradient of {name}", of, usual.by[name]) for name, of in changed.by.items()]
+    pairs = [("action", changed, usual)]
+    pairs += [(f"gradient of {name}", of, gradients[name]) for name, of in others_gradients.items()]
     for name, actual, expected in pairs:
         bits = bits and torch.equal(actual, expected)
         away = _relative(actual, expected, expected.new_tensor(1e-6))
@@ -306,14 +296,8 @@ def _generator(config: Config) -> torch.Generator:
 
 def _alone(made: MetaLearner, life: Life) -> Life:
     """The same agents, with nothing of how they came to be."""
-    return made.agent.life(
-        life.experts._replace(
-            hidden=life.hidden.detach().clone(), identifier=life.identifier.detach().clone()
-        ),
-        Addresses(*(address.detach().clone() for address in life.addresses)),
-        life.action.detach().clone(),
-        Edges(life.edges.index, life.edges.weight.detach().clone()),
-    )
+    parts = life.experts, life.addresses, life.action, life.edges
+    return made.agent.life(*tree_map(lambda part: part.detach().clone(), parts))
 
 
 def _disturbed(
@@ -336,7 +320,10 @@ def _disturbed(
     return after, GuessingTask(moved(task.target, 1), task.family)
 
 
-def _first(made: MetaLearner, life: Life, task: GuessingTask, inputs: bool) -> First:
+def _first(
+    made: MetaLearner, life: Life, task: GuessingTask, inputs: bool
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """What the first agent of a batch does, and the gradients of its errors."""
     agent = made.agent
     by: dict[str, Tensor] = {name: p for name, p in agent.named_parameters() if p.requires_grad}
     if inputs:
@@ -352,5 +339,4 @@ def _first(made: MetaLearner, life: Life, task: GuessingTask, inputs: bool) -> F
     gradients = torch.autograd.grad(
         rollout.loss[:, 0].sum(), list(by.values()), allow_unused=True, materialize_grads=True
     )
-    named = dict(zip(by, gradients, strict=True))
-    return First(rollout.action[:, 0].detach(), named)
+    return rollout.action[:, 0].detach(), dict(zip(by, gradients, strict=True))

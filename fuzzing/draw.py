@@ -12,6 +12,8 @@ from itertools import chain
 from random import Random
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
+import networkx
+
 from badger_graph import BadgerAgent, Birth
 from badger_graph.channels import CHANNELS
 from badger_graph.communication import COMMUNICATIONS
@@ -244,19 +246,6 @@ NETWORKX: dict[str, dict[str, Draw]] = {
 }
 """Generators of NetworkX and their arguments."""
 
-NODES: dict[str, Callable[[Config], int]] = {
-    "balanced_tree": lambda a: 2 ** (a["h"] + 1) - 1,
-    "barbell_graph": lambda a: 2 * a["m1"] + a["m2"],
-    "binomial_tree": lambda a: 2 ** a["n"],
-    "circular_ladder_graph": lambda a: 2 * a["n"],
-    "dorogovtsev_goltsev_mendes_graph": lambda a: (3 ** a["n"] + 3) // 2,
-    "hypercube_graph": lambda a: 2 ** a["n"],
-    "karate_club_graph": lambda a: 34,
-    "margulis_gabber_galil_graph": lambda a: a["n"] ** 2,
-    "petersen_graph": lambda a: 10,
-}
-"""How many nodes a generator makes that does not simply make one for every expert."""
-
 MEMBRANES_OF = {"lstm": ("whole",), "attention": ("attention",)}
 """The membranes that show what a policy perceives; others take any that shows channels."""
 
@@ -283,12 +272,8 @@ def configuration(seed: int) -> Config:
         kind = "random"
     topology, sizes = _topology(random, kind, sizes)
     parts = {
-        "membrane": component(random, sizes, "membrane", membrane),
-        "policy": component(random, sizes, "policy", policy),
-        "communication": component(random, sizes, "communication"),
-        "channel": component(random, sizes, "channel"),
-        "birth": component(random, sizes, "birth"),
-        "agent": component(random, sizes, "agent"),
+        part: component(random, sizes, part, {"membrane": membrane, "policy": policy}.get(part))
+        for part in ("membrane", "policy", "communication", "channel", "birth", "agent")
     }
     _suit(random, policy, parts)
     config = {
@@ -308,7 +293,7 @@ def configuration(seed: int) -> Config:
         "training": random.random() < 0.9,
         "lessons": random.randint(0, 4),
         "edits": [
-            {"name": random.choice(list(EDITS)), "seed": random.randint(0, 2**31)}
+            {"name": random.choice(EDITS), "seed": random.randint(0, 2**31)}
             for _ in range(random.choice([0, 0, 1, 2, 4]))
         ],
         "seed": seed,
@@ -340,9 +325,10 @@ _NEEDED = {*Sizes._fields, "path", "generator", "index", "stages", "first", "las
 _NEEDED |= {"spare_experts", "readers", "max_outputs", "num_inputs", "k"}
 """Arguments whose defaults do not fit sizes as small as ours."""
 
-PARTS = {"interface", "policy", "topology", "membrane", "communication", "birth", "channel"}
-
-ELSEWHERE = PARTS | {"percept_size", "index", "path", "generator", "kwargs"}
+ELSEWHERE = {
+    *("interface", "policy", "topology", "membrane", "communication", "birth", "channel"),
+    *("percept_size", "index", "path", "generator", "kwargs"),
+}
 """Arguments that are drawn elsewhere, parts of an agent and graphs, or said by membranes."""
 
 BUILT_BY_AGENTS = ("policy", "membrane", "topology")
@@ -404,9 +390,11 @@ def _topology(random: Random, kind: str, sizes: Sizes) -> tuple[Config, Sizes]:
         generator = random.choice(list(NETWORKX))
         given = {name: draw(random, sizes) for name, draw in NETWORKX[generator].items()}
         arguments |= {"generator": generator, "kwargs": given}
-        nodes_of = NODES.get(generator)
-        if nodes_of is not None and sizes.num_experts > 1:
-            sizes = sizes._replace(num_experts=nodes_of(given))
+        make = getattr(networkx, generator)
+        if sizes.num_experts > 1 and (
+            "n" in given or "n" not in inspect.signature(make).parameters
+        ):
+            sizes = sizes._replace(num_experts=len(make(**given)))
     return drawn, sizes
 
 

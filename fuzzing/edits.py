@@ -1,8 +1,7 @@
-"""What may happen to living agents: one function an edit, each with random sizes of its own."""
+"""What may happen to living agents."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 from typing import get_args
 
@@ -25,16 +24,47 @@ from topologies import CompleteTopology, RandomTopology, RingTopology, StarTopol
 
 DTYPES = (torch.float32, torch.float64)
 
-Edit = Callable[[BadgerAgent, Life, Random, torch.Generator], Life]
+EDITS = (
+    *("add", "clone", "remove", "rewire", "outputs"),
+    *("assign_edges", "assign_weights", "assign_states"),
+)
+"""What may happen to living agents."""
 
 
 def edit(agent: BadgerAgent, life: Life, name: str, seed: int) -> Life:
-    """Living agents after one edit; the life before is unchanged.
+    """Living agents after one edit, with random sizes of its own; the life before is unchanged.
 
     Raises:
         ValueError: when it is refused.
     """
-    return EDITS[name](agent, life, Random(seed), torch.Generator().manual_seed(seed))
+    random, generator = Random(seed), torch.Generator().manual_seed(seed)
+    graph = to_pyg(life)
+    match name:
+        case "add":
+            topology = random.choice([None, _some_topology(random)])
+            return add_experts(agent, life, random.randint(1, 3), generator, topology)
+        case "clone":
+            experts = _some_experts(life, random)
+            identifiers = random.choice(get_args(CloneIdentifiers))
+            return clone_experts(agent, life, experts, identifiers, generator)
+        case "remove":
+            return remove_experts(agent, life, _some_experts(life, random))
+        case "rewire":
+            edges = _some_edges(life, random, generator)
+            choices: list[Topology | Edges] = [_some_topology(random), edges]
+            return rewire(agent, life, random.choice(choices), generator)
+        case "outputs":
+            return change_outputs(agent, life, random.randint(1, 8), generator)
+        case "assign_edges":
+            graph.edge_index, graph.edge_weight = _some_edges(life, random, generator)
+        case "assign_weights":
+            graph.edge_weight = graph.edge_weight * random.uniform(-1, 2)
+        case "assign_states":
+            noise = torch.randn(graph.hidden.shape, generator=generator, dtype=graph.hidden.dtype)
+            graph.hidden = graph.hidden + 0.1 * noise
+            if random.random() < 0.3:  # laid out otherwise
+                graph.hidden = graph.hidden.t().contiguous().t()
+    return from_pyg(agent, graph)
 
 
 def _some_experts(life: Life, random: Random) -> list[int]:
@@ -58,67 +88,3 @@ def _some_edges(life: Life, random: Random, generator: torch.Generator) -> Edges
     if random.random() < 0.3:  # laid out otherwise
         index = index.t().contiguous().t()
     return Edges(index, weight if random.random() < 0.5 else torch.ones_like(weight))
-
-
-def _add(agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator) -> Life:
-    topology = random.choice([None, _some_topology(random)])
-    return add_experts(agent, life, random.randint(1, 3), generator, topology)
-
-
-def _clone(agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator) -> Life:
-    experts, identifiers = _some_experts(life, random), random.choice(get_args(CloneIdentifiers))
-    return clone_experts(agent, life, experts, identifiers, generator)
-
-
-def _remove(agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator) -> Life:
-    return remove_experts(agent, life, _some_experts(life, random))
-
-
-def _rewire(agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator) -> Life:
-    edges = _some_edges(life, random, generator)
-    choices: list[Topology | Edges] = [_some_topology(random), edges]
-    links = random.choice(choices)
-    return rewire(agent, life, links, generator)
-
-
-def _outputs(agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator) -> Life:
-    return change_outputs(agent, life, random.randint(1, 8), generator)
-
-
-def _assign_edges(
-    agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator
-) -> Life:
-    graph = to_pyg(life)
-    graph.edge_index, graph.edge_weight = _some_edges(life, random, generator)
-    return from_pyg(agent, graph)
-
-
-def _assign_weights(
-    agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator
-) -> Life:
-    graph = to_pyg(life)
-    graph.edge_weight = graph.edge_weight * random.uniform(-1, 2)
-    return from_pyg(agent, graph)
-
-
-def _assign_states(
-    agent: BadgerAgent, life: Life, random: Random, generator: torch.Generator
-) -> Life:
-    graph = to_pyg(life)
-    noise = torch.randn(graph.hidden.shape, generator=generator, dtype=graph.hidden.dtype)
-    graph.hidden = graph.hidden + 0.1 * noise
-    if random.random() < 0.3:  # laid out otherwise
-        graph.hidden = graph.hidden.t().contiguous().t()
-    return from_pyg(agent, graph)
-
-
-EDITS: dict[str, Edit] = {
-    "add": _add,
-    "clone": _clone,
-    "remove": _remove,
-    "rewire": _rewire,
-    "outputs": _outputs,
-    "assign_edges": _assign_edges,
-    "assign_weights": _assign_weights,
-    "assign_states": _assign_states,
-}

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import networkx
 import torch
 from torch import Tensor
 
@@ -107,14 +109,12 @@ def _built(kind: str, part: Config | None, **others: Any) -> Any:
 
 def _write_graph(folder: Path, rows: list[list[float]], ending: str) -> str:
     file = folder / f"graph{ending}"
+    graph = networkx.DiGraph()
+    graph.add_weighted_edges_from(rows)
     if ending == ".txt":
-        file.write_text("".join(f"{source} {target} {weight}\n" for source, target, weight in rows))
+        networkx.write_weighted_edgelist(graph, file)
     else:
-        names = sorted({end for source, target, _ in rows for end in (source, target)})
-        keys = ("source", "target", "weight")
-        links = [dict(zip(keys, row, strict=True)) for row in rows]
-        nodes = [{"id": name} for name in names]
-        file.write_text(json.dumps({"directed": True, "nodes": nodes, "edges": links}))
+        file.write_text(json.dumps(networkx.node_link_data(graph, edges="edges")))
     return str(file)
 
 
@@ -152,13 +152,8 @@ def live(learner: MetaLearner, config: Config, executor: str | None = None) -> L
     Raises:
         ValueError: when the agents cannot live so.
     """
-    agent, own = learner.agent, learner.agent.executor
-    if executor is not None:
-        agent.executor = executor  # type: ignore[assignment]
-    try:
+    with mock.patch.object(learner.agent, "executor", executor or learner.agent.executor):
         return _live(learner, config)
-    finally:
-        agent.executor = own
 
 
 def _live(learner: MetaLearner, config: Config) -> Lived:

@@ -6,7 +6,7 @@ import gc
 import json
 import multiprocessing
 import re
-import time
+import signal
 import traceback
 import warnings
 from collections import Counter
@@ -51,14 +51,9 @@ def try_all(seeds: Sequence[int], jobs: int) -> Iterator[Tried]:
     """
     lanes = [_Lane(seeds[j::jobs]) for j in range(jobs) if seeds[j::jobs]]
     while lanes:
-        ready = wait([lane.connection for lane in lanes], timeout=1)
-        for lane in list(lanes):
-            if lane.connection in ready:
-                yield lane.receive()
-            elif time.monotonic() - lane.since > LIMIT:
-                yield lane.give_up(f"it must be done within {LIMIT} seconds")
-            if not lane.left:
-                lanes.remove(lane)
+        ready = wait([lane.connection for lane in lanes])
+        yield from (lane.receive() for lane in lanes if lane.connection in ready)
+        lanes = [lane for lane in lanes if lane.left]
 
 
 class _Lane:
@@ -71,31 +66,28 @@ class _Lane:
     def receive(self) -> Tried:
         try:
             tried: Tried = self.connection.recv()
+            self.left.pop(0)
         except EOFError:
-            return self.give_up("the interpreter crashed")
-        self.left.pop(0)
-        self.since = time.monotonic()
+            self.process.join()
+            late = self.process.exitcode == -signal.SIGALRM
+            why = f"it must be done within {LIMIT} seconds" if late else "the interpreter crashed"
+            tried = Tried(self.left.pop(0), None, why)
+            if self.left:
+                self._start()
         return tried
-
-    def give_up(self, why: str) -> Tried:
-        self.process.kill()
-        lost = Tried(self.left.pop(0), None, why)
-        if self.left:
-            self._start()
-        return lost
 
     def _start(self) -> None:
         self.connection, there = SPAWN.Pipe(duplex=False)
         self.process = SPAWN.Process(target=_try_some, args=(there, self.left), daemon=True)
         self.process.start()
         there.close()  # so that the end of the process is the end of the pipe
-        self.since = time.monotonic()
 
 
 def _try_some(connection: Connection, seeds: list[int]) -> None:
     torch.set_num_threads(1)
     gc.freeze()  # what was imported need not be searched again and again
     for seed in seeds:
+        signal.alarm(LIMIT)  # ends this process
         connection.send(try_one(seed))
 
 
@@ -151,10 +143,3 @@ def _parts(seeds: list[int]) -> dict[str, dict[str, int]]:
 
 def _sorted(names: Any) -> dict[str, int]:
     return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))
-
-
-def progress(tried: Sequence[Tried], count: int, start: float) -> str:
-    """How far it is, in one line."""
-    endings = Counter(one.outcome.ending if one.outcome else "failed" for one in tried)
-    words = ", ".join(f"{endings[name]:,} {name}" for name in ("ran", "refused", "failed"))
-    return f"{len(tried):,} of {count:,} configurations, {words}, {time.monotonic() - start:.0f} s"

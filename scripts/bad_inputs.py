@@ -7,16 +7,20 @@ counts of the answers, and the inputs that were not answered clearly, to a JSON 
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
 import resource
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import traceback
 import warnings
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,63 +46,56 @@ def answer(
     """What comes of an input of the command line, in how many seconds of the processor, and what
     was said.
     """
+    limit = partial(_limit, int(8 * seconds), int(gigabytes * 2**30))
+    before = os.times()
     with tempfile.TemporaryFile() as said:
-        start = _start if fresh else _copy
-        child = start(one, folder, said, int(8 * seconds), int(gigabytes * 2**30))
-        _, status, usage = os.wait4(child, 0)
+        code = (_start if fresh else _copy)(one, folder, said, limit)
         said.seek(0)
         text = said.read().decode(errors="replace")
-    took = usage.ru_utime + usage.ru_stime
-    if os.WIFSIGNALED(status):
-        return "slow" if os.WTERMSIG(status) == signal.SIGALRM else "killed", took, text
-    fault = command_line.fault(one.words, os.waitstatus_to_exitcode(status), text)
+    after = os.times()
+    took = after.children_user + after.children_system
+    took -= before.children_user + before.children_system
+    if code < 0:
+        return "slow" if code == -signal.SIGALRM else "killed", took, text
+    fault = command_line.fault(one.words, code, text)
     return fault or ("slow" if took > seconds else ANSWERED), took, text
 
 
 def _copy(
-    one: command_line.BadInput, folder: Path, said: IO[bytes], seconds: int, memory: int
+    one: command_line.BadInput, folder: Path, said: IO[bytes], limit: Callable[[], None]
 ) -> int:
     """Type it in a copy of this process, which has imported all there is: the same, but quicker."""
     main = command_line.main_of(one.script)
-    sys.stdout.flush()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a copy of a process with threads
-        child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        _limit(seconds, memory)
+
+    def type_it() -> None:
+        limit()
         os.chdir(folder)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(said.fileno(), 2)
         sys.argv[:] = [f"{one.script}.py", *one.arguments]
         main(one.arguments)
-        code = 0
-    except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
+
+    copy = multiprocessing.get_context("fork").Process(target=type_it)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a copy of a process with threads
+        copy.start()
+    copy.join()
+    return copy.exitcode or 0
 
 
 def _start(
-    one: command_line.BadInput, folder: Path, said: IO[bytes], seconds: int, memory: int
+    one: command_line.BadInput, folder: Path, said: IO[bytes], limit: Callable[[], None]
 ) -> int:
     """Type it in a new process."""
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(
+    return subprocess.run(
         [sys.executable, str(ROOT / "scripts" / f"{one.script}.py"), *one.arguments],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"},
         stdout=subprocess.DEVNULL,
         stderr=said,
-        preexec_fn=lambda: _limit(seconds, memory),
-    )
-    process.returncode = 0  # whoever called waits for it
-    return process.pid
+        preexec_fn=limit,
+    ).returncode
 
 
 def _limit(seconds: int, memory: int) -> None:
@@ -111,14 +108,10 @@ def _limit(seconds: int, memory: int) -> None:
 def typed(seconds: float, gigabytes: float, fresh: bool) -> list[dict[str, Any]]:
     """All inputs of the command line."""
     rows = []
-    before = Path.cwd()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.chdir(folder)
-        try:
+        with contextlib.chdir(folder):
             make_files(folder)
-        finally:
-            os.chdir(before)
         for one in command_line.bad_inputs():
             verdict, took, said = answer(one, folder, seconds, gigabytes, fresh)
             rows.append({"input": str(one), "verdict": verdict, "seconds": took, "said": said})
@@ -133,19 +126,21 @@ def called(seconds: float) -> list[dict[str, Any]]:
         start = time.perf_counter()
         fault = python_api.fault(one)
         took = time.perf_counter() - start
-        verdict = (fault or ANSWERED).partition(":")[0]
-        verdict = "slow" if fault is None and took > seconds else verdict
+        verdict = (fault or ("slow" if took > seconds else ANSWERED)).partition(":")[0]
         rows.append({"input": str(one), "verdict": verdict, "seconds": took, "said": fault or ""})
     return rows
 
 
 def counts(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """How many of each verdict, the seconds, and all that were not answered."""
-    times = sorted(row["seconds"] for row in rows)
+    times = [row["seconds"] for row in rows]
     return {
         "inputs": len(rows),
         "verdicts": dict(Counter(row["verdict"] for row in rows)),
-        "seconds": {"median": round(times[len(times) // 2], 2), "largest": round(times[-1], 2)},
+        "seconds": {
+            "median": round(statistics.median_high(times), 2),
+            "largest": round(max(times), 2),
+        },
         "left": [
             {**row, "seconds": round(row["seconds"], 2), "said": row["said"][-500:]}
             for row in rows
@@ -174,16 +169,19 @@ def bad_inputs(
     file = Path(out)
     require_outputs(file)
     torch.set_num_threads(1)
+    answers = {
+        "python_api": counts(called(seconds)),
+        "command_line": counts(typed(seconds, gigabytes, fresh)),
+    }
     result = {
         "command": "python scripts/bad_inputs.py" + " --fresh true" * fresh,
         "machine": machine(torch.device("cpu")),
         "limits": {"seconds": seconds, "gigabytes": gigabytes},
-        "python_api": counts(called(seconds)),
-        "command_line": counts(typed(seconds, gigabytes, fresh)),
+        **answers,
     }
     write_json(file, result)
-    for name in ("python_api", "command_line"):
-        print(name, result[name]["verdicts"])  # type: ignore[index]
+    for name, counted in answers.items():
+        print(name, counted["verdicts"])
 
 
 if __name__ == "__main__":

@@ -11,14 +11,14 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from pathlib import Path
 
 import torch
 
 from badger_graph.cli import program
 from badger_graph.files import write_json
 from badger_graph.machine import machine
-from fuzzing.run import progress, summary, try_all
+from badger_graph.progress import track
+from fuzzing.run import summary, try_all
 from topologies.checks import check_sizes
 
 
@@ -35,12 +35,10 @@ def fuzz_configs(
     """
     check_sizes(seed=(seed, 0), count=(count, 1), jobs=(jobs, 1))
     start, tried = time.monotonic(), []
-    for one in try_all(range(seed, seed + count), jobs):
+    for one in track(try_all(range(seed, seed + count), jobs), "configurations", count):
         tried.append(one)
         if one.failure:
             print(f"--seed {one.seed} --count 1: {one.failure}", flush=True)
-        if len(tried) % 250 == 0 or len(tried) == count:
-            print(progress(tried, count, start), flush=True)
     torch.set_num_threads(1)
     result = {
         "command": shlex.join(["python", *sys.orig_argv[1:]]),
@@ -48,7 +46,10 @@ def fuzz_configs(
         "seconds": round(time.monotonic() - start, 1),
         **summary(tried),
     }
-    write_json(Path(out), result)
+    write_json(out, result)
+    print(
+        ", ".join(f"{result[name]:,} {name}" for name in ("ran", "diverged", "refused", "failed"))
+    )
     if result["failed"]:
         raise SystemExit(f"{result['failed']} of {count} configurations failed, see {out}")
 

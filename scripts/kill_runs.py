@@ -11,8 +11,6 @@ distributed run and an experiment start themselves are processes from the ground
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
 import random
@@ -20,9 +18,9 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -35,6 +33,7 @@ from badger_graph.experiments.trainings import Training, train
 from badger_graph.files import PARTIAL, append_line, require_outputs, write_json
 from badger_graph.logs import MEASUREMENTS, read_measurements
 from badger_graph.machine import machine
+from topologies.checks import check_choice, check_sizes
 
 SMALL = [
     *("--config", "smoke", "--evaluate", "false", "--batch_size", "4", "--num_steps", "4"),
@@ -58,6 +57,9 @@ MOMENTS = ("first byte", "half-way", "before the swap", "after the swap")
 
 COMPARED = ("global_step", "state_dict", "optimizer_states", "lr_schedulers", "badger_graph")
 
+NUMBERS = ("random_kills", "kills_in_saves", "runs", "same_bits", "started_afresh")
+"""What is counted."""
+
 PATIENCE = 300
 """Seconds after which a process that should end is called stuck."""
 
@@ -70,51 +72,36 @@ class Kill(NamedTuple):
     moment: str
 
 
-class Process:
+class Process(ForkProcess):
     """A fork that does something in a folder, as the leader of a group of its own."""
 
     def __init__(self, folder: Path, action: Callable[[], None]) -> None:
+        super().__init__()
+        self._folder, self._action = folder, action
         self._printed = folder / "printed.txt"
         self._from = self._printed.stat().st_size if self._printed.exists() else 0
-        sys.stdout.flush()
-        self.pid = os.fork()
-        if self.pid == 0:
-            self._live(folder, action)
+        self.start()
 
-    def _live(self, folder: Path, action: Callable[[], None]) -> None:
-        code = 1
-        try:
-            os.setsid()
-            os.chdir(folder)
-            printed = os.open(self._printed, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            os.dup2(printed, 1)
-            os.dup2(printed, 2)
-            action()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+    def run(self) -> None:
+        os.setsid()
+        os.chdir(self._folder)
+        printed = os.open(self._printed, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(printed, 1)
+        os.dup2(printed, 2)
+        self._action()
 
     def wait(self, seconds: float = PATIENCE) -> int | None:
         """Its exit status, negative after a kill; none when it goes on."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.005)
-        return None
+        self.join(seconds)
+        return self.exitcode
 
-    def kill(self, group: bool) -> int:
+    def end(self, group: bool) -> int | None:
         """Kill it, or all that it started, too; its exit status."""
-        with suppress(ProcessLookupError):
-            (os.killpg if group else os.kill)(self.pid, signal.SIGKILL)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        if group:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid or 0, signal.SIGKILL)
+        self.kill()
+        return self.wait()
 
     def printed(self) -> str:
         return self._printed.read_text(errors="replace")[self._from :]
@@ -161,7 +148,7 @@ class Scenario(NamedTuple):
 
     start: Callable[[], None]
     resume: Callable[[], None]
-    digest: Callable[[Path], dict[str, str]]
+    digest: Callable[[Path], dict[str, bytes]]
     group: bool = False
 
 
@@ -184,37 +171,32 @@ def scenarios(home: Path) -> dict[str, Scenario]:
     def experiment() -> None:
         train([EXPERIMENT], Path("runs"))
 
-    def results(folder: Path) -> dict[str, str]:
+    def results(folder: Path) -> dict[str, bytes]:
         names = ("evaluation.json", "rollouts.npz")
-        return {name: sha256((folder / "out" / name).read_bytes()) for name in names}
+        return {name: (folder / "out" / name).read_bytes() for name in names}
 
-    def trained(folder: Path) -> dict[str, str]:
+    def trained(folder: Path) -> dict[str, bytes]:
         run = EXPERIMENT.folder(folder / "runs")
         done = json.loads((run / "done.json").read_text())
         json.loads((run / "training.json").read_text())
-        return digest_of_run(run) | {"diverged": str(done["diverged"])}
+        return digest_of_run(run) | {"diverged": plain_bytes(done["diverged"])}
 
     found["evaluation"] = Scenario(evaluation, evaluation, results)
     found["experiment"] = Scenario(experiment, experiment, trained, group=True)
     return found
 
 
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def digest_of_run(run: Path) -> dict[str, str]:
-    """A hash of each thing that must not depend on kills."""
+def digest_of_run(run: Path) -> dict[str, bytes]:
+    """Each thing that must not depend on kills."""
     found = {}
     for path in sorted(run.glob("checkpoints/*.ckpt")):
         checkpoint = torch.load(path, weights_only=True)
         curriculum = {name: value for name, value in checkpoint.items() if "curriculum" in name}
         for name in COMPARED:
-            found[f"{path.name} {name}"] = sha256(plain_bytes(checkpoint[name]))
-        found[f"{path.name} curriculum"] = sha256(plain_bytes(curriculum))
+            found[f"{path.name} {name}"] = plain_bytes(checkpoint[name])
+        found[f"{path.name} curriculum"] = plain_bytes(curriculum)
     if (run / MEASUREMENTS).is_file():
-        rows = read_measurements(run)
-        found["measurements"] = sha256(json.dumps(rows).encode())
+        found["measurements"] = plain_bytes(read_measurements(run))
     return found
 
 
@@ -225,99 +207,103 @@ def plain_bytes(value: Any) -> bytes:
     if isinstance(value, list | tuple):
         return b"[%b]" % b",".join(map(plain_bytes, value))
     if isinstance(value, torch.Tensor):
-        bits = io.BytesIO(value.detach().contiguous().view(-1).numpy().tobytes())
-        return repr((value.dtype, tuple(value.shape))).encode() + bits.getvalue()
+        kind = repr((value.dtype, tuple(value.shape))).encode()
+        return kind + value.detach().contiguous().view(-1).numpy().tobytes()
     return repr(value).encode()
 
 
-def finish(scenario: Scenario, folder: Path) -> tuple[list[str], bool]:
-    """Go on by the documented command to the end: what went wrong, and whether afresh."""
-    process = Process(folder, scenario.resume)
-    code, afresh = process.wait(), False
-    if code == 2 and "--ckpt_path last needs" in process.printed():
-        afresh = True
-        process = Process(folder, scenario.start)
-        code = process.wait()
-    if code is None:
-        process.kill(group=True)
-        return ["stuck"], afresh
-    if code != 0:
-        return [f"exit status {code}: {process.printed()[-600:]}"], afresh
-    left = [str(path.relative_to(folder)) for path in folder.rglob(f"*{PARTIAL}")]
-    return [f"left behind: {', '.join(left)}"] if left else [], afresh
+class Run:
+    """A scenario in a folder of its own, which starts, is killed and goes on.
+
+    Attributes:
+        killed: when it was, in words.
+        afresh: whether it went on by a new start.
+    """
+
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
+        folder.mkdir()
+        self.killed: list[str] = []
+        self.afresh = False
+        self._scenario, self._folder = scenario, folder
+        self._action = scenario.start
+
+    def attempt(self, seconds: float | None = None, kill: Kill | None = None) -> bool:
+        """Start, or go on by the documented command.
+
+        Args:
+            seconds: after which it is killed.
+            kill: in the midst of a save.
+
+        Returns:
+            Whether it was killed.
+
+        Raises:
+            RuntimeError: when it ends otherwise but well, or not at all.
+        """
+
+        def act() -> None:
+            if kill is not None:
+                die_in_a_save(kill)
+            self._action()
+
+        process = Process(self._folder, act)
+        code = process.wait(PATIENCE if seconds is None else seconds)
+        if code is None:
+            code = process.end(group=self._scenario.group or seconds is None)
+            if seconds is None:
+                raise RuntimeError("stuck")
+        if code == 2 and "--ckpt_path last needs" in process.printed():
+            self._action, self.afresh = self._scenario.start, True
+            return self.attempt(seconds, kill)
+        if code not in (0, -signal.SIGKILL):
+            raise RuntimeError(f"exit status {code}: {process.printed()[-600:]}")
+        self._action = self._scenario.resume
+        return code != 0
+
+    def kill_at_random(self, chance: random.Random, seconds: float, kills: int) -> None:
+        """Kill it so many times within so many seconds, each time going on."""
+        while len(self.killed) < kills:
+            after = chance.uniform(0, seconds)
+            if self.attempt(after):
+                self.killed.append(f"after {after:.3f} s")
+
+    def kill_in_a_save(self, kill: Kill) -> None:
+        self.killed.append(f"in save {kill.time + 1} of {kill.file}, {kill.moment}")
+        if not self.attempt(kill=kill):
+            raise RuntimeError("no such save")
+
+    def finish(self) -> dict[str, bytes]:
+        """Go on to the end: what it ended with."""
+        if self.attempt():
+            raise RuntimeError("killed by another")
+        left = [str(path.relative_to(self._folder)) for path in self._folder.rglob(f"*{PARTIAL}")]
+        if left:
+            raise RuntimeError(f"left behind: {', '.join(left)}")
+        return self._scenario.digest(self._folder)
 
 
-def differences(given: dict[str, str], expected: dict[str, str]) -> list[str]:
+def differences(given: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
     """What differs in two digests."""
     names = sorted(given.keys() | expected.keys())
     return [f"{name} differs" for name in names if given.get(name) != expected.get(name)]
 
 
 def saves(name: str) -> Iterator[Kill]:
-    """A kill inside every save of a scenario: the first of a file, and a later one."""
-    files: dict[str, dict[str, tuple[int, ...]]] = {
-        "evaluation": {"evaluation.json": (0,), "rollouts.npz": (0,)},
-        "experiment": {"training.json": (0,), "done.json": (0,)},
-        "distributed": {"best.ckpt": (0,), "last.ckpt": (0, 2), "config.yaml": (0,)},
-        "fit": {
-            "best.ckpt": (0, 2),
-            "last.ckpt": (0, 3),
-            "config.yaml": (0,),
-            MEASUREMENTS: (0,),
-        },
-        "curriculum": {
-            "best.ckpt": (0, 1),
-            "last.ckpt": (0, 3),
-            "stage0.ckpt": (0,),
-            "stage1.ckpt": (0,),
-        },
+    """A kill inside every save of a scenario: the first of a file, and a later one where said."""
+    files = {
+        "evaluation": {"evaluation.json": 0, "rollouts.npz": 0},
+        "experiment": {"training.json": 0, "done.json": 0},
+        "distributed": {"best.ckpt": 0, "last.ckpt": 2, "config.yaml": 0},
+        "fit": {"best.ckpt": 2, "last.ckpt": 3, "config.yaml": 0, MEASUREMENTS: 0},
+        "curriculum": {"best.ckpt": 1, "last.ckpt": 3, "stage0.ckpt": 0, "stage1.ckpt": 0},
     }
     # Those that start processes from the ground up take their time, and save as the others do.
     moments = MOMENTS[1:3] if name in ("distributed", "experiment") else MOMENTS
-    for file, counts in files[name].items():
-        for count in counts:
+    for file, later in files[name].items():
+        for count in sorted({0, later}):
             yield from (Kill(file, count, moment) for moment in moments)
     if name == "fit":
         yield from (Kill(f"{MEASUREMENTS} line", count, "half-way") for count in (0, 2))
-
-
-def killed_in_a_save(scenario: Scenario, folder: Path, kill: Kill) -> tuple[list[str], bool]:
-    """Start, die in a save, and go on."""
-
-    def dying() -> None:
-        die_in_a_save(kill)
-        scenario.start()
-
-    process = Process(folder, dying)
-    code = process.wait()
-    if code != -signal.SIGKILL:
-        process.kill(group=True) if code is None else None
-        return [f"no such save, exit status {code}: {process.printed()[-600:]}"], False
-    return finish(scenario, folder)
-
-
-def killed_at_random(
-    scenario: Scenario, folder: Path, chance: random.Random, seconds: float, kills: int
-) -> tuple[list[str], bool, list[float]]:
-    """Start, kill at random moments, each time going on, and go on to the end."""
-    moments: list[float] = []
-    action, afresh = scenario.start, False
-    while len(moments) < kills:
-        after = chance.uniform(0, seconds)
-        process = Process(folder, action)
-        code = process.wait(after)
-        if code is None:
-            code = process.kill(scenario.group)
-        if code == -signal.SIGKILL:
-            moments.append(round(after, 3))
-        elif code == 2 and "--ckpt_path last needs" in process.printed():
-            action, afresh = scenario.start, True
-            continue
-        elif code != 0:
-            return [f"exit status {code}: {process.printed()[-600:]}"], afresh, moments
-        action = scenario.resume
-    problems, again = finish(scenario, folder)
-    return problems, afresh or again, moments
 
 
 def kill_runs(
@@ -341,106 +327,78 @@ def kill_runs(
     Raises:
         ValueError: for an unknown kind, or a number below 1.
     """
-    if runs < 1 or kills < 1:
-        raise ValueError(f"runs and kills must be at least 1, got {runs} and {kills}")
+    check_sizes(runs=(runs, 1), kills=(kills, 1))
+    known = scenarios(Path("unknown"))
+    wanted = list(known) if kinds is None else kinds
+    for kind in wanted:
+        check_choice("kinds", kind, known)
     require_outputs(out)
     torch.set_num_threads(1)
     # A distributed run starts its other processes by these.
     sys.argv = [str(Path(__file__).with_name("fit.py"))]
     __main__.__spec__ = None
-    known = scenarios(Path("unknown"))
-    wanted = list(known) if kinds is None else kinds
-    for kind in wanted:
-        if kind not in known:
-            raise ValueError(f"kinds must be some of {', '.join(known)}, got {kind!r}")
     command = f"python scripts/kill_runs.py --runs {runs} --kills {kills} --seed {seed}"
     command += "" if saves_too else " --saves_too false"
     for kind in wanted:
+        plans = [None] * runs + (list(saves(kind)) if saves_too else [])
         with tempfile.TemporaryDirectory() as root:
-            part = Part(kind, Path(root))
-            part.kill_at_random(runs, kills, random.Random(f"{kind} {seed}"))
-            if saves_too:
-                part.kill_in_saves()
-        summary = keep(Path(out), kind, {"command": f"{command} --kinds [{kind}]", **part.counts()})
-        print(f"{kind}: {json.dumps(part.counts())}", flush=True)
+            counts = count(kind, Path(root), plans, kills, random.Random(f"{kind} {seed}"))
+        summary = keep(Path(out), kind, {"command": f"{command} --kinds [{kind}]", **counts})
+        print(f"{kind}: {json.dumps(counts)}", flush=True)
     print(json.dumps({name: value for name, value in summary.items() if name != "kinds"}, indent=1))
+
+
+def count(
+    kind: str, root: Path, plans: list[Kill | None], kills: int, chance: random.Random
+) -> dict[str, Any]:
+    """What came of killing runs of a kind, held against one that nothing happens to.
+
+    Args:
+        kind: what is killed.
+        root: a folder for all runs.
+        plans: when each run is killed; none: at random moments.
+        kills: so many of these.
+        chance: draws them.
+    """
+    begun = time.monotonic()
+    numbers, failures = dict.fromkeys(NUMBERS, 0), []
+    if kind == "evaluation":
+        Run(scenarios(root)["fit"], root / "trained").finish()
+    scenario = scenarios(root / "trained")[kind]
+    start = time.monotonic()
+    expected = Run(scenario, root / "whole").finish()
+    seconds = time.monotonic() - start
+    for number, kill in enumerate(plans):
+        run = Run(scenario, root / str(number))
+        try:
+            if kill is None:
+                run.kill_at_random(chance, seconds, kills)
+            else:
+                run.kill_in_a_save(kill)
+            problems = differences(run.finish(), expected)
+        except RuntimeError as error:
+            problems = [str(error)]
+        numbers["random_kills" if kill is None else "kills_in_saves"] += len(run.killed)
+        numbers["runs"] += 1
+        numbers["same_bits"] += not problems
+        numbers["started_afresh"] += run.afresh
+        if problems:
+            failures.append(f"{kind}, killed {' and '.join(run.killed)}: {'; '.join(problems)}")
+    return {**numbers, "seconds": round(time.monotonic() - begun), "failures": failures}
 
 
 def keep(file: Path, kind: str, counts: dict[str, Any]) -> dict[str, Any]:
     """Write the counts of a kind beside those of the others, and what they sum to."""
     others = json.loads(file.read_text())["kinds"] if file.is_file() else {}
     kinds = {**others, kind: counts}
-    names = ("random_kills", "kills_in_saves", "runs", "same_bits", "started_afresh", "seconds")
     summary = {
         "machine": f"{machine(torch.device('cpu'))}, {os.cpu_count()} cores",
-        **{name: sum(one[name] for one in kinds.values()) for name in names},
+        **{name: sum(one[name] for one in kinds.values()) for name in (*NUMBERS, "seconds")},
         "failures": [failure for one in kinds.values() for failure in one["failures"]],
         "kinds": kinds,
     }
     write_json(file, summary)
     return summary
-
-
-class Part:
-    """All kills of one kind, counted, against one run that nothing happens to."""
-
-    def __init__(self, kind: str, root: Path) -> None:
-        self._begun = time.monotonic()
-        self._kind, self._root = kind, root
-        self._numbers = dict.fromkeys(
-            ("random_kills", "kills_in_saves", "runs", "same_bits", "started_afresh"), 0
-        )
-        self._failures: list[str] = []
-        self._scenario = scenarios(self._whole("fit") if kind == "evaluation" else root)[kind]
-        start = time.monotonic()
-        whole = self._whole(kind)
-        self._seconds = time.monotonic() - start
-        self._expected = self._scenario.digest(whole)
-
-    def counts(self) -> dict[str, Any]:
-        """What happened so far, with the failures, and how long it took."""
-        seconds = round(time.monotonic() - self._begun)
-        return {**self._numbers, "seconds": seconds, "failures": self._failures}
-
-    def _whole(self, kind: str) -> Path:
-        """The folder in which nothing happens to a run."""
-        folder = self._folder(f"whole {kind}")
-        scenario = self._scenario if kind == self._kind else scenarios(folder)[kind]
-        process = Process(folder, scenario.start)
-        if process.wait() != 0:
-            raise RuntimeError(f"{kind} fails unkilled: {process.printed()[-2000:]}")
-        return folder
-
-    def kill_at_random(self, runs: int, kills: int, chance: random.Random) -> None:
-        for number in range(runs):
-            folder = self._folder(f"random{number}")
-            problems, afresh, moments = killed_at_random(
-                self._scenario, folder, chance, self._seconds, kills
-            )
-            self._numbers["random_kills"] += len(moments)
-            self._count(f"killed after {moments} s", folder, problems, afresh)
-
-    def kill_in_saves(self) -> None:
-        for number, kill in enumerate(saves(self._kind)):
-            folder = self._folder(f"save{number}")
-            problems, afresh = killed_in_a_save(self._scenario, folder, kill)
-            self._numbers["kills_in_saves"] += 1
-            what = f"save {kill.time + 1} of {kill.file}, {kill.moment}"
-            self._count(what, folder, problems, afresh)
-
-    def _folder(self, name: str) -> Path:
-        folder = self._root / name
-        folder.mkdir(parents=True)
-        return folder
-
-    def _count(self, what: str, folder: Path, problems: list[str], afresh: bool) -> None:
-        if not problems:
-            problems = differences(self._scenario.digest(folder), self._expected)
-        self._numbers["runs"] += 1
-        self._numbers["same_bits"] += not problems
-        self._numbers["started_afresh"] += afresh
-        if problems:
-            self._failures.append(f"{self._kind}, {what}: {'; '.join(problems)}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import copy
 import json
+import multiprocessing
 import os
 import random
 import resource
@@ -76,19 +77,10 @@ TESTS = {
     "badger_graph/outer/curriculum/stages.py": "curriculum",
     "badger_graph/outer/curriculum/more_codebooks.py": "curriculum",
     "badger_graph/outer/curriculum/one_more_output.py": "curriculum",
-    "badger_graph/analysis/discrete_entropy.py": "analysis_discrete_entropy",
-    "badger_graph/analysis/frequencies.py": "analysis_frequencies",
-    "badger_graph/analysis/gaussian_entropy.py": "analysis_gaussian_entropy",
-    "badger_graph/analysis/gradients.py": "analysis_gradients",
-    "badger_graph/analysis/hessian.py": "analysis_hessian",
-    "badger_graph/analysis/hurst.py": "analysis_hurst",
-    "badger_graph/analysis/information.py": "analysis_information",
-    "badger_graph/analysis/lyapunov.py": "analysis_lyapunov",
-    "badger_graph/analysis/lyapunov_series.py": "analysis_lyapunov_series",
-    "badger_graph/analysis/modes.py": "analysis_modes",
-    "badger_graph/analysis/plateaus.py": "analysis_plateaus",
-    "badger_graph/analysis/samples.py": "analysis_samples",
-    "badger_graph/analysis/surrogates.py": "analysis_surrogates",
+    **{
+        f"badger_graph/analysis/{test.stem[len('test_analysis_') :]}.py": test.stem[len("test_") :]
+        for test in sorted((ROOT / "tests").glob("test_analysis_*.py"))
+    },
     "topologies/learned.py": "topologies_learned",
     "topologies/hardwired.py": "topologies",
     "topologies/random.py": "topologies",
@@ -208,33 +200,30 @@ def noticed(project: Path, mutation: Mutation, seconds: float) -> bool:
 
 def passes(project: Path, tests: list[str], seconds: float) -> bool:
     """Whether these tests of a copy of the project pass within so many seconds of the CPU."""
-    child = os.fork()
-    if not child:
-        _run_tests(project, tests, seconds)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == 0
+    copy = multiprocessing.get_context("fork").Process(
+        target=_run_tests, args=(project, tests, seconds)
+    )
+    copy.start()
+    copy.join()
+    return copy.exitcode == 0
 
 
 def _run_tests(project: Path, tests: list[str], seconds: float) -> None:
-    code = 1
-    try:
-        os.setsid()  # what the tests do to their process group is not done to this script
-        signal.setitimer(signal.ITIMER_PROF, seconds)  # the signals of both end the process
-        signal.setitimer(signal.ITIMER_REAL, 20 * seconds)
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-        for name in [*sys.modules]:
-            if name.split(".")[0] in ("badger_graph", "topologies"):
-                del sys.modules[name]
-        os.chdir(project)
-        sys.path.insert(0, str(project))
-        sys.dont_write_bytecode = True
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        files = [f"tests/test_{name}.py" for name in tests]
-        code = int(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", *files]))
-    finally:
-        os._exit(code)
+    os.setsid()  # what the tests do to their process group is not done to this script
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # the signals of both end the process
+    signal.setitimer(signal.ITIMER_REAL, 20 * seconds)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    for name in [*sys.modules]:
+        if name.split(".")[0] in ("badger_graph", "topologies"):
+            del sys.modules[name]
+    os.chdir(project)
+    sys.path.insert(0, str(project))
+    sys.dont_write_bytecode = True
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    files = [f"tests/test_{name}.py" for name in tests]
+    sys.exit(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", *files]))
 
 
 def mutate(

@@ -7,7 +7,6 @@ of bounds, overflow or misaligned access ends the run. Needs GCC on Linux. Write
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from badger_graph.executors.native import library
+from badger_graph.files import write_json
 
 ROOT = Path(__file__).parent.parent
 FLAGS = "-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
@@ -71,10 +71,8 @@ def main(arguments: list[str] | None = None) -> None:
         "outcome": "clean" if passed and run.returncode == 0 else "failed",
         "seconds": round(time.perf_counter() - start),
     }
-    out = Path(chosen.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=2) + "\n")
-    print(out)
+    write_json(chosen.out, report)
+    print(chosen.out)
     raise SystemExit(run.returncode)
 
 

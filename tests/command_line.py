@@ -51,6 +51,20 @@ def call(main: Callable[[list[str]], None], *arguments: object, cwd: Path) -> Re
     return Result(code, out.getvalue(), err.getvalue())
 
 
+def succeed(main: Callable[[list[str]], None], *arguments: object, cwd: Path) -> Result:
+    """Call a command that must come to its end."""
+    result = call(main, *arguments, cwd=cwd)
+    assert result.code == 0, result.err
+    return result
+
+
+def refuse(main: Callable[[list[str]], None], *arguments: object, cwd: Path) -> str:
+    """Call a command with something wrong; what it says of it."""
+    result = call(main, *arguments, cwd=cwd)
+    assert result.code == 2, result.err
+    return result.err
+
+
 def load(path: Path) -> dict:
     return torch.load(path, weights_only=True, map_location="cpu")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,23 +10,16 @@ import torch
 from hypothesis import settings
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
-from properties import double_precision
+from properties import double_precision, small_agent
 
-from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, MetaLearner
+from badger_graph import GuessingGame, MetaLearner, TaskFamily
 from badger_graph.executors.native import library
 from badger_graph.outer.sizes import Sizes
-from topologies import RandomTopology
 
 torch.set_num_threads(1)
 
 settings.register_profile("badger_graph", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("badger_graph")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "native: needs a C++ compiler; skipped visibly where there is none"
-    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -95,18 +87,15 @@ def fit(tmp_path: Path) -> Callable[..., Trainer]:
 def tiny_learner() -> Callable[..., MetaLearner]:
     """Make a small learner; the same weights at every call, unless told another ``weights``."""
 
-    def make(weights: int = 0, hidden_size: int = 8, **arguments: object) -> MetaLearner:
-        torch.manual_seed(weights)
-        agent = BadgerAgent(
-            GuessingGame.interface,
-            partial(GRUPolicy, message_size=4),
-            RandomTopology(k=2),
-            identifier_size=3,
-            hidden_size=hidden_size,
-        )
+    def make(
+        weights: int = 0,
+        hidden_size: int = 8,
+        task: TaskFamily = GuessingGame(),  # noqa: B008 - it has no state
+        **arguments: object,
+    ) -> MetaLearner:
+        agent = small_agent(hidden_size=hidden_size, seed=weights)
         sizes = {"num_experts": 5, "num_outputs": 2, "num_steps": 4, "batch_size": 4}
         sizes |= {name: arguments.pop(name) for name in sizes if name in arguments}
-        arguments = {"val_batches": 2, **arguments}
-        return MetaLearner(agent, GuessingGame(), sizes=Sizes(**sizes), **arguments)
+        return MetaLearner(agent, task, sizes=Sizes(**sizes), **{"val_batches": 2, **arguments})
 
     return make

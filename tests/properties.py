@@ -7,15 +7,17 @@ The tests run them over the tables ``POLICIES``, ``MEMBRANES``, ``TASKS``, ``MET
 from __future__ import annotations
 
 import copy
-import functools
+import gc
 import importlib.util
 import inspect
 import json
+import os
 import re
 import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -24,6 +26,8 @@ import torch
 from jaxtyping import TypeCheckError
 from lightning import Trainer
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch_geometric.data import Batch
 
 from badger_graph import (
@@ -42,6 +46,7 @@ from badger_graph import (
     from_pyg,
     split,
     to_pyg,
+    unroll,
 )
 from badger_graph.executors.base import Executor, TorchExecutor
 from badger_graph.executors.prepare import EXECUTORS, ExecutorName, prepare
@@ -51,7 +56,8 @@ from badger_graph.policies import POLICIES, GRUPolicy, MessagePolicy
 from badger_graph.policies.aggregation import Aggregation
 from badger_graph.products import Ports
 from badger_graph.rollout import Rollout
-from topologies import TOPOLOGIES, Topology
+from badger_graph.tasks import GuessingTask
+from topologies import TOPOLOGIES, RandomTopology, Topology
 
 MESSAGE_POLICIES = {
     name: policy for name, policy in POLICIES.items() if issubclass(policy, MessagePolicy)
@@ -72,7 +78,6 @@ every_message_policy = pytest.mark.parametrize("name", MESSAGE_POLICIES)
 
 AGGREGATIONS = typing.get_args(Aggregation)
 
-every_aggregation = pytest.mark.parametrize("aggregation", AGGREGATIONS)
 
 every_policy_and_executor = pytest.mark.parametrize(
     ("name", "executor"),
@@ -157,21 +162,97 @@ def some_observation(
     return Observation(*(uniform(seed, *shape).to(torch.get_default_dtype()) for shape in shapes))
 
 
+def some_task(batch_size: int = 3, num_outputs: int = 2, seed: int = 0) -> GuessingTask:
+    """A game, in the default precision."""
+    task = GuessingGame().sample(batch_size, num_outputs, seeded(seed))
+    task.target = task.target.to(torch.get_default_dtype())
+    return task
+
+
+def small_agent(
+    topology: Topology | None = None,
+    policy: Callable[..., ExpertPolicy] | None = None,
+    seed: int = 0,
+    **arguments: typing.Any,
+) -> BadgerAgent:
+    """An agent of few weights; the same weights at every call."""
+    torch.manual_seed(seed)
+    parts = (policy or partial(GRUPolicy, message_size=4), topology or RandomTopology(2))
+    sizes = {"identifier_size": 3, "hidden_size": 6}
+    return BadgerAgent(GAME, *parts, **{**sizes, **arguments})
+
+
+class Nearest(Topology):
+    """Dynamic: every expert hears the other whose state is nearest to its own."""
+
+    dynamic: typing.ClassVar[bool] = True
+
+    def forward(self, hidden: Tensor, generator: torch.Generator | None = None) -> Edges:
+        batch_size, num_experts, _ = hidden.shape
+        far = torch.cdist(hidden, hidden) + 1e9 * torch.eye(num_experts)
+        target = torch.arange(batch_size * num_experts)
+        source = far.argmin(dim=-1).flatten() + target // num_experts * num_experts
+        return Edges.unweighted(torch.stack([source, target]))
+
+
+class Largest(TorchDispatchMode):
+    """Watches the elements of every tensor that is made, forward or backward."""
+
+    numel = 0
+
+    def __torch_dispatch__(
+        self,
+        function: typing.Any,
+        types: typing.Any,
+        args: typing.Any = (),
+        kwargs: typing.Any = None,
+    ) -> typing.Any:
+        made = function(*args, **(kwargs or {}))
+        sizes = (leaf.numel() for leaf in tree_leaves(made) if isinstance(leaf, Tensor))
+        self.numel = max(self.numel, *sizes, 0)
+        return made
+
+
+def live_tensors() -> list[Tensor]:
+    """All that are held anywhere in the process."""
+    gc.collect()
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), Tensor)]
+
+
+def life_and_gradients(
+    agent: BadgerAgent, task: Task, num_experts: int, **arguments: typing.Any
+) -> dict[str, Tensor]:
+    """Errors and actions of four steps and, where it is trained, every weight's gradient."""
+    rollout = unroll(agent, task, num_experts, 4, seeded(1), **arguments)
+    found = {"loss": rollout.loss.detach(), "action": rollout.action.detach()}
+    if torch.is_grad_enabled():
+        names, parameters = zip(*agent.named_parameters(), strict=True)
+        gradients = torch.autograd.grad(rollout.loss.mean(), parameters)
+        found |= dict(zip(names, gradients, strict=True))
+    return found
+
+
 def weights(module: nn.Module) -> Tensor:
     """All parameters as one vector, as they are now."""
     return nn.utils.parameters_to_vector(module.parameters()).detach().clone()
 
 
+sys.path.append(str(EXAMPLES))
+
+
 def example(name: str) -> ModuleType:
-    """An example of the documentation as a module of its own, which a checkpoint can name."""
-    module_name = f"example_{name}"
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, EXAMPLES / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[module_name]
+    """An example of the documentation as a module, which a checkpoint can name."""
+    return importlib.import_module(name)
+
+
+class Intruder:
+    """Unpickled by a careless reader, it makes a folder."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return os.mkdir, (str(self.mark),)
 
 
 def build_policy(
@@ -229,7 +310,7 @@ def assert_round_trip(component: object, behaviour: Callable[..., object]) -> No
     """A component that went through JSON has the same config and does the same."""
     config = to_config(component)
     again = from_config(json.loads(json.dumps(config)))
-    if isinstance(again, functools.partial):  # of a part that an agent builds
+    if isinstance(again, partial):  # of a part that an agent builds
         names = ("interface", "percept_size", "identifier_size", "hidden_size")
         known = [name for name in names if name in inspect.signature(type(component)).parameters]
         again = again(*(getattr(component, name) for name in known))
@@ -458,17 +539,17 @@ def assert_agents_independent(agent: BadgerAgent, num_experts: int, num_outputs:
     Call it in :func:`double_precision`; the agents have to be alike to 1e-12.
     """
     changed, others = 1, [0, 2]
-    nodes = slice(changed * num_experts, (changed + 1) * num_experts)
     life = agent.reset(3, num_experts, num_outputs, seeded(0))
     observation = some_observation(3, num_outputs, interface=agent.interface)
 
     graph = to_pyg(life)
-    for name in ("hidden", "identifier"):
-        value = getattr(graph, name).clone()
-        value[nodes] += 1.0
-        setattr(graph, name, value)
-    belongs = graph.edge_index[1] // num_experts == changed
-    graph.edge_weight = torch.where(belongs, 3 * graph.edge_weight, graph.edge_weight)
+    nodes = graph.batch == changed
+    for name, own in (("hidden", nodes), ("identifier", nodes), ("address", changed)):
+        graph[name] = graph[name].clone()
+        graph[name][own] += 1.0
+    heard_elsewhere = graph.edge_index[1] // num_experts != changed
+    graph.edge_index = graph.edge_index[:, heard_elsewhere]
+    graph.edge_weight = graph.edge_weight[heard_elsewhere]
     disturbed = from_pyg(agent, graph)
     told = Observation(*(field.clone() for field in observation))
     told.feedback[changed] += 1.0
@@ -516,16 +597,16 @@ def assert_pure(agent: BadgerAgent, num_experts: int, num_outputs: int) -> None:
 
 
 def assert_free_experts_exchangeable(
-    agent: BadgerAgent, num_experts: int, num_outputs: int
+    agent: BadgerAgent, num_experts: int, num_outputs: int, bound: int
 ) -> None:
-    """Renumbering the experts that speak for no output leaves every action as it is.
+    """Renumbering the experts that no output is bound to leaves every action as it is.
 
-    Only for a membrane that treats them alike. Call it in :func:`double_precision`.
+    Only for a membrane that treats all but so many alike. Call it in :func:`double_precision`.
     """
     graph = to_pyg(agent.reset(2, num_experts, num_outputs, seeded(0)))
     graph.hidden = uniform(0, *graph.hidden.shape)
-    free = torch.randperm(num_experts - num_outputs, generator=seeded(3)) + num_outputs
-    one = torch.cat([torch.arange(num_outputs), free])
+    free = torch.randperm(num_experts - bound, generator=seeded(3)) + bound
+    one = torch.cat([torch.arange(bound), free])
     moved_to = torch.cat([one, one + num_experts])
     comes_from = moved_to.argsort()
     other = copy.copy(graph)
@@ -537,6 +618,27 @@ def assert_free_experts_exchangeable(
         life, moved = agent.step(life, observation), agent.step(moved, observation)
         torch.testing.assert_close(moved.action, life.action, rtol=0, atol=1e-12)
         torch.testing.assert_close(moved.hidden[moved_to], life.hidden, rtol=0, atol=1e-12)
+
+
+def assert_gradient_is_right(module: nn.Module, error: Callable[[], Tensor]) -> None:
+    """Where all weights move along a line, the error rises as finite differences say.
+
+    Call it in :func:`double_precision`.
+    """
+    parameters = [one for one in module.parameters() if one.requires_grad]
+    directions = [uniform(seed, *p.shape) for seed, p in enumerate(parameters)]
+    gradients = torch.autograd.grad(error(), parameters, allow_unused=True, materialize_grads=True)
+
+    def moved(distance: float) -> Tensor:
+        with torch.no_grad():
+            for parameter, direction in zip(parameters, directions, strict=True):
+                parameter += distance * direction
+            return error()
+
+    slope = sum(map(torch.sum, map(torch.mul, gradients, directions)))
+    above, below = moved(1e-5), moved(-2e-5)
+    moved(1e-5)
+    torch.testing.assert_close(slope, (above - below) / 2e-5, rtol=1e-6, atol=1e-9)
 
 
 def assert_split_lives_alone(agent: BadgerAgent, life: Life) -> None:
@@ -561,6 +663,24 @@ def assert_split_lives_alone(agent: BadgerAgent, life: Life) -> None:
         alone = agent.step(from_pyg(agent, Batch.from_data_list([part])), told)
         torch.testing.assert_close(alone.action, after.action[b : b + 1], rtol=0, atol=1e-12)
         torch.testing.assert_close(alone.hidden, after.hidden[nodes], rtol=0, atol=1e-12)
+
+
+def assert_lives_as_any(
+    agent: BadgerAgent, num_experts: int, num_outputs: int, num_steps: int = 0
+) -> None:
+    """Steps are pure, agents of a batch independent, and each may live on alone.
+
+    Call it in :func:`double_precision`.
+
+    Args:
+        num_steps: of the life that is split; where nothing is drawn, newborn agents are alike.
+    """
+    assert_pure(agent, num_experts, num_outputs)
+    assert_agents_independent(agent, num_experts, num_outputs)
+    life = agent.reset(3, num_experts, num_outputs, seeded(0))
+    for step in range(num_steps):
+        life = agent.step(life, some_observation(3, num_outputs, step), seeded(step))
+    assert_split_lives_alone(agent, life)
 
 
 # ---------------------------------------------------------------------------------- membranes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import typing
 from functools import partial
-from typing import ClassVar
 
 import pytest
 import torch
@@ -17,12 +17,13 @@ from properties import (
     FOR_ANY_SIZE,
     GAME,
     MESSAGE_POLICIES,
-    assert_agents_independent,
+    Nearest,
     assert_any_number_of_experts,
     assert_deterministic_by_seed,
     assert_free_experts_exchangeable,
+    assert_gradient_is_right,
     assert_gradients_reach_every_parameter,
-    assert_pure,
+    assert_lives_as_any,
     assert_round_trip,
     assert_split_lives_alone,
     build,
@@ -31,8 +32,10 @@ from properties import (
     every_executor,
     every_policy_and_executor,
     seeded,
+    small_agent,
     some_edges,
     some_observation,
+    some_task,
     tensors,
     uniform,
 )
@@ -57,6 +60,7 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.executors.prepare import ExecutorName, prepare
+from badger_graph.rollout import live
 from topologies import (
     CompleteTopology,
     GivenGraph,
@@ -70,13 +74,25 @@ from topologies import (
 every_topology = pytest.mark.parametrize("name", BUILDABLE)
 
 
+class Frozen(GRUPolicy):
+    """Has nothing to learn, and nothing that says where it is."""
+
+    def __init__(self, percept_size: int, identifier_size: int, hidden_size: int) -> None:
+        super().__init__(percept_size, identifier_size, hidden_size)
+        for module in self.modules():
+            module._parameters.clear()
+
+
+def test_a_policy_has_parameters() -> None:
+    with pytest.raises(ValueError, match=r"policy must have parameters, .* got a Frozen without"):
+        BadgerAgent(GuessingGame.interface, Frozen, CompleteTopology())
+
+
 def make(
     topology: Topology | None = None, policy: str = "gru", **arguments: typing.Any
 ) -> BadgerAgent:
-    torch.manual_seed(0)
     build = partial(MESSAGE_POLICIES[policy], message_size=5)
-    sizes = {"identifier_size": 3, "hidden_size": 6}
-    return BadgerAgent(GAME, build, topology or RingTopology(), **sizes, **arguments)
+    return small_agent(topology or RingTopology(), build, **arguments)
 
 
 def lived(agent: BadgerAgent, life: Life, steps: int = 1) -> Life:
@@ -84,19 +100,6 @@ def lived(agent: BadgerAgent, life: Life, steps: int = 1) -> Life:
     for step in range(steps):
         life = agent.step(life, some_observation(life.batch_size, life.num_outputs, step))
     return life
-
-
-class Nearest(Topology):
-    """Dynamic: every expert hears the other whose state is nearest to its own."""
-
-    dynamic: ClassVar[bool] = True
-
-    def forward(self, hidden: Tensor, generator: torch.Generator | None = None) -> Edges:
-        batch_size, num_experts, _ = hidden.shape
-        far = torch.cdist(hidden, hidden) + 1e9 * torch.eye(num_experts)
-        target = torch.arange(batch_size * num_experts)
-        source = far.argmin(dim=-1).flatten() + target // num_experts * num_experts
-        return Edges.unweighted(torch.stack([source, target]))
 
 
 class LearnedRing(Topology):
@@ -116,9 +119,10 @@ class LearnedRing(Topology):
 
 @every_topology
 @pytest.mark.parametrize("policy", MESSAGE_POLICIES)
-def test_agents_of_a_batch_are_independent(name: str, policy: str) -> None:
+def test_agents_live_as_any(name: str, policy: str) -> None:
     with double_precision():
-        assert_agents_independent(make(build(name), policy, birth=Birth("random")), 12, 3)
+        birth = Birth("random", initial_state="random")
+        assert_lives_as_any(make(build(name), policy, birth=birth), 12, 3)
 
 
 @pytest.mark.parametrize("name", FOR_ANY_SIZE)
@@ -128,21 +132,9 @@ def test_any_number_of_experts_and_outputs(name: str) -> None:
 
 
 @every_topology
-def test_a_step_is_pure(name: str) -> None:
-    assert_pure(make(build(name)), 12, 3)
-
-
-@every_topology
 def test_free_experts_are_exchangeable(name: str) -> None:
     with double_precision():
-        assert_free_experts_exchangeable(make(build(name), birth=Birth("random")), 12, 3)
-
-
-@every_topology
-def test_split_gives_agents_that_live_on_alone(name: str) -> None:
-    with double_precision():
-        agent = make(build(name), birth=Birth("random", initial_state="random"))
-        assert_split_lives_alone(agent, agent.reset(3, 12, 3, seeded(0)))
+        assert_free_experts_exchangeable(make(build(name), birth=Birth("random")), 12, 3, bound=3)
 
 
 @every_topology
@@ -258,18 +250,15 @@ def test_a_newborn_batch() -> None:
 
 def test_one_agent_lives_many_lives_at_once() -> None:
     """Two lives of different sizes, step by step in turn, are as one after the other."""
-
-    def live(num_experts: int) -> typing.Iterator[Tensor]:
-        life = agent.reset(2, num_experts, 2, seeded(num_experts))
-        for step in range(3):
-            life = agent.step(life, some_observation(2, 2, step))
-            yield life.action
-
     agent = make(RandomTopology(2, "agent"), birth=Birth("random"))
-    alone = [list(live(5)), list(live(8))]
-    in_turn = zip(*zip(live(5), live(8), strict=True), strict=True)
-    for actions, expected in zip(in_turn, alone, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(actions, expected, strict=True))
+
+    def actions(num_experts: int) -> typing.Iterator[Tensor]:
+        life = live(agent, some_task(), num_experts, seeded(num_experts))
+        return (moment.life.action for moment in itertools.islice(life, 3))
+
+    alone = [*actions(5), *actions(8)]
+    few, many = zip(*zip(actions(5), actions(8), strict=True), strict=True)
+    assert all(map(torch.equal, [*few, *many], alone))
 
 
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy])
@@ -309,10 +298,6 @@ def test_fixed_identifiers_stay_when_the_number_of_experts_changes(
     assert torch.equal(small[0], small[1])
     assert torch.equal(identifiers(agent, few, seed=2), small)
     assert len(large[0].unique(dim=0)) == few + more  # each expert its own
-
-
-def test_fixed_identifiers_follow_the_seed_of_the_agent() -> None:
-    assert_deterministic_by_seed(lambda seed: identifiers(make(birth=Birth(seed=seed)), 5))
 
 
 def test_random_identifiers_differ_between_agents_and_follow_the_generator() -> None:
@@ -443,26 +428,15 @@ def test_a_dynamic_topology_is_asked_at_every_step(executor: ExecutorName) -> No
 
 @every_executor
 def test_learned_weights_learn_in_every_life(executor: ExecutorName) -> None:
-    """The gradient is right (finite differences), again after an update, and in float64."""
+    """The gradient is right, again after an update, and in float64."""
     with double_precision():
         agent = make(LearnedRing(), executor=executor)
-
-        def loss() -> Tensor:
-            return lived(agent, agent.reset(2, 5, 2), 3).action.square().sum()
-
-        strength = agent.topology.strength
         for value in (0.5, 0.8):
-            with torch.no_grad():
-                strength.fill_(value)
-            (gradient,) = torch.autograd.grad(loss(), strength)
-            with torch.no_grad():
-                strength.fill_(value + 1e-5)
-                above = loss()
-                strength.fill_(value - 1e-5)
-                below = loss()
-                strength.fill_(value)
-            difference = (above - below) / 2e-5
-            torch.testing.assert_close(gradient, difference, rtol=1e-6, atol=1e-10)
+            torch.nn.init.constant_(agent.topology.strength, value)
+            assert_gradient_is_right(
+                agent.topology,
+                lambda: lived(agent, agent.reset(2, 5, 2), 3).action.square().sum(),
+            )
 
 
 # ------------------------------------------------------------------------------- graphs of PyG

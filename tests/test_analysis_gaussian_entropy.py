@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 
 import pytest
 import torch
@@ -165,44 +164,8 @@ def test_measures_have_gradients_by_states() -> None:
 
 
 def test_states_in_single_precision_are_measured_in_double() -> None:
-    states = drawn(some_covariance(3, 2), 50, 0).float()
+    """Of one sample more than dimensions, which are the fewest."""
+    states = drawn(some_covariance(3, 2), 7, 0).float()
     found = measures(GaussianEntropy.of_states(states))
     assert found.dtype == torch.float64
     torch.testing.assert_close(found, measures(GaussianEntropy.of_states(states.double())))
-
-
-def test_bad_states() -> None:
-    states = drawn(some_covariance(3, 2), 7, 0)
-    measures(GaussianEntropy.of_states(states))
-    refused = [
-        ("more samples than dimensions .* 6 samples of 6", lambda: states[:6]),
-        ("at least two experts, got 1", lambda: states[:, :1]),
-        ("finite, got 1 of 42", lambda: states.clone().index_put_((torch.tensor(0),) * 3, nan)),
-    ]
-    nan = torch.tensor(math.nan, dtype=torch.float64)
-    for message, make in refused:
-        assert_refused(message, lambda make=make: GaussianEntropy.of_states(make()))
-    for ridge in (-1.0, math.nan, math.inf):
-        assert_refused(
-            f"(not below 0|be finite), got {ridge}",
-            lambda ridge=ridge: GaussianEntropy.of_states(states, ridge=ridge),
-        )
-
-
-def test_bad_covariances() -> None:
-    covariance = some_covariance(3, 2)
-    singular = covariance.clone()
-    singular[2], singular[:, :, 2] = singular[1], singular[:, :, 1]
-    assert_refused("positive definite", lambda: GaussianEntropy(singular))
-    assert_refused("positive definite", lambda: GaussianEntropy(torch.zeros(3, 2, 3, 2)))
-    assert_refused("positive definite", lambda: GaussianEntropy(-covariance))
-    skew = covariance.clone()
-    skew[0, 0, 1, 0] += 1
-    assert_refused("symmetric, got an asymmetry of 1.0e", lambda: GaussianEntropy(skew))
-    assert_refused("6 samples of 6", lambda: GaussianEntropy(covariance, num_samples=6))
-    assert_refused("finite, got 36 of 36", lambda: GaussianEntropy(covariance * math.nan))
-    for wrong in (covariance.flatten(2).flatten(0, 1), covariance[:2], covariance[:, :0, :, :0]):
-        message = re.escape(
-            f"[experts, features, experts, features], at least one of each, got {list(wrong.shape)}"
-        )
-        assert_refused(message, lambda wrong=wrong: GaussianEntropy(wrong))

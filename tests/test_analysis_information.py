@@ -336,22 +336,3 @@ def test_the_orders_come_from_the_generator() -> None:
         lambda seed: binding_curve(entropy, seeded(seed), num_orders=1).binding
     )
     assert_refused("at least one order", lambda: binding_curve(entropy, seeded(0), num_orders=0))
-
-
-# ----------------------------------------------------------------------------------- refusals
-
-
-@pytest.mark.parametrize("entropy", [some_table(3), GaussianEntropy(some_covariance(3, 2))])
-@pytest.mark.parametrize(
-    ("orders", "message"),
-    [
-        ([[0, 1], [2, 3]], r"different experts from 0 to 2, got \[2, 3\]"),
-        ([[0, -1]], r"different experts from 0 to 2, got \[0, -1\]"),
-        ([[1, 0, 1]], r"different experts from 0 to 2, got \[1, 0, 1\]"),
-        ([0, 1], r"orders must be \[orders, experts\], at least one of each, got \[2\]"),
-        ([[]], r"at least one of each, got \[1, 0\]"),
-        ([[0.0, 1.0]], "orders must be integers, got torch.float"),
-    ],
-)
-def test_wrong_orders_are_refused(entropy: JointEntropy, orders: list, message: str) -> None:
-    assert_refused(message, lambda: entropy(torch.tensor(orders)))

@@ -87,33 +87,6 @@ def test_rows_are_independent_and_batches_have_any_shape() -> None:
             torch.testing.assert_close(alone, found[row, column])
 
 
-def test_wrong_maps_are_refused() -> None:
-    state = uniform(0, 2, 3)
-    assert_refused("at least 1, got 0", lambda: largest_lyapunov(henon, state, 0, 0, seeded(0)))
-    assert_refused("negative, got -1", lambda: largest_lyapunov(henon, state, 1, -1, seeded(0)))
-    for forgets in (torch.zeros_like, lambda state: 0 * state):
-        assert_refused(
-            "minus infinity",
-            lambda forgets=forgets: largest_lyapunov(forgets, state, 5, 0, seeded(0)),
-        )
-    for start, message in (
-        (state[0, 0], r"rows of floating-point numbers, got torch.float64 \[\]"),
-        (state[:0], r"rows of floating-point numbers, got torch.float64 \[0, 3\]"),
-        (torch.ones(2, 3, dtype=torch.int64), r"floating-point numbers, got int64 \[2, 3\]"),
-    ):
-        assert_refused(
-            message, lambda start=start: largest_lyapunov(logistic, start, 5, 0, seeded(0))
-        )
-    assert_refused(
-        r"keep the shape of the state, \[2, 3\], got \[2, 6\]",
-        lambda: largest_lyapunov(lambda x: torch.cat([x, x], dim=1), state, 5, 0, seeded(0)),
-    )
-    assert_refused(
-        "stay finite.* step 9",
-        lambda: largest_lyapunov(lambda x: 1e160 ** (x * 0 + 1 / 5) * x, state, 20, 0, seeded(0)),
-    )
-
-
 # ------------------------------------------------------------------------------------- agents
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from properties import assert_refused, seeded, uniform
+from properties import seeded, uniform
 from torch import Tensor
 
 from badger_graph.analysis import against_shuffled
-from badger_graph.analysis.surrogates import check_series
 
 
 def last(rows: Tensor) -> Tensor:
@@ -57,35 +56,3 @@ def test_the_generator_decides() -> None:
 
     assert run(0) == run(0)
     assert run(0) != run(1)
-
-
-def test_wrong_input_is_refused() -> None:
-    assert_refused(
-        "at least 39.* got 38", lambda: against_shuffled(last, uniform(0, 9), seeded(0), 38)
-    )
-    assert_refused("at least 10 values, got 9", lambda: check_series(uniform(0, 9), 10))
-    assert_refused(r"must be \[values\].*, got \[2, 9\]", lambda: check_series(uniform(0, 2, 9), 2))
-    assert_refused("constant, got 3 ", lambda: check_series(torch.full((9,), 3.0), 2))
-    broken = uniform(0, 9).index_fill(0, torch.tensor([4]), torch.nan)
-    assert_refused("finite, got nan at 4", lambda: check_series(broken, 2))
-    rounding = 1 + 1e-16 * uniform(0, 200)
-    assert_refused("constant, got 1 throughout, up to rounding", lambda: check_series(rounding, 2))
-    for series, message in (
-        (broken, "finite, got nan at 4"),
-        (uniform(0, 2, 9), r"a series must be \[values\].*, got \[2, 9\]"),
-        (uniform(0, 9)[0], r"a series must be \[values\].*, got \[\]"),
-    ):
-        assert_refused(message, lambda series=series: against_shuffled(last, series, seeded(0)))
-
-
-def test_a_measure_that_is_not_finite_is_refused() -> None:
-    """Compared with NaN, a value would lie beyond all surrogates."""
-
-    def only_of_the_series(rows: Tensor) -> Tensor:
-        return last(rows) if len(rows) == 1 else last(rows) * torch.nan
-
-    for measure, bad in ((lambda rows: last(rows) / 0, 40), (only_of_the_series, 39)):
-        assert_refused(
-            f"must be finite, got {bad} of 40",
-            lambda measure=measure: against_shuffled(measure, uniform(0, 9), seeded(0), 39),
-        )

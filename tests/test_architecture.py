@@ -22,13 +22,16 @@ from badger_graph import (
     ExpertPolicy,
     Membrane,
     MetaLearner,
+    MetaLoss,
     TaskFamily,
 )
+from badger_graph.baselines import SOLVERS, Solver
 from badger_graph.channels import CHANNELS
 from badger_graph.communication import COMMUNICATIONS
 from badger_graph.membranes import MEMBRANES
-from badger_graph.outer import GRADIENTS, OuterGradient
 from badger_graph.outer.curriculum import CURRICULA
+from badger_graph.outer.gradients import GRADIENTS, OuterGradient
+from badger_graph.outer.losses import META_LOSSES
 from badger_graph.policies import POLICIES
 from badger_graph.tasks import TASKS
 
@@ -107,10 +110,13 @@ def folder(module: str) -> str:
     return ".".join(parts[1:2]) or parts[0]
 
 
+def circles(edges: nx.DiGraph) -> list[list[str]]:
+    return [sorted(part) for part in nx.strongly_connected_components(edges) if len(part) > 1]
+
+
 def test_no_circle_between_files() -> None:
     """A package's ``__init__`` names what is in it, and is not imported from inside it."""
-    circles = [sorted(part) for part in nx.strongly_connected_components(graph()) if len(part) > 1]
-    assert circles == []
+    assert circles(graph()) == []
 
 
 def test_no_circle_between_folders() -> None:
@@ -118,8 +124,7 @@ def test_no_circle_between_folders() -> None:
     for source, target in graph().edges:
         if folder(source) != folder(target) and folder(source) != "__init__":
             edges.add_edge(folder(source), folder(target))
-    circles = [sorted(part) for part in nx.strongly_connected_components(edges) if len(part) > 1]
-    assert circles == []
+    assert circles(edges) == []
 
 
 def test_imports_point_one_way() -> None:
@@ -175,6 +180,8 @@ TABLES = [
     (CHANNELS, Channel, badger_graph.channels),
     (GRADIENTS, OuterGradient, badger_graph.outer.gradients),
     (CURRICULA, Curriculum, badger_graph.outer.curriculum),
+    (META_LOSSES, MetaLoss, badger_graph.outer.losses),
+    (SOLVERS, Solver, badger_graph.baselines),
 ]
 
 

@@ -8,10 +8,10 @@ import authors_stand_in
 import pytest
 import torch
 from authors_stand_in import MultitaskAgent
-from properties import seeded
+from properties import seeded, some_task
 from torch import Tensor
 
-from badger_graph import BadgerAgent, GuessingGame, load_authors, unroll
+from badger_graph import BadgerAgent, load_authors, unroll
 
 HIDDEN, KEY, IDENTIFIER = 6, 4, 3
 BATCH, EXPERTS, OUTPUTS, STEPS = 2, 3, 2, 20
@@ -28,7 +28,7 @@ def theirs(scale: float = 1.0) -> MultitaskAgent:
 
 def both_actions(agent: MultitaskAgent, ours: BadgerAgent) -> tuple[Tensor, Tensor]:
     """A rollout of each with the same identifiers, addresses and targets."""
-    task, like = GuessingGame().sample(BATCH, OUTPUTS, seeded(0)), agent.error_key
+    task, like = some_task(BATCH, OUTPUTS), agent.error_key
     task.target = task.target.to(like)
     life = ours.reset(BATCH, EXPERTS, OUTPUTS, seeded(0))
     expected = unroll_theirs(agent, task.target, life.addresses.outputs, life.identifier)
@@ -45,13 +45,6 @@ def unroll_theirs(agent: MultitaskAgent, target: Tensor, address: Tensor, ids: T
         action, *_ = agent(target.new_zeros(BATCH, KEY, 0), error, address[:, None])
         actions.append(action)
     return torch.stack(actions)
-
-
-def test_actions_are_theirs() -> None:
-    agent = theirs()
-    actions, expected = both_actions(agent, load_authors(agent.state_dict()))
-    torch.testing.assert_close(actions, expected, rtol=0, atol=1e-5)
-    assert expected.std() > 0.1
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.65, 2.5])
@@ -75,6 +68,7 @@ def test_from_a_file(tmp_path: Path) -> None:
     ours = load_authors(tmp_path / "rout.pth")
     actions, expected = both_actions(agent, ours)
     torch.testing.assert_close(actions, expected, rtol=0, atol=1e-5)
+    assert expected.std() > 0.1
     assert not any(weight.requires_grad for weight in ours.parameters())
     assert not ours.training
 
@@ -84,7 +78,7 @@ def test_sizes_come_from_the_tensors() -> None:
     policy = ours.policy
     assert (policy.hidden_size, policy.key_size, policy.identifier_size) == (6, 4, 3)
     assert (policy.query_heads, policy.sender_heads) == (4, 2)
-    assert unroll(ours, GuessingGame().sample(2, 5, seeded(0)), 7, 2).action.shape == (2, 2, 5)
+    assert unroll(ours, some_task(2, 5), 7, 2).action.shape == (2, 2, 5)
 
 
 def test_all_faults_are_named_at_once() -> None:
@@ -117,8 +111,6 @@ def test_an_entry_that_says_a_size_is_missing(name: str) -> None:
 def test_no_weights_at_all(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"agent\.h0 is missing; .* output_val\.weight is missing"):
         load_authors({})
-    with pytest.raises(ValueError, match="must be a file, got 'nowhere'"):
-        load_authors("nowhere")
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(ValueError, match="must be a state dict, got a list"):
         load_authors(tmp_path / "list.pth")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from collections.abc import Iterator
@@ -11,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import ROOT, call
-from jsonargparse import auto_cli
+from bad_inputs.command_line import main_of
+from command_line import call
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gemm_peak import gemm_peak, outer_step_flops
@@ -26,20 +25,7 @@ TINY = Sizes(2, num_experts=5, k=2, num_outputs=2, num_steps=3, hidden_size=6, m
 
 BY_HAND = Sizes(1, num_experts=2, k=1, num_outputs=1, num_steps=1, hidden_size=3, message_size=2)
 
-JAX = all(importlib.util.find_spec(name) for name in ("jax", "optax"))
-
-every_peer = pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=pytest.mark.skipif(
-                name.startswith("JAX") and not JAX, reason="needs jax and optax"
-            ),
-        )
-        for name in PEERS
-    ],
-)
+every_peer = pytest.mark.parametrize("name", PEERS)
 
 
 @pytest.fixture
@@ -163,17 +149,10 @@ def test_cores_are_as_many_as_threads(cores: set[int]) -> None:
     assert torch.get_num_threads() == 1
 
 
-def test_command_writes_every_workload(
-    tmp_path: Path, cores: set[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(ROOT / "scripts")
-    script = importlib.import_module("benchmark")
+def test_command_writes_every_workload(tmp_path: Path, cores: set[int]) -> None:
     peers = '["badger-graph, auto"]'
-    result = call(
-        lambda arguments: auto_cli(script.benchmark, args=arguments),
-        *("--quick", "true", "--w1.peers", peers, "--w3.peers", peers),
-        cwd=tmp_path,
-    )
+    typed = ("--quick", "true", "--w1.peers", peers, "--w3.peers", peers)
+    result = call(main_of("benchmark"), *typed, cwd=tmp_path)
     assert result.code == 0, result.err
     for name in ("w1", "w2", "w3", "measuring", "fixed"):
         table = (tmp_path / "results" / f"benchmark_{name}.md").read_text()

@@ -8,39 +8,31 @@ from typing import Any
 
 import pytest
 import torch
-from properties import GAME, Fit, assert_refused, some_edges, uniform, weights
+from properties import Fit, Nearest, assert_refused, small_agent, uniform, weights
 from torch import Tensor
 
 from badger_graph import (
     AttentionMembrane,
     AttentionPolicy,
-    BadgerAgent,
     Birth,
-    GRUPolicy,
     GuessingGame,
     MetaLearner,
 )
-from badger_graph.outer import Backpropagation, Captured, OuterGradient, Sizes
-from badger_graph.outer.gradients import captured, hand_on
+from badger_graph.outer.gradients import Backpropagation, Captured, OuterGradient, captured, hand_on
 from badger_graph.outer.gradients.captured import check_run, refill
 from badger_graph.outer.losses import Alikeness, MeanOverEnd, Sum
+from badger_graph.outer.objective import Outcome
+from badger_graph.outer.sizes import Sizes
 from badger_graph.outer.stream import TaskStream
-from topologies import CompleteTopology, Edges, RandomTopology, Topology
+from topologies import CompleteTopology, RandomTopology, Topology
 
 
 def make(
     topology: Topology | None = None, gradient: OuterGradient | None = None, **arguments: Any
 ) -> MetaLearner:
     """A small learner; all of its draws differ from rollout to rollout, but for the graph."""
-    torch.manual_seed(0)
-    agent = BadgerAgent(
-        GAME,
-        partial(GRUPolicy, message_size=4),
-        topology or RandomTopology(k=2),
-        birth=Birth("random", initial_state="random"),
-        identifier_size=3,
-        hidden_size=8,
-    )
+    birth = Birth("random", initial_state="random")
+    agent = small_agent(topology, birth=birth, hidden_size=8)
     arguments = {"sizes": Sizes(5, 2, 4, 4), "val_batches": 2, **arguments}
     return MetaLearner(agent, GuessingGame(), gradient=gradient or Captured(), **arguments)
 
@@ -52,6 +44,14 @@ def step_of(learner: MetaLearner) -> Callable[[int], tuple[Tensor, Tensor]]:
 
 def gradients(learner: MetaLearner, meta_loss: Tensor) -> tuple[Tensor, ...]:
     return torch.autograd.grad(meta_loss, tuple(learner.parameters()))
+
+
+def assert_same(
+    learner: MetaLearner, outcome: Outcome, expected: Outcome, rtol: float = 0, atol: float = 0
+) -> None:
+    """The meta-loss, the errors, and the gradients."""
+    both = ([*one, *gradients(learner, one.meta_loss)] for one in (outcome, expected))
+    torch.testing.assert_close(*both, rtol=rtol, atol=atol)
 
 
 @pytest.fixture
@@ -79,39 +79,23 @@ def test_replays_are_rollouts() -> None:
         expected = learner.objective(seed, detach_every=3)
         assert torch.equal(loss, expected.loss)
         assert torch.equal(meta_loss, expected.meta_loss)
-    expected = learner.objective(5, detach_every=3).meta_loss
-    for actual, right in zip(
-        gradients(learner, step(5)[0]), gradients(learner, expected), strict=True
-    ):
-        assert torch.equal(actual, right)
+    assert_same(learner, step(5), learner.objective(5, detach_every=3))
 
 
 @pytest.mark.usefixtures("replayed_on_cpu")
 def test_an_initial_state_that_is_learned_is_read_as_a_weight() -> None:
     """And no draw is recorded for gradients: each would keep those before it alive."""
-    torch.manual_seed(0)
-    agent = BadgerAgent(
-        GAME,
-        AttentionPolicy,
+    agent = small_agent(
         CompleteTopology(),
-        partial(AttentionMembrane, key_size=4),
+        AttentionPolicy,
+        membrane=partial(AttentionMembrane, key_size=4),
         birth=Birth("random", initial_state="learned"),
-        hidden_size=6,
     )
     learner = MetaLearner(agent, GuessingGame(), None, Captured(), sizes=Sizes(4, 2, 3, 2))
-    step = step_of(learner)
     for seed in (5, 6):
         with torch.no_grad():
             agent.policy.get_parameter("initial_hidden").mul_(0.9)
-        meta_loss, loss = step(seed)
-        expected = learner.objective(seed)
-        assert torch.equal(loss, expected.loss)
-        for actual, right in zip(
-            gradients(learner, meta_loss),
-            gradients(learner, expected.meta_loss),
-            strict=True,
-        ):
-            assert torch.equal(actual, right)
+        assert_same(learner, step_of(learner)(seed), learner.objective(seed))
         assert learner.gradient._step.life.hidden.grad_fn is None
 
 
@@ -169,22 +153,9 @@ def test_other_draws_are_refused(first: Any, second: Any, message: str) -> None:
     assert_refused(f"a CUDA graph needs draws .*{message}", lambda: refill(first, second))
 
 
-class Follower(Topology):
-    """Its edges depend on states."""
-
-    dynamic = True
-
-    def __init__(self) -> None:
-        super().__init__()
-
-    def forward(self, hidden: Tensor, generator: torch.Generator | None = None) -> Edges:
-        batch_size, num_experts, _ = hidden.shape
-        return some_edges(batch_size, num_experts, 8)
-
-
 @pytest.mark.parametrize(
     "topology",
-    [RandomTopology(k=2, redraw="rollout"), RandomTopology(k=2, redraw="agent"), Follower()],
+    [RandomTopology(k=2, redraw="rollout"), RandomTopology(k=2, redraw="agent"), Nearest()],
 )
 def test_other_topologies_are_refused(topology: Topology) -> None:
     message = f"a topology that is drawn once: .*got {type(topology).__name__}"
@@ -220,13 +191,8 @@ class TestOnGPU:
         learner = make(gradient=Captured(detach_every=3)).to("cuda")
         step = step_of(learner)
         for seed in (5, 6, 5):
-            meta_loss, loss = step(seed)
-            expected, rollout_loss = learner.objective(seed, detach_every=3)
-            torch.testing.assert_close(loss, rollout_loss)
-            torch.testing.assert_close(meta_loss, expected)
-            torch.testing.assert_close(
-                gradients(learner, meta_loss), gradients(learner, expected), rtol=1e-4, atol=1e-6
-            )
+            expected = learner.objective(seed, detach_every=3)
+            assert_same(learner, step(seed), expected, rtol=1e-4, atol=1e-6)
 
     def test_trains_as_without(self) -> None:
         """Five steps of Adam, whose weights the graph must find changed."""

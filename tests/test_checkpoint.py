@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import random
 import typing
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lightning.pytorch.callbacks import ModelCheckpoint
-from properties import Fit, Make, seeded
+from properties import Fit, Intruder, Make, seeded, some_task
 from torch import Tensor
 
 from badger_graph import (
@@ -38,7 +36,7 @@ from topologies import CompleteTopology, RandomTopology, RingTopology
 
 
 def actions(agent: BadgerAgent, num_experts: int = 5, num_outputs: int = 2) -> Tensor:
-    task = GuessingGame().sample(6, num_outputs, seeded(0))
+    task = some_task(6, num_outputs)
     with torch.no_grad():
         return unroll(agent, task, num_experts, 6, seeded(0)).action
 
@@ -99,10 +97,6 @@ def test_a_loaded_agent_is_frozen(path: Path) -> None:
     assert not any(parameter.requires_grad for parameter in agent.parameters())
 
 
-def test_a_loaded_learner_is_described_alike(learner: MetaLearner, path: Path) -> None:
-    assert load_learner(path).config() == learner.config()
-
-
 def test_every_setting_comes_back(tiny_learner: Make, fit: Fit, tmp_path: Path) -> None:
     learner = tiny_learner(meta_loss=ConvergeFast(discount=0.9), seed=5)
     learner.task = GuessingGame(error="l1", feedback="per_output", bins=12)
@@ -129,49 +123,14 @@ def test_a_loaded_agent_lives_on_a_graph_it_never_saw(path: Path) -> None:
     assert not torch.allclose(actions(agent), before)
 
 
-@pytest.mark.filterwarnings("ignore:The dirpath has changed")
-@pytest.mark.parametrize("accumulated", [1, 2])
-def test_training_goes_on_to_the_same_bits(
-    tiny_learner: Make, fit: Fit, tmp_path: Path, accumulated: int
-) -> None:
-    """5 steps in one go, and 2 + 3 with a checkpoint between them, weights and tasks alike."""
-    whole, begun, resumed = (tiny_learner() for _ in range(3))
-    settings = {"accumulate_grad_batches": accumulated}
-    fit(whole, 5, **settings)
-    fit(begun, 2, saving(tmp_path, filename="half"), **settings)
-    half = tmp_path / "half.ckpt"
-    torch.manual_seed(123)  # whatever happened in between
-    fit(resumed, 5, saving(tmp_path / "resumed"), ckpt_path=half, **settings)
-    for expected, value in zip(whole.parameters(), resumed.parameters(), strict=True):
-        assert torch.equal(value, expected)
-    assert not torch.equal(next(begun.parameters()), next(whole.parameters()))
-
-
 # ----------------------------------------------------------------------------------- bad files
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    assert_bad_checkpoint(tmp_path / "nowhere.ckpt", "a checkpoint must be a file, got")
-    assert_bad_checkpoint(tmp_path, "a checkpoint must be a file, got")  # a folder
 
 
 @pytest.mark.parametrize("part", [0.01, 0.1, 0.5, 0.9, 0.999])
 def test_a_truncated_file(path: Path, part: float) -> None:
     whole = path.read_bytes()
-    assert_bad_checkpoint(damaged(path, whole[: int(part * len(whole))]), "a checkpoint must")
-
-
-def test_a_file_truncated_in_the_middle_is_called_truncated(path: Path) -> None:
-    whole = path.read_bytes()
-    assert_bad_checkpoint(damaged(path, whole[: len(whole) // 2]), "truncated or damaged")
-
-
-@pytest.mark.parametrize(
-    "contents",
-    [b"", b"hello\n", b"epoch: 3\nweights: none\n" * 100, b"\x80", bytes(1000), b"e.", b"0"],
-)
-def test_a_file_that_is_something_else(path: Path, contents: bytes) -> None:
-    assert_bad_checkpoint(damaged(path, contents), "a checkpoint must")
+    rule = "truncated or damaged" if part == 0.5 else "a checkpoint must"
+    assert_bad_checkpoint(damaged(path, whole[: int(part * len(whole))]), rule)
 
 
 @given(seed=st.integers(0, 10**6), legacy=st.booleans(), length=st.floats(0, 1))
@@ -194,45 +153,31 @@ def test_damage_of_any_kind_is_refused_or_harmless(
     assert actions(agent).shape == (6, 6, 2)
 
 
-class Intruder:
-    """Unpickled by a careless reader, it makes a file."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        return os.mkdir, (str(self.mark),)
-
-
-@pytest.mark.parametrize("hidden_in", ["a pickle", "a checkpoint", "its weights", "its config"])
+@pytest.mark.parametrize("hidden_in", ["a pickle", "extra", "state_dict", CONFIG_KEY])
 def test_code_in_a_checkpoint_is_not_run(path: Path, tmp_path: Path, hidden_in: str) -> None:
     mark = tmp_path / "was_run"
-    intruder, checkpoint = Intruder(mark), torch.load(path)
+    intruder = Intruder(mark)
     if hidden_in == "a pickle":
         bad = damaged(path, pickle.dumps(intruder, protocol=2))
-    elif hidden_in == "a checkpoint":
-        bad = damaged(path, {**checkpoint, "extra": intruder})
-    elif hidden_in == "its weights":
-        bad = damaged(path, {**checkpoint, "state_dict": {"agent.policy": intruder}})
+        careless = partial(pickle.loads, bad.read_bytes())
     else:
-        bad = damaged(path, {**checkpoint, CONFIG_KEY: {"agent": intruder}})
+        bad = damaged(path, {**torch.load(path), hidden_in: {"agent": intruder}})
+        careless = partial(torch.load, bad, weights_only=False)
     assert_bad_checkpoint(bad, r"no pickled code, but .* \(nothing of it was run\)")
     assert not mark.exists()
-    if hidden_in == "a pickle":  # or else the lines above show nothing
-        pickle.loads(bad.read_bytes())
-    else:
-        torch.load(bad, weights_only=False)
+    careless()  # or else the lines above show nothing
     assert mark.exists()
 
 
-@pytest.mark.parametrize(
-    "contents",
-    [{"state_dict": {}, "global_step": 3}, {}, [1, 2], torch.zeros(2), 7, "text"],
-    ids=str,
-)
-def test_a_file_of_another_program(path: Path, contents: object) -> None:
-    rule = "a checkpoint must be written by badger-graph, .* is not"
-    assert_bad_checkpoint(damaged(path, contents), rule)
+BYTES = [b"", b"hello\n", b"epoch: 3\nweights: none\n" * 100, b"\x80", bytes(1000), b"e.", b"0"]
+OBJECTS = [{"state_dict": {}, "global_step": 3}, {}, [1, 2], torch.zeros(2), 7, "text"]
+
+
+@pytest.mark.parametrize("contents", [*BYTES, *OBJECTS], ids=lambda contents: str(contents)[:12])
+def test_a_file_that_is_something_else(path: Path, contents: object) -> None:
+    of_another_program = "be written by badger-graph, .* is not"
+    rule = "" if isinstance(contents, bytes) else of_another_program
+    assert_bad_checkpoint(damaged(path, contents), f"a checkpoint must {rule}")
 
 
 def test_weights_of_another_size(tiny_learner: Make, path: Path) -> None:
@@ -246,14 +191,13 @@ def test_weights_of_another_size(tiny_learner: Make, path: Path) -> None:
 
 
 def test_weights_that_are_missing_or_too_many(path: Path) -> None:
-    for change in ("missing", "too many", "none at all"):
+    for change in (
+        lambda checkpoint: checkpoint["state_dict"].popitem(),
+        lambda checkpoint: checkpoint["state_dict"].update(extra=torch.zeros(1)),
+        lambda checkpoint: checkpoint.pop("state_dict"),
+    ):
         checkpoint = torch.load(path)
-        if change == "missing":
-            checkpoint["state_dict"].popitem()
-        elif change == "too many":
-            checkpoint["state_dict"]["agent.policy.extra"] = torch.zeros(1)
-        else:
-            del checkpoint["state_dict"]
+        change(checkpoint)
         with pytest.raises(ValueError, match=r"must (fit its GRUPolicy|hold state_dict)"):
             load_agent(damaged(path, checkpoint))
 
@@ -288,35 +232,37 @@ def test_the_same_agent_may_go_on(tiny_learner: Make, path: Path) -> None:
     require_same_run(path, tiny_learner(weights=1))  # the weights come from the checkpoint
 
 
-def test_another_agent_may_not_go_on(tiny_learner: Make, path: Path) -> None:
-    def changed(change: Callable[[MetaLearner], None]) -> MetaLearner:
-        learner = tiny_learner()
-        change(learner)
-        return learner
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("topology", RingTopology(), "topology was .*RandomTopology.* and is .*RingTopology"),
+        ("topology", RandomTopology(k=3), r"topology\.k was 2 in .* and is 3"),
+        ("membrane.readers", "one", r"membrane\.readers was all in .* and is one"),
+        ("communication", FixedRounds(2), r"communication\.rounds was 1 in .* and is 2"),
+        ("birth", Birth("random"), r"birth\.identifiers was fixed in .* and is random"),
+    ],
+)
+def test_another_agent_may_not_go_on(
+    tiny_learner: Make, path: Path, place: str, value: object, message: str
+) -> None:
+    learner = tiny_learner()
+    *owner, name = place.split(".")
+    setattr(learner.agent.get_submodule(".".join(owner)), name, value)
+    with pytest.raises(ValueError, match=rf"as it was started, but agent\.{message}"):
+        require_same_run(path, learner)
 
-    others = {
-        r"agent\.hidden_size was 8 in .* and is 9": tiny_learner(hidden_size=9),
-        r"agent\.topology was .*RandomTopology.* and is .*RingTopology": changed(
-            lambda learner: setattr(learner.agent, "topology", RingTopology())
-        ),
-        r"agent\.topology\.k was 2 in .* and is 3": changed(
-            lambda learner: setattr(learner.agent, "topology", RandomTopology(k=3))
-        ),
-        r"agent\.membrane\.readers was all in .* and is one": changed(
-            lambda learner: setattr(learner.agent.membrane, "readers", "one")
-        ),
-        r"agent\.communication\.rounds was 1 in .* and is 2": changed(
-            lambda learner: setattr(learner.agent, "communication", FixedRounds(2))
-        ),
-        r"agent\.birth\.identifiers was fixed in .* and is random": changed(
-            lambda learner: setattr(learner.agent, "birth", Birth("random"))
-        ),
-        r"task\.bins was None in .* and is 12": changed(
-            lambda learner: setattr(learner, "task", GuessingGame(bins=12))
-        ),
-        r"sizes\.num_experts was 5 in .* and is 6": tiny_learner(num_experts=6),
-        r"seed was 0 in .* and is 3": tiny_learner(seed=3),
-    }
-    for message, learner in others.items():
-        with pytest.raises(ValueError, match=f"must be resumed as it was started, but {message}"):
-            require_same_run(path, learner)
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"hidden_size": 9}, r"agent\.hidden_size was 8 in .* and is 9"),
+        ({"num_experts": 6}, r"sizes\.num_experts was 5 in .* and is 6"),
+        ({"seed": 3}, "seed was 0 in .* and is 3"),
+        ({"task": GuessingGame(bins=12)}, r"task\.bins was None in .* and is 12"),
+    ],
+)
+def test_another_learner_may_not_go_on(
+    tiny_learner: Make, path: Path, arguments: dict[str, typing.Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"must be resumed as it was started, but {message}"):
+        require_same_run(path, tiny_learner(**arguments))

@@ -11,7 +11,16 @@ from random import Random
 import networkx as nx
 import pytest
 import torch
-from properties import GAME, assert_refused, double_precision, edited, seeded, uniform
+from properties import (
+    GAME,
+    assert_refused,
+    double_precision,
+    edited,
+    every_executor,
+    every_torch_executor,
+    seeded,
+    uniform,
+)
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
@@ -21,7 +30,6 @@ from badger_graph import (
     GRUPolicy,
     GuessingGame,
     HardwiredMembrane,
-    Interface,
     Life,
     Membrane,
     Observation,
@@ -33,7 +41,6 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.executors.prepare import ExecutorName
-from badger_graph.life import Addresses
 from badger_graph.membranes import AttentionMembrane, WholeMembrane
 from badger_graph.policies import AttentionPolicy, LSTMPolicy, MessagePolicy
 from badger_graph.products import Ports
@@ -42,51 +49,26 @@ from topologies import CompleteTopology, RandomTopology, RingTopology, Topology
 from topologies.edges import check_graphs
 
 B, N, D, H, IDS = 3, 6, 2, 8, 4
-EXECUTORS: list[ExecutorName] = ["reference", "dense", "sparse", "fused"]
-
-every_executor = pytest.mark.parametrize(
-    "executor",
-    [*EXECUTORS[:3], pytest.param("fused", marks=pytest.mark.native)],
-)
 
 
 Change = Callable[[typing.Any], typing.Any]
 
 
-def same(value: typing.Any) -> typing.Any:
-    return value
+def strange(
+    usual: type[Membrane] = HardwiredMembrane, show: Change | None = None, do: Change | None = None
+) -> type[Membrane]:
+    """A membrane that shows and does what it is told to."""
 
+    class Strange(usual):
+        def perceive(self, life: Life, observation: Observation) -> typing.Any:
+            percept = super().perceive(life, observation)
+            return show(percept) if show else percept
 
-class Strange(Membrane):
-    """Shows and does what it is told to."""
+        def act(self, life: Life, speech: Tensor) -> typing.Any:
+            action = super().act(life, speech)
+            return do(action) if do else action
 
-    def __init__(
-        self,
-        interface: Interface,
-        identifier_size: int,
-        hidden_size: int,
-        usual: Callable[..., Membrane] = HardwiredMembrane,
-        show: Change = same,
-        do: Change = same,
-    ) -> None:
-        super().__init__(interface, identifier_size, hidden_size)
-        self.usual = usual(interface, identifier_size, hidden_size)
-        self.percept_size = self.usual.percept_size
-        self.address_size = self.usual.address_size
-        self.show = show
-        self.do = do
-
-    def check(self, num_experts: int, num_outputs: int, num_inputs: int = 0) -> None:
-        self.usual.check(num_experts, num_outputs, num_inputs)
-
-    def open(self, addresses: Addresses, identifier: Tensor) -> typing.Any:
-        return self.usual.open(addresses, identifier)
-
-    def perceive(self, life: Life, observation: Observation) -> typing.Any:
-        return self.show(self.usual.perceive(life, observation))
-
-    def act(self, life: Life, speech: Tensor) -> typing.Any:
-        return self.do(self.usual.act(life, speech))
+    return Strange
 
 
 class Drawn(Topology):
@@ -106,7 +88,7 @@ class DrawnAnew(Drawn):
 
 def make(
     executor: ExecutorName = "auto",
-    membrane: Callable[..., Membrane] = Strange,
+    membrane: Callable[..., Membrane] = HardwiredMembrane,
     topology: Topology | None = None,
     policy: Callable[..., MessagePolicy] = GRUPolicy,
 ) -> BadgerAgent:
@@ -142,10 +124,10 @@ WRONG: list[tuple[Callable[[Tensor], typing.Any], str]] = [
 def test_membranes_are_held_to_what_they_say(executor: ExecutorName, wrong: typing.Any) -> None:
     got = dict(WRONG)[wrong]
     shows = r"the percept \[V, P\] that a Strange shows by its percept_size=4 must be \[18, 4\] "
-    agent = make(executor, partial(Strange, show=wrong))
+    agent = make(executor, strange(show=wrong))
     assert_refused(shows + ".*" + got.format(18), lambda: agent.step(agent.reset(B, N, D), seen()))
     does = r"the action \[B, d\] that a Strange makes of .* must be \[3, 2\] "
-    agent = make(executor, partial(Strange, do=wrong))
+    agent = make(executor, strange(do=wrong))
     assert_refused(does + ".*" + got.format(3), lambda: agent.step(agent.reset(B, N, D), seen()))
 
 
@@ -156,7 +138,7 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize("executor", EXECUTORS[:3])
+@every_torch_executor
 @pytest.mark.parametrize("part", PARTS)
 def test_policies_are_held_to_what_they_say(executor: ExecutorName, part: str) -> None:
     for wrong, _ in WRONG:
@@ -169,23 +151,22 @@ def test_policies_are_held_to_what_they_say(executor: ExecutorName, part: str) -
 
 
 def test_ports_and_vectors_of_several_kinds() -> None:
-    def agent_of(usual: Callable[..., Membrane], policy: typing.Any, show: Change) -> BadgerAgent:
-        membrane = partial(Strange, usual=usual, show=show)
-        return BadgerAgent(GAME, policy, CompleteTopology(), membrane, hidden_size=6)
+    def step_of(membrane: typing.Any, policy: typing.Any, num_experts: int) -> Callable[[], Life]:
+        agent = BadgerAgent(GAME, policy, CompleteTopology(), membrane, hidden_size=6)
+        return lambda: agent.step(agent.reset(B, num_experts, D), seen())
 
     for part, expected in (("keys", r"\[3, 3, 4\]"), ("values", "6"), ("queries", r"\[3, 2, 4\]")):
 
         def narrow(ports: Ports, part: str = part) -> Ports:
             return ports._replace(**{part: getattr(ports, part)[..., :-1]})
 
-        agent = agent_of(partial(AttentionMembrane, key_size=4), AttentionPolicy, narrow)
+        membrane = partial(strange(AttentionMembrane, show=narrow), key_size=4)
         message = rf"the {part} \[B, ., .\] that a Strange shows .*{expected}"
-        assert_refused(message, lambda agent=agent: agent.step(agent.reset(B, N, D), seen()))
+        assert_refused(message, step_of(membrane, AttentionPolicy, N))
 
-    whole = partial(WholeMembrane, num_outputs=D)
-    agent = agent_of(whole, LSTMPolicy, lambda percept: percept.repeat(1, 2))
+    twice = strange(WholeMembrane, show=lambda percept: percept.repeat(1, 2))
     message = r"percept_size=\(1, 2\) must be \[3, 3\] .* got \[3, 6\]"
-    assert_refused(message, lambda: agent.step(agent.reset(B, 1, D), seen()))
+    assert_refused(message, step_of(partial(twice, num_outputs=D), LSTMPolicy, 1))
 
 
 @pytest.mark.parametrize(
@@ -233,6 +214,18 @@ def test_what_is_no_topology() -> None:
 
 # ---------------------------------------------------------------------------------- living agents
 
+
+@pytest.mark.parametrize(
+    "kind", [torch.zeros(B * N), torch.ones(B * N).long(), -torch.ones(B * N).long()]
+)
+def test_kinds_are_those_of_the_policy(kind: Tensor) -> None:
+    agent = make()
+    graph = to_pyg(agent.reset(B, N, D))
+    graph.kind = kind
+    message = r"kind \[V\] of living agents must be whole numbers from 0 to 0 of torch.int64, got"
+    assert_refused(message, lambda: from_pyg(agent, graph))
+
+
 ATTRIBUTES = {
     "hidden": r"hidden \[V, H\] of living agents must be \[18, 8\]",
     "identifier": r"identifier \[V, I\] of living agents must be \[18, 4\]",
@@ -260,14 +253,16 @@ def test_graphs_that_are_no_living_agents() -> None:
     graph = to_pyg(agent.reset(B, N, D))
     one = Batch.from_data_list([split(graph)[0]])
     assert from_pyg(agent, one).batch_size == 1
-    message = "as to_pyg makes it of a life, got a DataBatch without hidden"
-    assert_refused(message, lambda: from_pyg(agent, Batch.from_data_list([Data()])))
-    assert_refused("graph must be a Batch, got a Data", lambda: from_pyg(agent, split(graph)[0]))
-    uneven = copy.copy(graph)
+    uneven, missing = copy.copy(graph), copy.copy(graph)
     uneven.kind = uneven.kind[:-1]
-    assert_refused("of 3 .* as many experts, got 17 together", lambda: from_pyg(agent, uneven))
-    del graph.edge_weight
-    assert_refused("without edge_weight", lambda: from_pyg(agent, graph))
+    del missing.edge_weight
+    for message, other in (
+        ("as to_pyg makes it of a life, got a .* without hidden", Batch.from_data_list([Data()])),
+        ("graph must be a Batch, got a Data", split(graph)[0]),
+        ("of 3 .* as many experts, got 17 together", uneven),
+        ("without edge_weight", missing),
+    ):
+        assert_refused(message, lambda other=other: from_pyg(agent, other))
 
 
 @every_executor
@@ -379,17 +374,16 @@ def test_edges_in_any_order_and_none_at_all() -> None:
 @pytest.mark.native
 def test_whatever_a_membrane_and_a_graph_hold_it_is_refused_or_right() -> None:
     """Some hundreds of lives with one tensor of another size: an error, or the reference's bits."""
-    random = Random(0)
-    agents = [make(executor) for executor in ("reference", "fused")]
+    random, answered = Random(0), 0
+    membrane = strange(show=lambda percept: show(percept))
+    agents = [make(executor, membrane) for executor in ("reference", "fused")]
     agents[1].load_state_dict(agents[0].state_dict())
-    answered = 0
     for _ in range(200):
         sizes = [random.choice([2, 4, 18, 36]), random.choice([0, 1, 3, 4, 7, 8, 16])]
         show = random.choice([lambda p, s=sizes: torch.ones(s), lambda p: p.clone()])
         state = torch.ones(random.choice([[18, 8], sizes, sizes[:1]]))
         outcome = []
         for agent in agents:
-            agent.membrane.show = show
             living = agent.reset(B, N, D)
             try:
                 living = edited(agent, living, hidden=state)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import importlib
-import json
 import os
 import re
 import shlex
@@ -287,11 +286,7 @@ def test_help_on_the_arguments_of_a_component(tmp_path: Path) -> None:
 
 GRAPHS = {
     "malformed.graphml": "<graphml",
-    "malformed.json": '{"nodes": [1',
-    "malformed.edgelist": "0 1\n2\n",
-    "empty.edgelist": "",
     "small.edgelist": "0 1\n1 2\n2 0\n",
-    "none.json": json.dumps({"nodes": [], "edges": []}),
 }
 
 WRONG = {
@@ -312,10 +307,6 @@ WRONG = {
     "--topology networkx": "required argument: 'generator'",
     "--topology file --topology.path missing.graphml": "must exist, got 'missing.graphml'",
     "--topology file --topology.path malformed.graphml": "well-formed, got 'malformed.graphml'",
-    "--topology file --topology.path malformed.json": "well-formed, got 'malformed.json'",
-    "--topology file --topology.path malformed.edgelist": r"line 2 must be 'source target",
-    "--topology file --topology.path empty.edgelist": "not be empty, got 'empty.edgelist'",
-    "--topology file --topology.path none.json": "num_experts must be at least 1, got 0",
     "--topology file --topology.path small.edgelist": "got 3 nodes and 16 experts",
     "--num_steps 0": "num_steps must be at least 1, got 0",
     "--num_experts many": "num_experts.*many",

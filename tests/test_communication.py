@@ -14,6 +14,7 @@ from properties import (
     every_policy_and_executor,
     every_torch_executor,
     seeded,
+    small_agent,
     some_edges,
     some_inputs,
     some_observation,
@@ -28,11 +29,10 @@ from badger_graph import (
     ClearChannel,
     Edges,
     FixedRounds,
-    GRUPolicy,
 )
 from badger_graph.executors.prepare import ExecutorName, prepare
 from badger_graph.policies import POLICIES
-from topologies import CompleteTopology, RandomTopology
+from topologies import CompleteTopology
 
 # ------------------------------------------------------------------------------------- rounds
 
@@ -94,9 +94,7 @@ class Louder(Channel):
 
 
 def make(executor: ExecutorName, channel: Channel | None = None) -> BadgerAgent:
-    torch.manual_seed(0)
-    stage = FixedRounds(2, channel)
-    return BadgerAgent(GAME, GRUPolicy, RandomTopology(2), None, stage, executor=executor)
+    return small_agent(communication=FixedRounds(2, channel), executor=executor)
 
 
 @every_torch_executor

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 import torch
-from properties import GAME, assert_near, assert_refused, example, seeded
+from properties import (
+    GAME,
+    assert_near,
+    assert_refused,
+    example,
+    life_and_gradients,
+    small_agent,
+    some_task,
+)
 from torch import Tensor
 
 from badger_graph import (
@@ -18,12 +26,10 @@ from badger_graph import (
     GRUPolicy,
     GuessingGame,
     MetaLearner,
-    unroll,
 )
 from badger_graph.agent import deliberate
 from badger_graph.executors.prepare import ExecutorName
-from badger_graph.outer import Sizes
-from badger_graph.tasks import GuessingTask
+from badger_graph.outer.sizes import Sizes
 from topologies import RandomTopology
 
 FIRST = (6, 9, 2)
@@ -36,30 +42,16 @@ ElmanPolicy = partial(example("elman_policy").ElmanPolicy, message_size=5)
 
 def twins(executor: ExecutorName, dtype: torch.dtype, **arguments: Any) -> list[BadgerAgent]:
     """The same agent as it is and compiled; every agent of a batch has a graph of its own."""
-    parts = (GAME, ElmanPolicy, RandomTopology(2, redraw="agent"))
-    sizes = {"identifier_size": 3, "hidden_size": 6}
-    agents = []
-    for is_compiled in (False, True):
-        torch.manual_seed(0)
-        agent = BadgerAgent(*parts, executor=executor, compiled=is_compiled, **sizes, **arguments)
-        agents.append(agent.to(dtype))
-    return agents
+    make = partial(small_agent, RandomTopology(2, redraw="agent"), ElmanPolicy, executor=executor)
+    return [make(compiled=compiled, **arguments).to(dtype) for compiled in (False, True)]
 
 
 def live(
     agent: BadgerAgent, batch_size: int, num_experts: int, num_outputs: int, **arguments: Any
 ) -> dict[str, Tensor]:
-    """Errors and actions of a life and, where it is trained, the gradients."""
-    generator = seeded(num_experts)
-    task = GuessingGame().sample(batch_size, num_outputs, generator)
-    task = GuessingTask(task.target.to(agent.dtype), task.family)
-    rollout = unroll(agent, task, num_experts, 4, generator, **arguments)
-    result = {"loss": rollout.loss, "action": rollout.action}
-    if torch.is_grad_enabled():
-        names, parameters = zip(*agent.named_parameters(), strict=True)
-        gradients = torch.autograd.grad(rollout.loss.mean(), parameters)
-        result |= dict(zip(names, gradients, strict=True))
-    return {name: value.detach() for name, value in result.items()}
+    task = some_task(batch_size, num_outputs)
+    task.target = task.target.to(agent.dtype)
+    return life_and_gradients(agent, task, num_experts, **arguments)
 
 
 def assert_alike(agent: BadgerAgent, other: BadgerAgent, *sizes: int, **arguments: Any) -> None:
@@ -119,17 +111,9 @@ def test_long_lives_and_copies() -> None:
     assert_alike(eager, other, 3, 7, 2)
 
 
-@pytest.fixture
-def never(monkeypatch: pytest.MonkeyPatch) -> None:
-    def compiled(_: object) -> None:
-        raise AssertionError("compiled")
-
-    monkeypatch.setattr("badger_graph.agent.compiled", compiled)
-
-
 @pytest.mark.native
-@pytest.mark.usefixtures("never")
-def test_the_fused_executor_serves_as_it_is() -> None:
+def test_the_fused_executor_serves_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("badger_graph.agent.compiled", None)  # nobody may call it
     parts = (GAME, GRUPolicy, RandomTopology(2))
     one, other = (BadgerAgent(*parts, compiled=c) for c in (False, True))
     other.load_state_dict(one.state_dict())

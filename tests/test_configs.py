@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from command_line import ROOT, call
+from command_line import ROOT, succeed
 
 from badger_graph import BadgerAgent, Birth, GuessingGame, MetaLearner, Sizes
 from badger_graph.arguments import COMPONENTS
@@ -40,8 +40,7 @@ def leaves(config: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any
 def test_runs(config: Path, tmp_path: Path) -> None:
     """One outer step and one validation, as configured, and nothing is written."""
     once = ["--trainer.fast_dev_run", "true"]
-    result = call(fit_main, "--config", config.stem, *once, cwd=tmp_path)
-    assert result.code == 0, result.err
+    result = succeed(fit_main, "--config", config.stem, *once, cwd=tmp_path)
     assert "outer step 1:" in result.out
     assert not list(tmp_path.iterdir())
 

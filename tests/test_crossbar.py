@@ -72,8 +72,13 @@ def test_pairs_hear_each_other_where_they_share_a_wire() -> None:
     index, weight = wires.to_edges()
     pairs = dict(zip(zip(*index.tolist(), strict=True), weight.tolist(), strict=True))
     assert pairs == {
-        **{(0, 0): 2, (0, 1): 1, (1, 0): 1},
-        **{(1, 1): 2, (1, 2): 1, (2, 1): 1, (2, 2): 2},
+        (0, 0): 2,
+        (0, 1): 1,
+        (1, 0): 1,
+        (1, 1): 2,
+        (1, 2): 1,
+        (2, 1): 1,
+        (2, 2): 2,
     }
 
 
@@ -93,9 +98,17 @@ def test_an_expert_hears_the_mean_of_each_of_its_wires() -> None:
 
 
 def test_wires_that_no_agent_could_have_are_refused() -> None:
-    assert_refused("no wire may join two agents", lambda: check_wires(Wires(torch.zeros(1, 4, dtype=torch.int64), 1), 2, 2))
-    assert_refused("wires of experts must be 0 to 0", lambda: check_wires(Wires(torch.ones(1, 4, dtype=torch.int64), 1), 1, 4))
-    assert_refused(r"V = 6 experts", lambda: check_wires(Wires(torch.zeros(1, 4, dtype=torch.int64), 1), 2, 3))
+    assert_refused(
+        "no wire may join two agents",
+        lambda: check_wires(Wires(torch.zeros(1, 4, dtype=torch.int64), 1), 2, 2),
+    )
+    assert_refused(
+        "wires of experts must be 0 to 0",
+        lambda: check_wires(Wires(torch.ones(1, 4, dtype=torch.int64), 1), 1, 4),
+    )
+    assert_refused(
+        r"V = 6 experts", lambda: check_wires(Wires(torch.zeros(1, 4, dtype=torch.int64), 1), 2, 3)
+    )
 
 
 def test_policy_and_topology_must_both_be_of_wires() -> None:
@@ -106,16 +119,27 @@ def test_policy_and_topology_must_both_be_of_wires() -> None:
 
     from badger_graph import GRUPolicy
 
-    assert_refused("hears 2 wires, such as WiredGRUPolicy", lambda: agent(CrossbarTopology(), GRUPolicy))
-    assert_refused("edges between experts, got wires", lambda: agent(CrossbarTopology(), WiredGRUPolicy, "dense"))
-    assert_refused("a topology of wires, such as CrossbarTopology, as a WiredGRUPolicy hears 2", lambda: agent(RingTopology(), WiredGRUPolicy))
+    assert_refused(
+        "hears 2 wires, such as WiredGRUPolicy", lambda: agent(CrossbarTopology(), GRUPolicy)
+    )
+    assert_refused(
+        "edges between experts, got wires",
+        lambda: agent(CrossbarTopology(), WiredGRUPolicy, "dense"),
+    )
+    assert_refused(
+        "a topology of wires, such as CrossbarTopology, as a WiredGRUPolicy hears 2",
+        lambda: agent(RingTopology(), WiredGRUPolicy),
+    )
 
 
 def test_a_number_of_experts_that_makes_no_crossbar_is_refused() -> None:
     agent = crossbar()
     assert agent.reset(1, None, 3, num_inputs=2).num_experts == 3 * 3 + 16 * (3 + 3)
     assert agent.reset(1, 9, 3, num_inputs=2).num_experts == 9
-    assert_refused(r"\(n \+ 1\) d = 9 experts and n \+ 1 \+ d = 6 more", lambda: agent.reset(1, 10, 3, num_inputs=2))
+    assert_refused(
+        r"\(n \+ 1\) d = 9 experts and n \+ 1 \+ d = 6 more",
+        lambda: agent.reset(1, 10, 3, num_inputs=2),
+    )
 
 
 @in_double

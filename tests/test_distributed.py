@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import FIT, call, load
+from command_line import FIT, load, refuse, succeed
 from properties import rollout_of
 
-from badger_graph import OneMoreOutput, load_learner
+from badger_graph import MetaLearner, OneMoreOutput, load_learner
 from badger_graph.cli import fit_main
 from badger_graph.outer.stream import TRAINING, task_seed, validation_seeds
 
@@ -52,14 +52,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, train(folder)
 
 
+@pytest.fixture
+def untrained(tmp_path: Path) -> MetaLearner:
+    """With the weights that the processes began with: one process that learns nothing."""
+    arguments = [*SMALL, "--optimizer.lr", "0", "--evaluate", "false", "--run_dir", "before"]
+    succeed(fit_main, *arguments, cwd=tmp_path)
+    return load_learner(tmp_path / "before/checkpoints/last.ckpt")
+
+
 def test_gradients_are_those_of_one_process_on_the_joined_batch(
-    trained: tuple[Path, str], tmp_path: Path
+    trained: tuple[Path, str], untrained: MetaLearner
 ) -> None:
     """Which also shows that the processes live through different tasks: those of their rank."""
-    # One process that learns nothing has the weights that the two began with.
-    arguments = [*SMALL, "--optimizer.lr", "0", "--evaluate", "false", "--run_dir", "run"]
-    assert call(fit_main, *arguments, cwd=tmp_path).code == 0
-    learner = load_learner(tmp_path / "run/checkpoints/last.ckpt")
+    learner = untrained
 
     optimizer = torch.optim.SGD(learner.parameters(), lr=RATE)
     for step in range(STEPS):
@@ -79,11 +84,9 @@ def test_gradients_are_those_of_one_process_on_the_joined_batch(
     assert best.item() == pytest.approx(torch.stack(errors).mean().item(), rel=1e-5)
 
 
-def test_processes_take_the_same_lessons(tmp_path: Path) -> None:
+def test_processes_take_the_same_lessons(tmp_path: Path, untrained: MetaLearner) -> None:
     """One more output by their mean error, where each by itself would decide otherwise."""
-    arguments = [*SMALL, "--optimizer.lr", "0", "--evaluate", "false", "--run_dir", "before"]
-    assert call(fit_main, *arguments, cwd=tmp_path).code == 0
-    learner = load_learner(tmp_path / "before/checkpoints/last.ckpt")
+    learner = untrained
     optimizer = torch.optim.SGD(learner.parameters(), lr=RATE)
     chance = learner.task.chance
 
@@ -132,8 +135,7 @@ def test_one_folder_one_evaluation(trained: tuple[Path, str]) -> None:
 def test_validation_batches_are_dealt_out_evenly(tmp_path: Path, val_batches: int) -> None:
     """Said before any process is started, so none waits for another."""
     arguments = [*SMALL, *DISTRIBUTED, "--model.val_batches", val_batches]
-    refused = call(fit_main, *arguments, cwd=tmp_path)
-    assert refused.code == 2
-    assert "must be a multiple of the number of processes" in refused.err
-    assert f"got val_batches={val_batches} for 2 processes" in refused.err
+    refused = refuse(fit_main, *arguments, cwd=tmp_path)
+    assert "must be a multiple of the number of processes" in refused
+    assert f"got val_batches={val_batches} for 2 processes" in refused
     assert not list(tmp_path.iterdir())

@@ -16,22 +16,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
     EXECUTORS,
-    GAME,
     TORCH_EXECUTORS,
     build_policy,
     every_torch_executor,
+    example,
     seeded,
+    small_agent,
     some_edges,
+    some_task,
     uniform,
 )
 from torch import Tensor, nn
 
 from badger_graph import (
-    BadgerAgent,
     Edges,
     ExpertPolicy,
     GRUPolicy,
-    GuessingGame,
     MessagePolicy,
     unroll,
 )
@@ -41,7 +41,6 @@ from badger_graph.executors.base import Executor
 from badger_graph.executors.native import library
 from badger_graph.executors.prepare import DENSE_UP_TO, ExecutorName, Preparation, prepare
 from badger_graph.policies.aggregation import Aggregation, aggregator
-from topologies import RandomTopology
 
 
 class Echo(MessagePolicy):
@@ -87,37 +86,6 @@ def test_mean_of_in_neighbours_by_hand(executor: ExecutorName) -> None:
 
 
 @every_torch_executor
-def test_weights_scale_and_the_number_of_edges_divides(executor: ExecutorName) -> None:
-    """The mean is over edges: weights 1 and 3 give (1*2 + 3*4) / 2, not the weighted average."""
-    hidden = torch.tensor([[2.0], [4.0], [0.0]])
-    edges = Edges(torch.tensor([[0, 1], [2, 2]]), torch.tensor([1.0, 3.0]))
-    assert heard(hidden, edges, 1, executor)[2].item() == pytest.approx(7.0)
-
-
-@every_torch_executor
-def test_parallel_edges_count_each(executor: ExecutorName) -> None:
-    """Heard twice from 0 and once from 1: (2 + 2 + 8) / 3."""
-    hidden = torch.tensor([[2.0], [8.0], [0.0]])
-    edges = Edges.unweighted(torch.tensor([[0, 0, 1], [2, 2, 2]]))
-    assert heard(hidden, edges, 1, executor)[2].item() == pytest.approx(4.0)
-
-
-@every_torch_executor
-def test_an_expert_may_hear_itself(executor: ExecutorName) -> None:
-    hidden = torch.tensor([[2.0], [8.0]])
-    edges = Edges.unweighted(torch.tensor([[0, 1], [0, 0]]))
-    assert heard(hidden, edges, 1, executor).flatten().tolist() == [5.0, 0.0]
-
-
-@every_torch_executor
-def test_agents_may_have_different_graphs(executor: ExecutorName) -> None:
-    """Agent 0: 0 -> 1. Agent 1: 1 -> 0 (nodes 3 -> 2)."""
-    hidden = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
-    edges = Edges.unweighted(torch.tensor([[3, 0], [2, 1]]))
-    assert heard(hidden, edges, 2, executor).flatten().tolist() == [0.0, 1.0, 4.0, 0.0]
-
-
-@every_torch_executor
 @given(
     num_experts=st.integers(1, 70),
     batch_size=st.integers(1, 4),
@@ -128,10 +96,8 @@ def test_mean_of_in_neighbours_edge_by_edge(
     executor: ExecutorName, num_experts: int, batch_size: int, per_expert: int, seed: int
 ) -> None:
     nodes = batch_size * num_experts
-    edges, hidden = (
-        some_edges(batch_size, num_experts, per_expert * nodes, seed),
-        uniform(9, nodes, 2),
-    )
+    edges = some_edges(batch_size, num_experts, per_expert * nodes, seed)
+    hidden = uniform(9, nodes, 2)
     total, count = torch.zeros_like(hidden), [0] * nodes
     for (source, target), weight in zip(edges.index.T.tolist(), edges.weight, strict=True):
         total[target] += weight * hidden[source]
@@ -139,16 +105,6 @@ def test_mean_of_in_neighbours_edge_by_edge(
     expected = torch.stack([row / max(n, 1) for row, n in zip(total, count, strict=True)])
     received = heard(hidden, edges, batch_size, executor)
     torch.testing.assert_close(received, expected, rtol=1e-12, atol=1e-12)
-
-
-@every_torch_executor
-def test_gradient_of_a_weight_is_the_message_over_the_degree(executor: ExecutorName) -> None:
-    """d heard_2 / d w_02 = h_0 / 2: a learned topology learns through the weights."""
-    hidden = torch.tensor([[2.0], [8.0], [0.0]])
-    weight = torch.tensor([1.0, 1.0], requires_grad=True)
-    edges = Edges(torch.tensor([[0, 1], [2, 2]]), weight)
-    (gradient,) = torch.autograd.grad(heard(hidden, edges, 1, executor).sum(), weight)
-    assert gradient.tolist() == [1.0, 4.0]
 
 
 AGGREGATED = [
@@ -241,13 +197,6 @@ def test_segments_are_aggregated_alike_with_and_without_torch_scatter(
 # ----------------------------------------------------------------------- what is prepared, once
 
 
-class Silence(Channel):
-    """Nobody hears anything."""
-
-    def forward(self, sent: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return torch.zeros_like(sent)
-
-
 @pytest.mark.native
 def test_edges_are_prepared_once_until_they_or_who_communicates_change() -> None:
     preparation, policy = Preparation(), build_policy(GRUPolicy).double()
@@ -263,7 +212,8 @@ def test_edges_are_prepared_once_until_they_or_who_communicates_change() -> None
     assert prepared(Edges(edges.index.clone(), edges.weight)) is not first
     assert prepared(edges, "sparse").name == "sparse"
     assert prepared(edges, "auto").name == "fused"
-    assert prepared(edges, "auto", Silence()).name == "dense"  # fused hears over a clear one only
+    noisy = example("noisy_channel").NoisyChannel()
+    assert prepared(edges, "auto", noisy).name == "dense"  # fused hears over a clear one only
     first = prepared(edges)
     edges.weight.mul_(2)
     assert prepared(edges) is not first
@@ -401,31 +351,22 @@ def test_the_choice_is_logged(
 
 def a_rollout() -> tuple[str, float]:
     """The executor that is chosen, and a loss."""
-    torch.manual_seed(0)
-    agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(2), hidden_size=6)
-    rollout = unroll(agent, GuessingGame().sample(3, 2, seeded(0)), 5, 4, seeded(0))
+    agent = small_agent(policy=GRUPolicy)
+    rollout = unroll(agent, some_task(), 5, 4, seeded(0))
     loss = rollout.loss.mean()
     loss.backward()
     assert all(parameter.grad is not None for parameter in agent.parameters())
     return rollout.life.executor.name, loss.item()
 
 
-@pytest.mark.parametrize(
-    ("environment", "said"),
-    [
-        ({"BADGER_GRAPH_NO_NATIVE": "1"}, []),
-        ({"CXX": "no-such-compiler"}, ["no C++ compiler found"]),
-    ],
-    ids=["switched off", "no compiler"],
-)
-def test_without_native_operators_torch_serves(
-    tmp_path: Path, environment: dict[str, str], said: list[str]
-) -> None:
+def test_without_native_operators_torch_serves(tmp_path: Path) -> None:
+    """In a process that never had them."""
     script = "import test_executors; print(*test_executors.a_rollout())"
     usual = {name: value for name, value in os.environ.items() if name != library.NO_NATIVE}
+    told = {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path), "CXX": "no-such-compiler"}
     process = subprocess.run(
         [sys.executable, "-c", script],
-        env={**usual, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path), **environment},
+        env={**usual, **told},
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
@@ -434,38 +375,40 @@ def test_without_native_operators_torch_serves(
     executor, loss = process.stdout.split()
     assert executor == "dense"
     assert float(loss) == pytest.approx(a_rollout()[1], rel=1e-5)
-    lines = [line for line in process.stderr.splitlines() if line.startswith("badger-graph:")]
-    assert len(lines) == len(said), process.stderr
-    assert all(part in line for part, line in zip(said, lines, strict=True))
+    (line,) = [line for line in process.stderr.splitlines() if line.startswith("badger-graph:")]
+    assert "no C++ compiler found" in line
 
 
 @pytest.mark.parametrize(
-    ("compiler", "cache", "missing", "said"),
+    ("environment", "missing", "said"),
     [
-        ("no-such-compiler", "", "a C++ compiler, got none", ["no C++ compiler found"]),
+        ({library.NO_NATIVE: "1"}, f"{library.NO_NATIVE} to be unset, got '1'", []),
+        ({"CXX": "no-such-compiler"}, "a C++ compiler, got none", ["no C++ compiler found"]),
         (
-            "false",
-            "",
+            {"CXX": "false"},
             "a C++ compiler that works, got one that does not; see ",
             ["once: about a minute", "failed"],
         ),
-        ("true", "/dev/null", "to write to /dev/null/badger_graph", ["cannot write to"]),
+        (
+            {"CXX": "true", "XDG_CACHE_HOME": "/dev/null"},
+            "to write to /dev/null/badger_graph",
+            ["cannot write to"],
+        ),
     ],
-    ids=["none", "one that fails", "nowhere to keep it"],
+    ids=["switched off", "none", "one that fails", "nowhere to keep it"],
 )
 def test_a_library_that_cannot_be_made(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    compiler: str,
-    cache: str,
+    environment: dict[str, str],
     missing: str,
     said: list[str],
 ) -> None:
-    """One line or two, and the reason."""
+    """At most two lines, and the reason."""
     monkeypatch.delenv(library.NO_NATIVE, raising=False)
-    monkeypatch.setenv("CXX", compiler)
-    monkeypatch.setenv("XDG_CACHE_HOME", cache or str(tmp_path))
+    for name, value in ({"XDG_CACHE_HOME": str(tmp_path)} | environment).items():
+        monkeypatch.setenv(name, value)
     assert library.load.__wrapped__().startswith(missing)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == len(said)

@@ -56,6 +56,10 @@ def row(policy: str, size: int, error: float, bar: float = 0.0) -> Row:
     return {"group": "g", "policy": policy, "num_experts": size, **measured}
 
 
+def sizes(rows: list[Row]) -> list[tuple[int, int]]:
+    return [(row["num_outputs"], row["num_experts"]) for row in rows]
+
+
 # ------------------------------------------------------------------------------------ measuring
 
 
@@ -88,10 +92,7 @@ def test_what_the_authors_saved_is_measured_too(tmp_path: Path) -> None:
     torch.save(MultitaskAgent(HIDDEN=6, KEY=4, ID=3, INPUT_CHUNK=4, N_INPUTS=0).state_dict(), file)
     out = str(tmp_path / "errors.json")
     result = run(ErrorAgainstOutputs({"theirs": [file]}, 2, **FEW, workers=1), out)
-    assert [(row["num_outputs"], row["num_experts"]) for row in result["rows"]] == [
-        (1, 20),
-        (2, 20),
-    ]
+    assert sizes(result["rows"]) == [(1, 20), (2, 20)]
     expected = relative_error(load_authors(file), GuessingGame(), 20, 2, **FEW, seed=2)
     assert result["rows"][1]["error"] == pytest.approx(expected.error, rel=1e-6)
 
@@ -202,6 +203,8 @@ def test_a_rise_beyond_the_bar_is_found() -> None:
     assert not rise["rises"]
     rows[-1]["error"] = 0.301  # now they agree
     assert largest_rise(rows, "num_experts")["rises"]
+    falling = [row(p, n, 1 / n + k / 100) for n in (6, 8, 16) for k, p in enumerate("abc")]
+    assert not largest_rise(falling, "num_experts")["rises"]
 
 
 def test_a_rise_of_one_policy_is_held_against_its_tasks() -> None:
@@ -212,11 +215,6 @@ def test_a_rise_of_one_policy_is_held_against_its_tasks() -> None:
         assert rise["rises"] == rises
     with pytest.raises(ValueError, match=r"needs at least two sizes, got \[6\]"):
         largest_rise([row("a", 6, 0.1)], "num_experts")
-
-
-def test_a_falling_curve_never_rises() -> None:
-    rows = [row(p, n, 1 / n + k / 100) for n in (6, 8, 16) for k, p in enumerate("abc")]
-    assert not largest_rise(rows, "num_experts")["rises"]
 
 
 # ------------------------------------------------------------------------------- the experiments
@@ -231,12 +229,7 @@ def test_error_against_outputs(groups: dict[str, list[str]], tmp_path: Path) -> 
     result = against_outputs(groups, file)
     assert json.loads(file.read_text()) == result
     rows = result["rows"]
-    assert [(r["num_outputs"], r["num_experts"]) for r in rows[:4]] == [
-        (1, 5),
-        (2, 6),
-        (3, 7),
-        (4, 8),
-    ]
+    assert sizes(rows[:4]) == [(1, 5), (2, 6), (3, 7), (4, 8)]
     second = next(r for r in rows if "pair-1" in r["policy"] and r["num_outputs"] == 3)
     agent = load_agent(groups["pair"][1])
     alone = relative_error(agent, GuessingGame(), 7, 3, **FEW, seed=3)  # tasks of its own

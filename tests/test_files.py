@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import call
+from command_line import call, refuse
 
 from badger_graph.callbacks import WholeFiles
 from badger_graph.cli import evaluate_main, fit_main, saying_what_is_wrong
@@ -102,18 +102,16 @@ def test_a_full_disk_leaves_no_partial_files(
     assert path.read_bytes() == before
     assert files(tmp_path) == ["last.ckpt"]
     arguments = ["--config", "smoke", "--evaluate", "false", "--run_dir", "run"]
-    result = call(fit_main, *arguments, cwd=tmp_path)
-    assert result.code == 2
-    assert "best.ckpt': No space left on device (ENOSPC)" in result.err
+    result = refuse(fit_main, *arguments, cwd=tmp_path)
+    assert "best.ckpt': No space left on device (ENOSPC)" in result
     assert not list(tmp_path.rglob("*.partial"))
 
 
 def test_a_full_disk_while_evaluating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(np, "savez_compressed", full)
     typed = ["--num_tasks", "2", "--baselines", "false", "--folder", "out"]
-    result = call(evaluate_main, "micro_badger", *typed, cwd=tmp_path)
-    assert result.code == 2
-    assert "rollouts.npz': No space left on device (ENOSPC)" in result.err
+    result = refuse(evaluate_main, "micro_badger", *typed, cwd=tmp_path)
+    assert "rollouts.npz': No space left on device (ENOSPC)" in result
     assert files(tmp_path) == ["out"]
 
 

@@ -25,10 +25,12 @@ from properties import (
     build_policy,
     fresh,
     in_double,
+    live_tensors,
     outcome,
     seeded,
     some_edges,
     some_inputs,
+    some_task,
     uniform,
 )
 from torch import Tensor
@@ -38,12 +40,11 @@ from badger_graph import (
     Edges,
     GRUPolicy,
     GuessingGame,
-    Observation,
-    Task,
     unroll,
 )
 from badger_graph.executors.fused import pack
 from badger_graph.executors.prepare import ExecutorName, prepare
+from badger_graph.rollout import live
 from topologies import RandomTopology
 
 pytestmark = pytest.mark.native
@@ -68,10 +69,6 @@ def agent_with(
     sizes = {"identifier_size": policy.identifier_size, "hidden_size": policy.hidden_size}
     topology = topology or RandomTopology(2)
     return BadgerAgent(GAME, lambda **_: policy, topology, executor=executor, **sizes)
-
-
-def some_task(batch_size: int = 3, num_outputs: int = 2) -> Task:
-    return GuessingGame().sample(batch_size, num_outputs, seeded(0))
 
 
 def gradients(loss: Tensor, policy: GRUPolicy, **arguments: bool) -> dict[str, Tensor]:
@@ -153,18 +150,16 @@ def test_only_the_gradients_that_are_asked_for(nodes: int, wanted: list[str]) ->
     assert_near(found, {name: expected[name] for name in found})
 
 
-@pytest.mark.parametrize("what", ["state", "said"])
-def test_a_gradient_of_only_one_result(what: str) -> None:
+@pytest.mark.parametrize("what", [0, 1], ids=["state", "said"])
+def test_a_gradient_of_only_one_result(what: int) -> None:
     policy, edges = make(), some_edges(2, 5, 20)
     inputs = some_inputs(policy, edges, 10)
 
     def found(executor: ExecutorName) -> dict[str, Tensor]:
         given = fresh(inputs)
-        after, said = Stage(policy)(
-            given, prepare(Edges(edges.index, given.weight), 2, 5, executor, policy)
-        )
-        values = torch.autograd.grad((after if what == "state" else said).sin().sum(), given)
-        return dict(zip(given._fields, values, strict=True))
+        prepared = prepare(Edges(edges.index, given.weight), 2, 5, executor, policy)
+        result = Stage(policy)(given, prepared)[what].sin().sum()
+        return dict(zip(given._fields, torch.autograd.grad(result, given), strict=True))
 
     assert_near(found("fused"), found("reference"))
 
@@ -309,60 +304,15 @@ def test_huge_states_saturate(dtype: torch.dtype, size: float) -> None:
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_two_rollouts_in_flight(order: tuple[int, int]) -> None:
     """Step by step in turn, then backward in either order: as if each had been alone."""
-    policy = make()
-    agent, sizes = agent_with(policy), (5, 8)
-
-    def begin(agent: BadgerAgent, num_experts: int) -> list[typing.Any]:
-        task = some_task()
-        return [agent.reset(3, num_experts, 2, seeded(0)), task, *task.reset(), torch.zeros(())]
-
-    def advance(agent: BadgerAgent, rollout: list[typing.Any]) -> None:
-        life, task, state, observation, total = rollout
-        life = agent.step(life, observation)
-        state, observation, loss = task.step(state, life.action)
-        rollout[:] = [life, task, state, observation, total + loss.sum()]
-
-    both = [begin(agent, size) for size in sizes]
-    for _ in range(3):
-        for rollout in both:
-            advance(agent, rollout)
-    found = {which: gradients(both[which][-1], policy) for which in order}
-    reference = agent_with(policy, "reference")
+    policy, sizes = make(), (5, 8)
+    agent = agent_with(policy)
+    both = [live(agent, some_task(), size, seeded(0)) for size in sizes]
+    moments = [[next(life) for life in both] for _ in range(3)]
+    losses = [sum(one.loss.sum() for one in life) for life in zip(*moments, strict=True)]
+    found = {which: gradients(losses[which], policy) for which in order}
     for which, size in enumerate(sizes):
-        rollout = begin(reference, size)
-        for _ in range(3):
-            advance(reference, rollout)
-        assert_near(found[which], gradients(rollout[-1], policy))
-
-
-@in_double
-def test_a_rollout_without_a_backward_pass() -> None:
-    policy = make()
-    expected = gradients(lives(policy, "reference"), policy)
-    forgotten = lives(policy, "fused", steps=5)
-    assert forgotten.requires_grad
-    del forgotten
-    with torch.no_grad():
-        lives(policy, "fused")
-    assert_near(gradients(lives(policy, "fused"), policy), expected)
-
-
-class Failing(Task):
-    """Breaks down at the third step."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.batch_size, self.num_outputs = task.batch_size, task.num_outputs
-
-    def reset(self, generator: torch.Generator | None = None) -> tuple[int, Observation]:
-        return 0, self.task.reset()[1]
-
-    def step(
-        self, state: int, action: Tensor, generator: torch.Generator | None = None
-    ) -> tuple[int, Observation, Tensor]:
-        if state == 2:
-            raise FloatingPointError("the world ended")
-        return state + 1, *self.task.step(None, action)[1:]
+        alone = lives(policy, "reference", num_experts=size)
+        assert_near(found[which], gradients(alone, policy))
 
 
 @in_double
@@ -370,11 +320,19 @@ class Failing(Task):
 def test_an_exception_in_the_middle_leaves_the_next_rollout_alone(
     checkpoint_every: int | None,
 ) -> None:
-    policy = make()
-    agent, task = agent_with(policy), some_task()
+    policy, broken, taken = make(), some_task(), itertools.count()
+    agent, usual = agent_with(policy), broken.step
     expected = gradients(lives(policy, "reference"), policy)
+
+    def step(*given: typing.Any) -> typing.Any:
+        if next(taken) == 2:
+            raise FloatingPointError("the world ended")
+        return usual(*given)
+
+    broken.step = step
     with pytest.raises(FloatingPointError, match="the world ended"):
-        unroll(agent, Failing(task), 5, 4, seeded(0), checkpoint_every=checkpoint_every)
+        unroll(agent, broken, 5, 4, seeded(0), checkpoint_every=checkpoint_every)
+    task = some_task()
     loss = unroll(agent, task, 5, 3, seeded(0), checkpoint_every=checkpoint_every).loss.sum()
     assert_near(gradients(loss, policy), expected)
 
@@ -404,20 +362,6 @@ def step_of(optimiser: type[torch.optim.Optimizer], **arguments: bool) -> typing
     return change
 
 
-def add(policy: GRUPolicy) -> None:
-    with torch.no_grad():
-        policy.cell.weight_hh.add_(0.3)
-
-
-def add_to_data(policy: GRUPolicy) -> None:
-    policy.cell.weight_ih.data.add_(0.3)
-
-
-def add_to_readout(policy: GRUPolicy) -> None:
-    with torch.no_grad():
-        policy.readout.bias.add_(0.3)
-
-
 def replace(policy: GRUPolicy) -> None:
     policy.message_mlp[0].weight = torch.nn.Parameter(uniform(5, 12, 6))
 
@@ -427,26 +371,18 @@ def from_vector(policy: GRUPolicy) -> None:
     torch.nn.utils.vector_to_parameters(1.5 * vector, policy.parameters())
 
 
-def load(policy: GRUPolicy) -> None:
-    policy.load_state_dict(make(seed=1).state_dict())
-
-
-def assign(policy: GRUPolicy) -> None:
-    policy.load_state_dict(make(seed=1).state_dict(), assign=True)
-
-
 CHANGES = {
     "adam": step_of(torch.optim.Adam),
     "adam, for each": step_of(torch.optim.Adam, foreach=True),
     "adam, fused": step_of(torch.optim.Adam, fused=True),
     "sgd, one by one": step_of(torch.optim.SGD, foreach=False),
-    "added to in place": add,
-    "added to as data": add_to_data,
-    "readout": add_to_readout,
+    "added to in place": torch.no_grad()(lambda policy: policy.cell.weight_hh.add_(0.3)),
+    "added to as data": lambda policy: policy.cell.weight_ih.data.add_(0.3),
+    "readout": torch.no_grad()(lambda policy: policy.readout.bias.add_(0.3)),
     "replaced": replace,
     "from a vector": from_vector,
-    "loaded": load,
-    "assigned": assign,
+    "loaded": lambda policy: policy.load_state_dict(make(seed=1).state_dict()),
+    "assigned": lambda policy: policy.load_state_dict(make(seed=1).state_dict(), assign=True),
 }
 
 
@@ -515,7 +451,7 @@ def test_a_copy_of_a_policy_has_weights_of_its_own() -> None:
     before = lives(policy, "fused").detach()
     other = copy.deepcopy(policy)
     assert torch.equal(lives(other, "fused"), before)
-    load(other)
+    other.load_state_dict(make(seed=1).state_dict())
     assert torch.equal(lives(policy, "fused"), before)
     torch.testing.assert_close(lives(other, "fused"), lives(other, "reference"))
     assert not torch.allclose(lives(other, "fused"), before)
@@ -558,11 +494,6 @@ def test_a_large_stage_keeps_little_more_than_the_states(degree: int) -> None:
     assert 4 * 32 <= per_step <= 4 * 32 + 64
 
 
-def live_tensors() -> list[Tensor]:
-    gc.collect()
-    return [thing for thing in gc.get_objects() if issubclass(type(thing), Tensor)]
-
-
 def resident_bytes() -> int:
     statm = Path("/proc/self/statm")
     if not statm.exists():
@@ -595,53 +526,36 @@ def test_outer_steps_leave_nothing_behind() -> None:
 # --------------------------------------------------------------------------- as torch operators
 
 
-def arguments_of(nodes: int, dtype: torch.dtype = torch.float64) -> tuple[typing.Any, ...]:
-    """What ``torch.ops.badger_graph.gru_stage`` takes."""
-    policy, edges = make(dtype=dtype), some_edges(1, nodes, 2 * nodes)
-    inputs = Inputs(*(value.to(dtype) for value in some_inputs(policy, edges, nodes)))
-    prepared = prepare(Edges(edges.index, inputs.weight), 1, nodes, "fused", policy)
-    return (
-        *inputs[:3],
-        *prepared.adjacency,
-        *(p.detach() if isinstance(p, Tensor) else p for p in pack(policy)),
-    )
-
-
 @pytest.mark.parametrize("keep", [True, False])
 def test_the_operators_are_what_they_say_they_are(keep: bool) -> None:
     """Their schemas, and the shapes that ``torch.compile`` is told."""
-    hidden, percept, identifier, *around, packed, backward, message, inner = arguments_of(7)
-    heard, operators = around[:3], torch.ops.badger_graph
-    forward = (hidden, percept, identifier, *heard, packed, message, inner, keep)
-    torch.library.opcheck(operators.gru_stage_forward.default, forward)
-    _, said, kept = operators.gru_stage_forward(*forward)
-    arguments = (
-        *(uniform(5, 7, 6), torch.ones_like(said), hidden, percept, identifier, *around),
-        *(packed, backward, kept, message, inner, [True] * 4),
-    )
+    operators = torch.ops.badger_graph
+    forward = {**operator_arguments(backward=False), "keep": keep}
+    torch.library.opcheck(operators.gru_stage_forward.default, (), forward)
     checks = ("test_faketensor", "test_aot_dispatch_dynamic")  # test_schema knows no bool[]
-    torch.library.opcheck(operators.gru_stage_backward.default, arguments, test_utils=checks)
+    backward = operator_arguments(backward=True, keep=keep)
+    torch.library.opcheck(operators.gru_stage_backward.default, (), backward, test_utils=checks)
 
 
 def test_a_compiled_function_of_the_stage() -> None:
-    arguments = arguments_of(7)
+    policy, edges = make().requires_grad_(False), some_edges(1, 7, 14)
+    hidden, percept, identifier, _ = fresh(some_inputs(policy, edges, 7))
+    around = prepare(edges, 1, 7, "fused", policy).adjacency
+    told = (percept.detach(), identifier.detach(), *around, *pack(policy))
 
     def loss(hidden: Tensor) -> Tensor:
-        after, said = torch.ops.badger_graph.gru_stage(hidden, *arguments[1:])
+        after, said = torch.ops.badger_graph.gru_stage(hidden, *told)
         return after.sin().sum() + said.sum()
 
-    hidden = arguments[0].requires_grad_()
     compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
-    for function in (loss, compiled):
-        (gradient,) = torch.autograd.grad(function(hidden), hidden)
-        expected = gradient if function is loss else expected
-        torch.testing.assert_close(gradient, expected)
+    gradients = [torch.autograd.grad(one(hidden), hidden) for one in (compiled, loss)]
+    torch.testing.assert_close(*gradients)
 
 
 # ------------------------------------------------------------------- operators called by themselves
 
 
-def operator_arguments(backward: bool) -> dict[str, typing.Any]:
+def operator_arguments(backward: bool, keep: bool = True) -> dict[str, typing.Any]:
     """What the two operators take, by name, for a small stage."""
     policy, edges = make(seed=3), some_edges(2, 5, 20)
     inputs = some_inputs(policy, edges, 10)
@@ -653,7 +567,7 @@ def operator_arguments(backward: bool) -> dict[str, typing.Any]:
     heard = {name: value for name, value in forth.items() if not name.startswith("hearer")}
     if not backward:
         return {**heard, **sizes, "keep": True}
-    _, _, kept = torch.ops.badger_graph.gru_stage_forward(**heard, **sizes, keep=True)
+    _, _, kept = torch.ops.badger_graph.gru_stage_forward(**heard, **sizes, keep=keep)
     grad = {"grad_next": uniform(5, 10, 6), "grad_said": uniform(6, 10)}
     last = {"reversed": packed.backward, "kept": kept, **sizes, "needs": [True] * 4}
     return {**grad, **forth, **last}

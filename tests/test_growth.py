@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from properties import (
-    GAME,
+    Nearest,
     assert_gradients_reach_every_parameter,
     assert_refused,
     assert_split_lives_alone,
@@ -19,30 +19,32 @@ from properties import (
     edited,
     every_executor,
     seeded,
+    small_agent,
     some_observation,
     tensors,
     uniform,
 )
+from properties import some_task as task_of
 from torch import Tensor
 
 from badger_graph import (
     AddressedMembrane,
     BadgerAgent,
     Birth,
-    Edges,
     GRUPolicy,
     GuessingGame,
     HardwiredMembrane,
     Interface,
     Life,
     Membrane,
-    Task,
     add_experts,
     change_outputs,
     clone_experts,
+    from_pyg,
     plots,
     remove_experts,
     rewire,
+    to_pyg,
     unroll,
 )
 from badger_graph.executors.prepare import ExecutorName
@@ -76,14 +78,11 @@ def make(
     birth: Birth = RANDOM,
     **arguments: Any,
 ) -> BadgerAgent:
-    torch.manual_seed(0)
-    sizes = {"identifier_size": 3, "hidden_size": 5}
-    parts = (partial(GRUPolicy, message_size=4), topology or CompleteTopology(), membrane)
-    return BadgerAgent(GAME, *parts, birth=birth, **{**sizes, **arguments})
+    topology = topology or CompleteTopology()
+    return small_agent(topology, membrane=membrane, birth=birth, **arguments)
 
 
-def some_task(num_outputs: int = D, seed: int = 0) -> Task:
-    return GuessingGame().sample(B, num_outputs, seeded(seed))
+some_task = partial(task_of, B)
 
 
 def grown_up(agent: BadgerAgent, num_experts: int = N) -> Life:
@@ -246,6 +245,26 @@ def test_newborn_fixed_identifiers_are_those_that_nobody_has() -> None:
     assert torch.equal(grown, seven[:, [0, 2, 3, 4, 5, 1, 6]])
     fresh = of_agents(clone_experts(agent, life, [0], "fresh").identifier)
     assert torch.equal(fresh[:, -1], seven[:, 1])
+
+
+@pytest.mark.parametrize("through_pyg", [False, True])
+def test_newborns_are_of_the_codebook_of_their_agent(through_pyg: bool) -> None:
+    """Agents that were born alike stay alike: identifiers of newborns, addresses of new outputs."""
+    birth = Birth("random", codebooks=2)
+    agent = make(birth=birth, membrane=AddressedMembrane)
+    life = agent.reset(8, N, D, seeded(0))
+    if through_pyg:
+        life = from_pyg(agent, to_pyg(life))
+    grown = add_experts(agent, life, 2, seeded(1))
+    more = change_outputs(agent, remove_experts(agent, grown, [0]), D + 1, seeded(2))
+    books = birth.draw_identifiers((2, N + 2, 3), life.hidden, None, torch.arange(2))
+    before, after = (of.identifier.unflatten(0, (8, -1)) for of in (life, grown))
+    for born, now, address in zip(before, after, more.addresses.outputs, strict=True):
+        alike = (before == born).flatten(1).all(dim=1)
+        assert alike.sum() > 1
+        assert (after[alike] == now).all()
+        assert (more.addresses.outputs[alike] == address).all()
+        assert any(torch.isin(now[N:], book).all() for book in books.unflatten(0, (2, -1)))
 
 
 @pytest.mark.parametrize("size", [0, 3])
@@ -423,19 +442,7 @@ def test_a_graph_for_one_size_does_not_grow_by_itself() -> None:
 
 
 def test_a_dynamic_topology_draws_the_links_of_the_changed() -> None:
-    class Pair(Topology):
-        """Everybody hears the expert with the largest state."""
-
-        dynamic = True
-
-        def forward(self, hidden: Tensor, generator: torch.Generator | None = None) -> Edges:
-            batch_size, num_experts, _ = hidden.shape
-            target = torch.arange(batch_size * num_experts)
-            loudest = hidden.sum(dim=2).argmax(dim=1)
-            source = (loudest + torch.arange(batch_size) * num_experts)[target // num_experts]
-            return Edges.unweighted(torch.stack([source, target]))
-
-    agent = make(Pair(), birth=Birth("random", initial_state="random"))
+    agent = make(Nearest(), birth=Birth("random", initial_state="random"))
     life = grown_up(agent)
     for name, change in CHANGES.items():
         if name == "rewire":
@@ -496,8 +503,6 @@ def test_the_experiment() -> None:
     figure = plots.growth(result)
     assert [len(axes.lines) for axes in figure.axes] == [len(s.changes) + 1 for s in wanted]
     assert_refused("got none", lambda: growth([]))
-    assert_refused("num_tasks must be at least 2, got 1", lambda: growth(agents, 1))
-    assert_refused("after must be at least 1, got 0", lambda: growth(agents, after=0))
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,31 +10,44 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from properties import Fit, Make, assert_gradients_reach_every_parameter, weights
+from properties import Fit, Make, assert_gradients_reach_every_parameter, small_agent, weights
 
 from badger_graph import (
+    AttentionMembrane,
+    AttentionPolicy,
     BadgerAgent,
     GRUPolicy,
     GuessingGame,
     LastStep,
+    LSTMPolicy,
     MetaLearner,
+    WholeMembrane,
     load_agent,
     unroll,
 )
-from badger_graph.outer import META_LOSSES, Backpropagation, NonFiniteLossError, Sizes
-from badger_graph.outer.finite import MAX_UNREAD, FiniteWatch
+from badger_graph.outer.finite import MAX_UNREAD, FiniteWatch, NonFiniteLossError
+from badger_graph.outer.gradients import Backpropagation
+from badger_graph.outer.losses import META_LOSSES
+from badger_graph.outer.sizes import Sizes
 from badger_graph.outer.stream import TaskStream, validation_seeds
 from topologies import CompleteTopology
 
 # ------------------------------------------------------------------------------ an outer step
 
 
-def test_checkpoints_change_no_gradient(tiny_learner: Make) -> None:
-    whole, checkpointed = tiny_learner(), tiny_learner(gradient=Backpropagation(checkpoint_every=3))
-    for learner in (whole, checkpointed):
-        learner.gradient(learner.objective, 1, learner.objective.lesson).meta_loss.backward()
-    pairs = zip(whole.parameters(), checkpointed.parameters(), strict=True)
-    assert all(torch.equal(a.grad, b.grad) for a, b in pairs)
+@pytest.mark.parametrize(
+    ("policy", "membrane", "num_experts"),
+    [(AttentionPolicy, AttentionMembrane, 5), (LSTMPolicy, WholeMembrane, 1)],
+)
+def test_nobody_is_trained_without_hearing_of_errors(
+    policy: type, membrane: type, num_experts: int
+) -> None:
+    task, sizes = GuessingGame(feedback="per_output"), Sizes(num_experts, num_outputs=4)
+    agent = BadgerAgent(task.interface, policy, CompleteTopology(), membrane)
+    MetaLearner(agent, GuessingGame(), sizes=sizes)
+    message = f"experts must hear the feedback, .* {membrane.__name__} .* feedback='per_output'"
+    with pytest.raises(ValueError, match=message):
+        MetaLearner(agent, task, sizes=sizes)
 
 
 @pytest.mark.parametrize("detach_every", [None, 2])
@@ -64,16 +77,9 @@ def test_gradients_reach_every_parameter(tiny_learner: Make, name: str) -> None:
     assert_gradients_reach_every_parameter(learner.meta_loss(learner.objective.unroll(0)), learner)
 
 
-def test_validation_is_the_mean_error_of_the_last_step(tiny_learner: Make, tmp_path: Path) -> None:
+def test_validation_is_the_mean_error_of_the_last_step(tiny_learner: Make, fit: Fit) -> None:
     learner = tiny_learner(val_batches=3, seed=7)
-    trainer = Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=tmp_path,
-    )
+    trainer = fit(learner, 1, limit_val_batches=1.0)
     (measured,) = trainer.validate(learner, verbose=False)
     with torch.no_grad():
         last = [
@@ -90,9 +96,6 @@ def test_what_is_logged_is_what_happened(tiny_learner: Make, fit: Fit) -> None:
     loss = twin.objective.unroll(next(iter(TaskStream(0)))).loss
     assert logged["train/error"].item() == pytest.approx(loss[-1].mean().item())
     assert logged["train/meta_loss"].item() == pytest.approx(loss[2:].mean().item())
-    gradients = torch.autograd.grad(loss[2:].mean(), tuple(twin.parameters()))
-    norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
-    assert logged["train/gradient_norm"].item() == pytest.approx(norm.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("algorithm", ["norm", "value", None])
@@ -169,27 +172,16 @@ def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 class Poison(Callback):
-    """Makes one weight not a number, at a moment of the given outer step."""
+    """Makes one weight not a number where this hook is called in the given outer step."""
 
     def __init__(self, step: int, moment: str) -> None:
         self.step = step
-        self.moment = moment
+        setattr(self, moment, self.poison)
 
-    def _poison(self, trainer: Trainer, module: LightningModule, moment: str) -> None:
-        if trainer.global_step == self.step and self.moment == moment:
+    def poison(self, trainer: Trainer, module: LightningModule, *_: object) -> None:
+        if trainer.global_step == self.step:
             with torch.no_grad():
                 next(module.parameters()).view(-1)[0] = torch.nan
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: typing.Any, batch_idx: int
-    ) -> None:
-        self._poison(trainer, pl_module, "training")
-
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
-        self._poison(trainer, pl_module, "saving")
-
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._poison(trainer, pl_module, "validation")
 
 
 def keep(folder: Path, **arguments: typing.Any) -> ModelCheckpoint:
@@ -202,14 +194,14 @@ def test_a_loss_that_is_no_number_stops_the_run(
 ) -> None:
     learner, twin = tiny_learner(), tiny_learner()
     message = f"the meta-loss must be finite, got nan at outer step {step}; a smaller"
+    poison = Poison(step, "on_train_batch_start")
     with pytest.raises(NonFiniteLossError, match=message):
-        fit(learner, 5, Poison(step, "training"), keep(tmp_path, every_n_train_steps=1))
+        fit(learner, 5, poison, keep(tmp_path, every_n_train_steps=1))
     saved = tmp_path / "last.ckpt"
     assert saved.exists() == (step > 0)
     if step > 0:
         fit(twin, step)
-        loaded = torch.nn.utils.parameters_to_vector(load_agent(saved).parameters())
-        assert torch.equal(loaded, weights(twin))
+        assert torch.equal(weights(load_agent(saved)), weights(twin))
 
 
 def test_a_run_that_explodes_stops(tiny_learner: Make, fit: Fit, asked: str) -> None:
@@ -232,33 +224,19 @@ def test_a_gradient_that_is_no_number_stops_the_run_before_the_step(
     assert torch.equal(weights(learner), before)
 
 
+@pytest.mark.parametrize("saving", [True, False])
 def test_bad_weights_are_not_saved_by_a_validation(
-    tiny_learner: Make, fit: Fit, tmp_path: Path, asked: str
+    tiny_learner: Make, fit: Fit, tmp_path: Path, asked: str, saving: bool
 ) -> None:
     """A validation comes before the next training step: it must not replace the last good file."""
-    learner = tiny_learner()
+    callbacks = [Poison(4, "on_validation_start"), keep(tmp_path, monitor="val/error")]
+    validate = {"val_check_interval": 2, "limit_val_batches": 2}
     message = "the validation error must be finite, got nan at outer step 4"
     with pytest.raises(NonFiniteLossError, match=message):
-        fit(
-            learner,
-            9,
-            Poison(4, "validation"),
-            keep(tmp_path, monitor="val/error"),
-            val_check_interval=2,
-            limit_val_batches=2,
-        )
-    for name in ("last", "best"):
-        agent = load_agent(tmp_path / f"{name}.ckpt")
-        assert all(parameter.isfinite().all() for parameter in agent.parameters())
-
-
-def test_a_bad_validation_stops_where_nothing_is_saved(
-    tiny_learner: Make, fit: Fit, asked: str
-) -> None:
-    message = "the validation error must be finite, got nan at outer step 2"
-    validate = {"val_check_interval": 2, "limit_val_batches": 2}
-    with pytest.raises(NonFiniteLossError, match=message):
-        fit(tiny_learner(), 9, Poison(2, "validation"), **validate)
+        fit(tiny_learner(), 9, *callbacks[: 1 + saving], **validate)
+    assert len(list(tmp_path.glob("*.ckpt"))) == 2 * saving
+    for file in tmp_path.glob("*.ckpt"):
+        assert weights(load_agent(file)).isfinite().all()
 
 
 def test_bad_weights_are_not_saved_though_nothing_else_is_bad(
@@ -266,11 +244,14 @@ def test_bad_weights_are_not_saved_though_nothing_else_is_bad(
 ) -> None:
     message = "the norm of the weights must be finite, got nan at outer step 3"
     with pytest.raises(NonFiniteLossError, match=message):
-        fit(tiny_learner(), 5, Poison(3, "saving"), keep(tmp_path, every_n_train_steps=1))
+        fit(
+            tiny_learner(),
+            5,
+            Poison(3, "on_train_batch_end"),
+            keep(tmp_path, every_n_train_steps=1),
+        )
     assert torch.load(tmp_path / "last.ckpt")["global_step"] == 2
-    assert all(
-        parameter.isfinite().all() for parameter in load_agent(tmp_path / "last.ckpt").parameters()
-    )
+    assert weights(load_agent(tmp_path / "last.ckpt")).isfinite().all()
 
 
 class OnGPU(torch.Tensor):
@@ -315,22 +296,13 @@ def test_no_outer_step_waits_for_the_gpu(tiny_learner: Make) -> None:
 
 def test_training_teaches_to_guess_a_number(fit: Fit) -> None:
     """Two experts, one number, six guesses: an easy game, so chance is soon far behind."""
-    torch.manual_seed(0)
-    family = GuessingGame()
-    agent = BadgerAgent(
-        family.interface,
-        partial(GRUPolicy, message_size=8),
-        CompleteTopology(),
-        identifier_size=4,
-        hidden_size=16,
-    )
+    family, policy = GuessingGame(), partial(GRUPolicy, message_size=8)
+    agent = small_agent(CompleteTopology(), policy, identifier_size=4, hidden_size=16)
     learner = MetaLearner(agent, family, LastStep(), sizes=Sizes(2, 1, 6, 32))
 
+    @torch.no_grad()
     def error() -> float:
-        with torch.no_grad():
-            losses = [
-                learner.objective.unroll(seed).loss[-1].mean() for seed in validation_seeds(1, 8)
-            ]
+        losses = [learner.objective.unroll(seed).loss[-1] for seed in validation_seeds(1, 8)]
         return torch.stack(losses).mean().item()
 
     assert error() > 0.8 * family.chance

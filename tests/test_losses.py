@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from types import SimpleNamespace
 
 import pytest
@@ -17,10 +16,8 @@ from properties import (
     uniform,
 )
 
-import badger_graph.outer.losses
 from badger_graph import ConvergeFast, LastStep, MeanOverEnd, MetaLoss
-from badger_graph.outer import META_LOSSES
-from badger_graph.outer.losses import Alikeness, LogError, Sum, WeightedMean
+from badger_graph.outer.losses import META_LOSSES, Alikeness, LogError, Sum, WeightedMean
 from badger_graph.rollout import Rollout
 
 EXAMPLES: dict[str, MetaLoss] = {
@@ -40,17 +37,6 @@ def lived(seed: int, device: str = "cpu") -> Rollout:
     loss, hidden = uniform(seed, 11, 3).abs().to(device), uniform(seed + 1, 12, 5).to(device)
     life = SimpleNamespace(hidden=hidden, batch_size=3)
     return rollout_of(loss)._replace(life=life)
-
-
-def test_every_meta_loss_is_in_the_table() -> None:
-    defined = {
-        cls
-        for cls in vars(badger_graph.outer.losses).values()
-        if inspect.isclass(cls) and issubclass(cls, MetaLoss) and not inspect.isabstract(cls)
-    }
-    assert set(META_LOSSES.values()) == defined
-    for name, cls in META_LOSSES.items():
-        assert name.replace("_", "") == cls.__name__.lower()
 
 
 @pytest.mark.parametrize(
@@ -113,12 +99,6 @@ def test_mean_over_end_counts_its_fraction(fraction: float, num_steps: int) -> N
     assert set(weights.tolist()) <= {0.0, 1.0}
 
 
-@pytest.mark.parametrize("value", [0.0, -0.5, 1.5, float("nan")])
-def test_parts_that_are_none(value: float) -> None:
-    assert_refused(rf"discount must be in \(0, 1\], got {value}", lambda: ConvergeFast(value))
-    assert_refused(rf"fraction must be in \(0, 1\], got {value}", lambda: MeanOverEnd(value))
-
-
 def test_the_logarithm_counts_relative_errors() -> None:
     """A batch ten times as good pulls as hard: the gradient is that of the mean, over the mean."""
     small, large = (TABLE.double() * size for size in (0.1, 1.0))
@@ -144,5 +124,4 @@ def test_a_sum_is_that_of_its_parts() -> None:
     rollout, parts = lived(0), [LastStep(), Alikeness(0.7), ConvergeFast()]
     expected = sum(part(rollout).item() for part in parts)
     assert Sum(parts)(rollout).item() == pytest.approx(expected)
-    assert_refused(r"a sum must be of at least one meta-loss, got \[\]", lambda: Sum([]))
     assert_refused("of must be a list, each a MetaLoss", lambda: Sum([LastStep]))

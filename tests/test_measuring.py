@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from command_line import ROOT, call
+from command_line import ROOT, call, refuse, succeed
 from properties import Fit, Make, assert_refused
 from torch import Tensor
 
@@ -139,10 +139,8 @@ def test_dynamic_modes_of_a_linear_system() -> None:
     assert isinstance(found, dict)
     assert found["rank"] == [1, 2, 4]
     assert found["spectral_radius"][-1] == pytest.approx(1)
-    turning, falling = (
-        39 * (2 * math.sin(math.pi / 8)) ** 2,
-        sum((0.2 * 0.9**t) ** 2 for t in range(39)),
-    )
+    turning = 39 * (2 * math.sin(math.pi / 8)) ** 2
+    falling = sum((0.2 * 0.9**t) ** 2 for t in range(39))
     assert found["oscillating"][-1] == pytest.approx(turning / (turning + falling))
     first, second, last = found["residual"]
     assert first > second > 0.1
@@ -164,26 +162,14 @@ def test_information_falls_apart_into_pairs(tiny_learner: Make) -> None:
 
 
 def test_unknown_measures() -> None:
-    assert_refused(
-        "got 'mutual_informatoin'; did you mean", lambda: check_measures(["mutual_informatoin"])
-    )
-    assert_refused(
-        "did you mean 'hessian'", lambda: Measurements({"squared_error": 2, "hesian": 100})
-    )
-    for every in (0, -1, 2.5, math.nan):
-        assert_refused(
-            f"one hessian to the next must be a whole number .* at least 1, got {every}",
-            lambda every=every: Measurements({"hessian": every}),
-        )
-    assert_refused("num_tasks must be at least 1, got 0", lambda: Measurements([], num_tasks=0))
-    assert_refused(
-        "one of output_errors, .* got 'nonsense'", lambda: take(["nonsense"], acted(ONE))
-    )
+    for every in (-1, 2.5, math.nan):
+        message = f"one hessian to the next must be (a whole number|at least 1).*got {every}"
+        assert_refused(message, lambda every=every: Measurements({"hessian": every}))
+    message = "one of output_errors, .* got 'hesian'; did you mean 'hessian'"
+    assert_refused(message, lambda: take(["hesian"], acted(ONE)))
+    message = r"several names, for example \[hessian\], got 'hessian'"
     for refuses in (check_measures, intervals, lambda name: take(name, acted(ONE))):
-        assert_refused(
-            r"several names, for example \[hessian\], got 'hessian'",
-            lambda refuses=refuses: refuses("hessian"),
-        )
+        assert_refused(message, lambda refuses=refuses: refuses("hessian"))
 
 
 def test_a_trained_agent_from_the_command_line(tmp_path: Path) -> None:
@@ -240,23 +226,21 @@ def test_a_resumed_run_measures_on(tmp_path: Path) -> None:
     """Rows after the checkpoint are taken again; a line that a kill cut short is dropped."""
     told = ["--config", "smoke", "--evaluate", "false", "--run_dir", "run"]
     told += ["--measurements.measures", "{squared_error: 2}", "--measurements.num_tasks", "8"]
-    assert call(fit_main, *told, "--max_steps", "4", cwd=tmp_path).code == 0
+    succeed(fit_main, *told, "--max_steps", "4", cwd=tmp_path)
     file = tmp_path / "run" / MEASUREMENTS
     whole = read_measurements(file.parent)
     with file.open("a") as lines:
         lines.write('{"step": 6, "squared_error": 0.5}\n{"step": 8, "squ')
     assert len(read_measurements(file.parent)) == 4
-    again = call(fit_main, *told, "--max_steps", "6", "--ckpt_path", "last", cwd=tmp_path)
-    assert again.code == 0, again.err
+    succeed(fit_main, *told, "--max_steps", "6", "--ckpt_path", "last", cwd=tmp_path)
     rows = read_measurements(file.parent)
     assert [row["step"] for row in rows] == [0, 2, 4, 6]
     assert rows[:3] == whole
     assert rows[3]["squared_error"] != 0.5
-    wrong = call(
+    wrong = refuse(
         fit_main, *told[:5], "other", "--measurements.measures", "[nonsense]", cwd=tmp_path
     )
-    assert wrong.code == 2
-    assert "a measure must be one of output_errors" in wrong.err
+    assert "a measure must be one of output_errors" in wrong
 
 
 @pytest.mark.parametrize(
@@ -277,8 +261,7 @@ def test_what_is_said_last_replaces_what_was_said(
 ) -> None:
     (tmp_path / "list.yaml").write_text("measurements: {measures: [squared_error]}")
     told = [part.replace("\t", " ") for part in typed.split(" ")]
-    printed = call(fit_main, *told, "--print_config", cwd=tmp_path)
-    assert printed.code == 0, printed.err
+    printed = succeed(fit_main, *told, "--print_config", cwd=tmp_path)
     assert yaml.safe_load(printed.out)["measurements"]["measures"] == expected
 
 

@@ -9,15 +9,17 @@ import pytest
 import torch
 from properties import (
     GAME,
-    assert_agents_independent,
     assert_any_number_of_experts,
     assert_gradients_reach_every_parameter,
+    assert_lives_as_any,
     build_membrane,
     double_precision,
     edited,
     seeded,
+    small_agent,
     some_life,
     some_observation,
+    some_task,
     uniform,
 )
 from torch import Tensor
@@ -29,7 +31,6 @@ from badger_graph import (
     Birth,
     Bits,
     Choice,
-    GRUPolicy,
     GuessingGame,
     Interface,
     unroll,
@@ -44,12 +45,8 @@ SIZES = {"address_size": 7, "heads": HEADS, "key_size": KEY, "value_size": VALUE
 
 
 def make_agent() -> BadgerAgent:
-    torch.manual_seed(0)
-    parts = (partial(GRUPolicy, message_size=4), CompleteTopology())
-    sizes = {"identifier_size": IDENTIFIER, "hidden_size": HIDDEN}
-    return BadgerAgent(
-        GAME, *parts, partial(AddressedMembrane, **SIZES), birth=Birth("random"), **sizes
-    )
+    membrane = partial(AddressedMembrane, **SIZES)
+    return small_agent(CompleteTopology(), membrane=membrane, birth=Birth("random"))
 
 
 def part(linear: torch.nn.Linear, rows: slice, x: Tensor) -> Tensor:
@@ -129,7 +126,7 @@ def test_outputs_and_experts_are_told_apart_by_address_and_identifier_alone() ->
 
 def test_agents_are_independent_and_of_any_size() -> None:
     with double_precision():
-        assert_agents_independent(make_agent(), 5, 3)
+        assert_lives_as_any(make_agent(), 5, 3)
         assert_any_number_of_experts(make_agent(), [(1, 1), (1, 6), (7, 2), (20, 9)])
 
 
@@ -138,7 +135,7 @@ def test_gradients_reach_every_parameter() -> None:
     task = GuessingGame(feedback="per_output").sample(8, 3, seeded(0))
     loss = unroll(agent, task, 5, 4, seeded(0)).loss[1:].mean()
     assert_gradients_reach_every_parameter(loss, agent.membrane)
-    task = GuessingGame().sample(8, 3, seeded(0))
+    task = some_task(8, 3)
     loss = unroll(agent, task, 5, 4, seeded(0)).loss[1:].mean()
     assert_gradients_reach_every_parameter(loss, agent.policy)
 
@@ -147,10 +144,9 @@ def test_outputs_keep_their_action() -> None:
     """Experts that push nothing leave everything as it was."""
     agent = make_agent()
     with torch.no_grad():
-        agent.membrane.move.weight.zero_()
-        agent.membrane.move.bias.zero_()
-        agent.policy.readout.weight.zero_()
-        agent.policy.readout.bias.zero_()
+        for layer in (agent.membrane.move, agent.policy.readout):
+            layer.weight.zero_()
+            layer.bias.zero_()
     action = uniform(2, 2, 3).float()
     life = edited(agent, agent.reset(2, 5, 3, seeded(0)), action=action, score=action)
     assert torch.equal(agent.step(life, some_observation(2, 3)).action, action)

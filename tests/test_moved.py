@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from bad_inputs import files
-from command_line import call
+from command_line import succeed
 
 from badger_graph.cli import fit_main
 from badger_graph.library.upgrade import MOVED, current
@@ -42,8 +42,7 @@ def old_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("old")
     annealing = ["--policy", "chaotic", "--trainer.callbacks+", "badger_graph.outer.anneal.Anneal"]
     buffer = ["--trainer.callbacks.buffer", "policy.chaos"]
-    begun = call(fit_main, *FAST, *annealing, *buffer, cwd=folder)
-    assert begun.code == 0, begun.err
+    succeed(fit_main, *FAST, *annealing, *buffer, cwd=folder)
     file = folder / "run" / "config.yaml"
     text = file.read_text()
     for now, before in BEFORE.items():
@@ -55,8 +54,7 @@ def old_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_old_run_goes_on(old_run: Path) -> None:
-    resumed = call(fit_main, "--ckpt_path", "last", *FAST, "--max_steps", "2", cwd=old_run)
-    assert resumed.code == 0, resumed.err
+    succeed(fit_main, "--ckpt_path", "last", *FAST, "--max_steps", "2", cwd=old_run)
     settings = yaml.safe_load((old_run / "run" / "config.yaml").read_text())
     named = [callback["class_path"] for callback in settings["trainer"]["callbacks"]]
     assert named == [
@@ -71,5 +69,4 @@ def test_old_settings_are_a_preset(old_run: Path) -> None:
     callbacks = [{"class_path": "badger_graph.outer.progress.OuterLoopBar"}]
     preset.write_text(yaml.safe_dump({"trainer": {"callbacks": callbacks}}))
     arguments = [*FAST[:-1], "another", "--config", "preset.yaml"]
-    result = call(fit_main, *arguments, cwd=old_run)
-    assert result.code == 0, result.err
+    succeed(fit_main, *arguments, cwd=old_run)

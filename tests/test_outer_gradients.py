@@ -8,10 +8,10 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from properties import Fit, Make, Mean, assert_refused, example, weights
 
-from badger_graph.outer import Objective, Outcome, OuterGradient
 from badger_graph.outer.curriculum import Lesson
-from badger_graph.outer.gradients import Backpropagation, JacobianDescent
+from badger_graph.outer.gradients import Backpropagation, JacobianDescent, OuterGradient
 from badger_graph.outer.learner import GRADIENT_KEY
+from badger_graph.outer.objective import Objective, Outcome
 
 
 class Remembering(OuterGradient):

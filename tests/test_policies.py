@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from properties import (
     AGGREGATIONS,
-    GAME,
     MESSAGE_POLICIES,
     TORCH_EXECUTORS,
     assert_agrees_with_reference,
@@ -28,10 +27,9 @@ from properties import (
 )
 from torch import nn
 
-from badger_graph import BadgerAgent, Edges, ExpertPolicy
+from badger_graph import Edges, ExpertPolicy
 from badger_graph.executors.prepare import ExecutorName, prepare
 from badger_graph.policies import POLICIES
-from topologies import RingTopology
 
 SIZES = st.sampled_from([1, 2, 5, 15, 16, 17, 32, 33])
 """Of states, messages, percepts and identifiers: below, at and above what vectors hold."""
@@ -41,6 +39,14 @@ def make(name: str, seed: int = 0, **sizes: int | str) -> ExpertPolicy:
     torch.manual_seed(seed)
     usual = {"percept_size": 4, "identifier_size": 3, "hidden_size": 6, "message_size": 5}
     return build_policy(POLICIES[name], **{**usual, **sizes})
+
+
+@torch.no_grad()
+def scaled(policy: ExpertPolicy, factor: float) -> ExpertPolicy:
+    """With weights so many times as large."""
+    for parameter in policy.parameters():
+        parameter *= factor
+    return policy
 
 
 def no_edges() -> Edges:
@@ -88,10 +94,7 @@ def test_executors_agree_with_the_reference(
     seed: int,
 ) -> None:
     """Any weights, sizes, number of rounds, and edges: weighted, repeated, loops, or missing."""
-    policy = make(name, seed, **sizes)
-    with torch.no_grad():
-        for parameter in policy.parameters():
-            parameter *= scale
+    policy = scaled(make(name, seed, **sizes), scale)
     num_edges = int(per_expert * batch_size * num_experts)
     edges = some_edges(batch_size, num_experts, num_edges, seed)
     assert_agrees_with_reference(policy, executor, edges, batch_size, num_experts, num_rounds, seed)
@@ -103,23 +106,13 @@ def test_executors_agree_with_the_reference(
 def test_in_single_precision_executors_are_as_exact_as_the_reference(
     name: str, executor: ExecutorName, scale: float, seed: int
 ) -> None:
-    hidden, message, percept, identifier = [
-        (32, 16, 4, 12),
-        (6, 5, 4, 0),
-        (33, 17, 2, 3),
-        (48, 32, 4, 12),
-    ][seed]
-    policy = make(
-        name,
-        seed,
-        hidden_size=hidden,
-        message_size=message,
-        percept_size=percept,
-        identifier_size=identifier,
+    sizes = (
+        {"hidden_size": 32, "message_size": 16, "identifier_size": 12},
+        {"hidden_size": 6, "message_size": 5, "identifier_size": 0},
+        {"hidden_size": 33, "message_size": 17, "percept_size": 2},
+        {"hidden_size": 48, "message_size": 32, "identifier_size": 12},
     )
-    with torch.no_grad():
-        for parameter in policy.parameters():
-            parameter *= scale
+    policy = scaled(make(name, seed, **sizes[seed]), scale)
     assert_as_exact_as_reference(policy, executor, some_edges(3, 40, 500, seed), 3, 40, 3, seed)
 
 
@@ -153,26 +146,6 @@ def test_gradients_are_right(
     name: str, executor: ExecutorName, batch_size: int, num_experts: int
 ) -> None:
     assert_gradients_are_right(make(name), executor, batch_size, num_experts)
-
-
-@every_policy_and_executor
-def test_an_expert_alone_hears_zeros(name: str, executor: ExecutorName) -> None:
-    """No in-neighbours, a neighbour of weight zero and messages that cancel are the same."""
-    policy = make(name).double()
-    heard = [
-        no_edges(),
-        Edges(torch.tensor([[0, 1], [2, 2]]), torch.zeros(2)),
-        Edges(torch.tensor([[0, 0], [2, 2]]), torch.tensor([1.0, -1.0])),
-        Edges.unweighted(torch.tensor([[0], [2]])),
-    ]
-    heard = [Edges(edges.index, edges.weight.double()) for edges in heard]
-    *given, _ = some_inputs(policy, heard[0], 3)
-    alone, *same, other = (
-        prepare(edges, 1, 3, executor, policy).round(policy, *given)[0][2] for edges in heard
-    )
-    for state in same:
-        torch.testing.assert_close(state, alone, rtol=1e-12, atol=1e-12)
-    assert not torch.allclose(other, alone)
 
 
 @every_message_policy
@@ -292,11 +265,3 @@ def test_gru_speaks_linearly() -> None:
     assert said.shape == (6, 1)
     zero = policy.speak(torch.zeros_like(hidden), traits)
     torch.testing.assert_close(policy.speak(3 * hidden, traits) - zero, 3 * (said - zero))
-
-
-@every_message_policy
-def test_an_agent_says_the_sizes(name: str) -> None:
-    agent = BadgerAgent(GAME, POLICIES[name], RingTopology(), identifier_size=5, hidden_size=7)
-    policy = agent.policy
-    expected = (agent.membrane.percept_size, 5, 7)
-    assert (policy.percept_size, policy.identifier_size, policy.hidden_size) == expected

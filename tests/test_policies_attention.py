@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from functools import partial
 from pathlib import Path
@@ -11,34 +10,32 @@ import pytest
 import torch
 import torch.nn.functional as F
 from authors_stand_in import deviation, heard
-from command_line import call
+from command_line import succeed
 from properties import (
-    GAME,
     assert_any_number_of_experts,
+    assert_free_experts_exchangeable,
+    assert_gradient_is_right,
     assert_gradients_reach_every_parameter,
-    assert_pure,
+    assert_lives_as_any,
     assert_refused,
     assert_round_trip,
-    assert_split_lives_alone,
     build_policy,
     double_precision,
+    edited,
+    in_double,
     seeded,
-    some_edges,
+    small_agent,
     some_observation,
+    some_task,
     uniform,
 )
 from torch import Tensor
-from torch_geometric.data import Batch
 
 from badger_graph import (
     AttentionMembrane,
     AttentionPolicy,
     BadgerAgent,
     Edges,
-    GuessingGame,
-    Observation,
-    from_pyg,
-    to_pyg,
     unroll,
 )
 from badger_graph.birth import Birth
@@ -63,11 +60,9 @@ SMALL = partial(AttentionMembrane, key_size=4)
 LEARNED, RANDOM = (Birth("random", initial_state=state) for state in ("learned", "random"))
 
 
-def make(topology: object = None, birth: Birth = LEARNED, **arguments: object) -> BadgerAgent:
-    torch.manual_seed(0)
-    topology = topology or CompleteTopology()
-    return BadgerAgent(
-        GAME, AttentionPolicy, topology, SMALL, birth=birth, **{**SIZES, **arguments}
+def make(topology: Topology | None = None, birth: Birth = LEARNED, **rest: object) -> BadgerAgent:
+    return small_agent(
+        topology or CompleteTopology(), AttentionPolicy, membrane=SMALL, birth=birth, **rest
     )
 
 
@@ -147,9 +142,10 @@ def test_ports_and_experts_share_one_softmax() -> None:
     torch.testing.assert_close(said[0, 0], deviation(mean))
 
 
+@in_double
 def test_the_last_round_speaks() -> None:
     """Outputs read the experts before the update of the same round."""
-    agent, told = make(communication=FixedRounds(2)).double(), some_news(3, 2)
+    agent, told = make(communication=FixedRounds(2)), some_observation(3, 2)
     life = agent.reset(3, 5, 2, seeded(0))
     percept = agent.membrane.perceive(life, told)
     between, _ = life.executor.round(agent.policy, life.hidden, percept, life.traits)
@@ -162,126 +158,50 @@ def test_the_last_round_speaks() -> None:
 # ---------------------------------------------------------------------- properties of agents
 
 
-@pytest.mark.parametrize("restricted", [True, False])
-def test_equivariant_to_permutations(restricted: bool) -> None:
-    edges = some_edges(2, 5, 12) if restricted else None
-    edges = edges and Edges.unweighted(edges.index)
-    policy, hidden, ports, identifier, executor = some_round(5, edges)
-    after, said = executor.round(policy, hidden, ports, traits_of(policy, identifier))
-    order = torch.randperm(5, generator=seeded(1))
-    moved_to = torch.cat([order, torch.randperm(5, generator=seeded(2)) + 5])
-    comes_from = moved_to.argsort()
-    moved_edges = Edges.unweighted(moved_to[executor.edges.index])
-    moved_executor = prepare(moved_edges, 2, 5, "attention", policy)
-    traits = traits_of(policy, identifier[comes_from])
-    moved, moved_said = moved_executor.round(policy, hidden[comes_from], ports, traits)
-    torch.testing.assert_close(moved[moved_to], after, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(moved_said, said, rtol=1e-12, atol=1e-12)
-
-
-def test_agents_of_a_batch_are_independent() -> None:
-    agent = make(RingTopology(), RANDOM).double()
-    graph, told = to_pyg(agent.reset(3, 7, 2, seeded(0))), some_news(3, 2)
-    changes = [
-        ("hidden", slice(7, 14)),
-        ("identifier", slice(7, 14)),
-        ("address", slice(1, 2)),
-        ("feedback", slice(1, 2)),
-        ("edge_index", slice(0, 0)),
-    ]
-    expected = actions(agent, graph, told)
-    for name, where in changes:
-        other, observation = copy.copy(graph), Observation(*(field.clone() for field in told))
-        if name == "feedback":
-            observation.feedback[where] += 1
-        elif name == "edge_index":  # the second agent's ring is cut
-            other.edge_index = graph.edge_index[:, graph.edge_index[1] // 7 != 1]
-            other.edge_weight = graph.edge_weight[: other.edge_index.size(1)].clone()
-        else:
-            value = getattr(graph, name).clone()
-            value[where] += 1
-            setattr(other, name, value)
-        action = actions(agent, other, observation)
-        torch.testing.assert_close(action[[0, 2]], expected[[0, 2]], rtol=0, atol=1e-12)
-        assert not torch.allclose(action[1], expected[1]), name
-
-
-def some_news(batch_size: int, num_outputs: int) -> Observation:
+@pytest.mark.parametrize("topology", [CompleteTopology(), RandomTopology(2)], ids=repr)
+def test_experts_are_exchangeable(topology: Topology) -> None:
     with double_precision():
-        return some_observation(batch_size, num_outputs)
+        assert_free_experts_exchangeable(make(topology, RANDOM), 5, 2, bound=0)
 
 
-def actions(agent: BadgerAgent, graph: Batch, told: Observation) -> Tensor:
-    life = from_pyg(agent, graph)
-    for _ in range(3):
-        life = agent.step(life, told)
-    return life.action
+def test_agents_live_as_any() -> None:
+    with double_precision():
+        assert_lives_as_any(make(RingTopology(), RANDOM), 7, 2)
 
 
 def test_any_number_of_experts_and_outputs() -> None:
     assert_any_number_of_experts(make(), [(1, 1), (1, 5), (4, 2), (9, 3), (70, 1)])
 
 
+@in_double
 def test_actions_follow_their_addresses() -> None:
     """Exchanging the addresses of two outputs exchanges what they do."""
-    agent, told = make().double(), some_news(2, 3)
-    graph = to_pyg(agent.reset(2, 4, 3, seeded(0)))
-    swapped = copy.copy(graph)
-    swapped.address = graph.address[:, [2, 1, 0]]
-    action, other = actions(agent, graph, told), actions(agent, swapped, told)
-    torch.testing.assert_close(other, action[:, [2, 1, 0]], rtol=0, atol=1e-12)
-    assert not torch.allclose(action[:, 0], action[:, 2])
-
-
-def test_a_step_is_pure_and_a_split_agent_lives_alone() -> None:
-    assert_pure(make(RingTopology()), 6, 2)
-    with double_precision():
-        agent = make(RingTopology(), RANDOM)
-        assert_split_lives_alone(agent, agent.reset(3, 6, 2, seeded(0)))
+    agent, told, exchanged = make(), some_observation(2, 3), [2, 1, 0]
+    life = agent.reset(2, 4, 3, seeded(0))
+    other = edited(agent, life, address=life.addresses.outputs[:, exchanged])
+    for _ in range(3):
+        life, other = agent.step(life, told), agent.step(other, told)
+    torch.testing.assert_close(other.action, life.action[:, exchanged], rtol=0, atol=1e-12)
+    assert not torch.allclose(life.action[:, 0], life.action[:, 2])
 
 
 @pytest.mark.parametrize("topology", [CompleteTopology(), RandomTopology(2)])
 def test_gradients_reach_every_parameter(topology: Topology) -> None:
     with double_precision():
-        agent, task = make(topology), GuessingGame().sample(3, 2, seeded(0))
+        agent, task = make(topology), some_task()
         loss = unroll(agent, task, 5, 4, seeded(0)).loss[-1].mean()
         assert_gradients_reach_every_parameter(loss, agent)
 
 
-def test_gradients_are_right() -> None:
-    policy, hidden, ports, identifier, executor = some_round(
-        3, Edges.unweighted(torch.tensor([[0], [1]]))
-    )
-    weights = dict(policy.named_parameters())
-
-    def run(
-        hidden: Tensor, keys: Tensor, identifier: Tensor, *values: Tensor
-    ) -> tuple[Tensor, ...]:
-        own = dict(zip(weights, (value.clone() for value in values), strict=True))
-        return torch.func.functional_call(
-            Once(policy),
-            {f"policy.{name}": value for name, value in own.items()},
-            (hidden, ports._replace(keys=keys), identifier, executor),
-        )
-
-    given = (hidden, ports.keys, identifier, *weights.values())
-    given = tuple(value.detach().clone().requires_grad_() for value in given)
-    assert torch.autograd.gradcheck(run, given, fast_mode=True)
-
-
-class Once(torch.nn.Module):
-    def __init__(self, policy: AttentionPolicy) -> None:
-        super().__init__()
-        self.policy = policy
-
-    def forward(
-        self, hidden: Tensor, ports: Ports, identifier: Tensor, executor: MaskedExecutor
-    ) -> tuple[Tensor, Tensor]:
-        return executor.round(self.policy, hidden, ports, traits_of(self.policy, identifier))
+@pytest.mark.parametrize("topology", [CompleteTopology(), RandomTopology(2)], ids=repr)
+def test_gradients_are_right(topology: Topology) -> None:
+    with double_precision():
+        agent, task = make(topology, RANDOM), some_task()
+        assert_gradient_is_right(agent, lambda: unroll(agent, task, 5, 3, seeded(0)).loss.mean())
 
 
 def test_round_trip() -> None:
-    task = GuessingGame().sample(3, 2, seeded(0))
+    task = some_task()
     assert_round_trip(
         make(RingTopology()), lambda agent: unroll(agent, task, 5, 3, seeded(0)).action
     )
@@ -301,12 +221,13 @@ def test_every_expert_heard_by_every_other_is_no_restriction() -> None:
     assert isolated[0].int().tolist() == torch.eye(3).int().tolist()
 
 
+@in_double
 def test_a_rewired_graph_is_noticed() -> None:
-    agent, told = make().double(), some_news(2, 2)
-    graph = to_pyg(agent.reset(2, 5, 2, seeded(0)))
-    cut = copy.copy(graph)
-    cut.edge_index, cut.edge_weight = graph.edge_index[:, :0], graph.edge_weight[:0]
-    after, alone = (agent.step(from_pyg(agent, one), told).hidden for one in (graph, cut))
+    agent, told = make(), some_observation(2, 2)
+    life = agent.reset(2, 5, 2, seeded(0))
+    index, weight = life.edges
+    cut = edited(agent, life, edge_index=index[:, :0], edge_weight=weight[:0])
+    after, alone = (agent.step(one, told).hidden for one in (life, cut))
     assert not torch.allclose(after, alone)
 
 
@@ -330,7 +251,7 @@ def test_a_state_at_birth_that_is_not_learned_is_nothing_to_train() -> None:
     for initial_state in ("zero", "learned"):
         agent = make(birth=Birth(initial_state=initial_state))
         trained = [parameter for parameter in agent.parameters() if parameter.requires_grad]
-        loss = unroll(agent, GuessingGame().sample(2, 2, seeded(0)), 3, 3, seeded(1)).loss.mean()
+        loss = unroll(agent, some_task(2), 3, 3, seeded(1)).loss.mean()
         loss.backward()
         assert all(parameter.grad is not None for parameter in trained)
 
@@ -343,6 +264,5 @@ def test_trains_from_the_command_line(tmp_path: Path) -> None:
     named = ["--policy", "attention", "--membrane", "attention"]
     small = ["--batch_size", 4, "--num_experts", 6, "--num_steps", 4, "--max_steps", 2]
     learned = ["--birth.initial_state", "learned", "--trainer.val_check_interval", 2]
-    result = call(fit_main, *named, *small, *learned, "--evaluate", "false", cwd=tmp_path)
-    assert result.code == 0, result.err
+    result = succeed(fit_main, *named, *small, *learned, "--evaluate", "false", cwd=tmp_path)
     assert "executor: attention" in result.out

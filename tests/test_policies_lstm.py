@@ -10,26 +10,22 @@ import pytest
 import torch
 from lightning import Trainer
 from properties import (
-    GAME,
-    assert_agents_independent,
     assert_gradients_reach_every_parameter,
-    assert_pure,
-    assert_refused,
+    assert_lives_as_any,
     assert_round_trip,
-    assert_split_lives_alone,
     build_membrane,
     build_policy,
     double_precision,
     seeded,
+    small_agent,
     some_life,
-    some_observation,
+    some_task,
     uniform,
 )
 from torch import nn
 
 from badger_graph import (
     BadgerAgent,
-    GuessingGame,
     LSTMPolicy,
     MetaLearner,
     Observation,
@@ -40,27 +36,23 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.executors.prepare import prepare
-from badger_graph.outer import Sizes
+from badger_graph.outer.sizes import Sizes
 from badger_graph.typing import Edges
-from topologies import CompleteTopology, IsolatedTopology
+from topologies import CompleteTopology, IsolatedTopology, Topology
 
 D, CELL = 3, 5
 
 SIZES = {"identifier_size": 0, "hidden_size": 2 * CELL}
 
 
-def make(**arguments: object) -> BadgerAgent:
-    torch.manual_seed(0)
-    given = {"topology": IsolatedTopology(), **SIZES, **arguments}
-    return BadgerAgent(GAME, LSTMPolicy, membrane=partial(WholeMembrane, num_outputs=D), **given)
+def make(topology: Topology | None = None, **arguments: object) -> BadgerAgent:
+    membrane = partial(WholeMembrane, num_outputs=D)
+    given = {**SIZES, "membrane": membrane, **arguments}
+    return small_agent(topology or IsolatedTopology(), LSTMPolicy, **given)
 
 
 def make_policy(**arguments: object) -> LSTMPolicy:
     return build_policy(LSTMPolicy, (1, D), **{**SIZES, **arguments})
-
-
-def make_membrane(num_outputs: int = D) -> WholeMembrane:
-    return build_membrane(WholeMembrane, num_outputs=num_outputs, **SIZES)
 
 
 # -------------------------------------------------------------------------------- the policy
@@ -92,14 +84,13 @@ def test_the_gain_scales_the_weights_at_the_start() -> None:
         weights += make_policy(gain=gain).parameters()
     for one, other in zip(plain, scaled, strict=True):
         assert torch.equal(2 * one, other)
-    assert_refused("gain must be positive, got 0", lambda: make_policy(gain=0.0))
 
 
 # ------------------------------------------------------------------------------ the membrane
 
 
 def test_it_perceives_all_and_speaks_for_all() -> None:
-    membrane = make_membrane(2)
+    membrane = build_membrane(WholeMembrane, num_outputs=2, **SIZES)
     action = torch.tensor([[-1.0, 1.0], [-2.0, 2.0]])
     life = some_life(membrane, 2, 1, 2)._replace(action=action)
     told = Observation(torch.tensor([[0.5], [0.25]]), torch.ones(2, 0, 0), torch.ones(2, 2, 1))
@@ -111,19 +102,15 @@ def test_it_perceives_all_and_speaks_for_all() -> None:
 # --------------------------------------------------------------------------------- the agent
 
 
-def test_a_life_is_pure_and_its_own() -> None:
+def test_agents_live_as_any() -> None:
     with double_precision():
-        agent = make()
-        assert_pure(agent, 1, D)
-        assert_agents_independent(make(), 1, D)
-        life = agent.step(agent.reset(3, 1, D), some_observation(3, D))
-        assert_split_lives_alone(agent, life)
+        assert_lives_as_any(make(), 1, D, num_steps=1)
 
 
 @pytest.mark.parametrize("executor", ["auto", "reference", "sparse"])
 def test_nobody_is_heard(executor: str) -> None:
     """Whatever the topology and the executor of the messages that there are not."""
-    task = GuessingGame().sample(2, D, seeded(0))
+    task = some_task(2, D)
     expected = unroll(make(), task, 1, 3).action
     other = make(topology=CompleteTopology(), executor=executor)
     torch.testing.assert_close(unroll(other, task, 1, 3).action, expected)
@@ -131,19 +118,19 @@ def test_nobody_is_heard(executor: str) -> None:
 
 def test_gradients_reach_every_parameter() -> None:
     agent = make()
-    loss = unroll(agent, GuessingGame().sample(4, D, seeded(0)), 1, 3).loss.mean()
+    loss = unroll(agent, some_task(4, D), 1, 3).loss.mean()
     assert_gradients_reach_every_parameter(loss, agent)
 
 
 def test_round_trip() -> None:
-    task = GuessingGame().sample(2, D, seeded(0))
+    task = some_task(2, D)
     assert_round_trip(make(), lambda agent: unroll(agent, task, 1, 3).action)
 
 
 def test_what_is_recorded() -> None:
     agent = make()
     recorder = Recorder(agent)
-    unroll(agent, GuessingGame().sample(2, D, seeded(0)), 1, 4, probe=recorder)
+    unroll(agent, some_task(2, D), 1, 4, probe=recorder)
     arrays = recorder.arrays()
     assert arrays["hidden"].shape == (4, 2, 1, 2 * CELL)
     torch.testing.assert_close(arrays["message"], arrays["hidden"][..., :CELL])

@@ -14,7 +14,7 @@ from typing import get_args
 import pytest
 import torch
 import yaml
-from command_line import ROOT, call
+from command_line import ROOT, succeed
 from pages import PAGES, anchors, code, read
 
 import badger_graph
@@ -85,8 +85,7 @@ def test_evaluation_succeeds(tmp_path: Path) -> None:
     texts = "\n".join(map(read, PAGES))
     (typed,) = set(re.findall(r"`python scripts/evaluate\.py (micro_badger [^`]*)`", texts))
     more = ["--baselines", "false", "--figures", "false", "--folder", str(tmp_path)]
-    result = call(evaluate_main, *typed.split(), *more, cwd=tmp_path)
-    assert result.code == 0, result.err
+    succeed(evaluate_main, *typed.split(), *more, cwd=tmp_path)
     errors = json.loads((tmp_path / "evaluation.json").read_text())["errors"]["agent"]
     assert errors[-1] < CHANCE / 20
 

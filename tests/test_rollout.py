@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import itertools
 import typing
-from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -13,15 +12,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
-    GAME,
+    assert_gradient_is_right,
     double_precision,
     edited,
     every_executor,
     in_double,
+    live_tensors,
     seeded,
+    some_task,
     tensors,
-    uniform,
 )
+from properties import small_agent as make
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
@@ -30,11 +31,9 @@ from badger_graph import (
     Birth,
     Edges,
     FixedRounds,
-    GRUPolicy,
     GuessingGame,
     Life,
     Recorder,
-    Task,
     from_pyg,
     to_pyg,
     unroll,
@@ -44,17 +43,6 @@ from badger_graph.rollout import live
 from topologies import IsolatedTopology, RandomTopology, Topology
 
 N, D, B = 5, 2, 3
-
-
-def make(topology: Topology | None = None, **arguments: typing.Any) -> BadgerAgent:
-    torch.manual_seed(0)
-    sizes = {"identifier_size": 3, "hidden_size": 6}
-    policy, topology = partial(GRUPolicy, message_size=4), topology or RandomTopology(k=2)
-    return BadgerAgent(GAME, policy, topology, **sizes, **arguments)
-
-
-def some_task(batch_size: int = B, num_outputs: int = D, seed: int = 0) -> Task:
-    return GuessingGame().sample(batch_size, num_outputs, seeded(seed))
 
 
 def detached(life: Life) -> Life:
@@ -139,38 +127,23 @@ def test_the_gradient_of_a_rollout_is_right(executor: ExecutorName, rounds: int)
     """Through messages, states, actions, feedback and the agent's view of its own action."""
     with double_precision():
         agent, task = make(executor=executor, communication=FixedRounds(rounds)), some_task()
-
-        def error() -> Tensor:
-            return unroll(agent, task, N, 4, seeded(0)).loss.mean()
-
-        parameters = list(agent.parameters())
-        directions = [uniform(seed, *p.shape) for seed, p in enumerate(parameters)]
-
-        def moved(distance: float) -> Tensor:
-            with torch.no_grad():
-                for parameter, direction in zip(parameters, directions, strict=True):
-                    parameter += distance * direction
-                return error()
-
-        slope = sum(
-            (gradient * direction).sum()
-            for gradient, direction in zip(gradients(error(), agent), directions, strict=True)
-        )
-        above, below = moved(1e-5), moved(-2e-5)
-        torch.testing.assert_close(slope, (above - below) / 2e-5, rtol=1e-6, atol=1e-9)
+        assert_gradient_is_right(agent, lambda: unroll(agent, task, N, 4, seeded(0)).loss.mean())
 
 
 # ------------------------------------------------------------------- truncated backpropagation
 
 
-@pytest.mark.parametrize("detach_every", [1, 2, 3])
+@pytest.mark.parametrize("detach_every", [1, 2, 3, 6, 100])
 def test_truncation_leaves_the_forward_pass_alone(detach_every: int) -> None:
+    """And, beyond the end, the gradient."""
     agent, task = make(), some_task()
     whole = unroll(agent, task, N, 6, seeded(0))
     cut = unroll(agent, task, N, 6, seeded(0), detach_every)
     assert torch.equal(cut.loss, whole.loss)
     assert torch.equal(cut.action, whole.action)
     assert torch.equal(cut.life.hidden, whole.life.hidden)
+    found, expected = (gradients(one.loss.sum(), agent) for one in (cut, whole))
+    assert all(map(torch.equal, found, expected)) == (detach_every >= 6)
 
 
 @pytest.mark.parametrize(("detach_every", "num_steps"), [(1, 3), (2, 4), (2, 5), (3, 5)])
@@ -199,14 +172,6 @@ def test_truncation_cuts_the_gradient_exactly(detach_every: int, num_steps: int)
 
         whole = gradients(unroll(agent, task, N, num_steps, seeded(0)).loss.sum(), agent)
         assert not all(torch.allclose(a, b) for a, b in zip(cut, whole, strict=True))
-
-
-def test_truncation_beyond_the_end_is_none() -> None:
-    agent, task = make(), some_task()
-    for detach_every in (3, 4, 100):
-        cut = gradients(unroll(agent, task, N, 3, seeded(0), detach_every).loss.sum(), agent)
-        whole = gradients(unroll(agent, task, N, 3, seeded(0)).loss.sum(), agent)
-        assert all(torch.equal(a, b) for a, b in zip(cut, whole, strict=True))
 
 
 # --------------------------------------------------------------------------------- checkpoints
@@ -254,10 +219,8 @@ def test_checkpoints_change_nothing(
 def test_checkpoints_allow_a_second_backward_pass() -> None:
     agent = make(**DYNAMIC)
     loss = unroll(agent, some_task(), N, 5, seeded(0), checkpoint_every=2).loss.sum()
-    parameters = list(agent.parameters())
-    first = torch.autograd.grad(loss, parameters, retain_graph=True)
-    again = torch.autograd.grad(loss, parameters)
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    first = torch.autograd.grad(loss, [*agent.parameters()], retain_graph=True)
+    assert all(map(torch.equal, gradients(loss, agent), first))
 
 
 @in_double
@@ -381,22 +344,16 @@ def test_a_gradient_goes_back_through_earlier_lives() -> None:
 @every_executor
 @torch.no_grad()
 def test_a_long_life_in_constant_memory(executor: ExecutorName) -> None:
-    # Held, as what other tests left behind may go at any time.
-    others = [thing for thing in gc.get_objects() if issubclass(type(thing), Tensor)]
+    others = live_tensors()  # held, or what other tests left could go meanwhile
     life = live(make(executor=executor), some_task(), N, seeded(0))
-
-    def things() -> tuple[int, int]:
-        gc.collect()
-        everything = gc.get_objects()
-        return len(everything), sum(issubclass(type(thing), Tensor) for thing in everything)
 
     def live_for(steps: int) -> tuple[int, int]:
         for moment in itertools.islice(life, steps):
             assert not moment.loss.requires_grad
-        return things()
+        return len(live_tensors()), len(gc.get_objects())
 
-    objects, tensors = live_for(10)
-    objects_later, tensors_later = live_for(2000)
+    tensors, objects = live_for(10)
+    tensors_later, objects_later = live_for(2000)
     assert tensors_later == tensors >= len(others)
     assert objects_later - objects < 100
 
@@ -411,10 +368,8 @@ def test_a_probe_sees_every_step_and_changes_nothing(detach_every: int | None) -
     probed = unroll(agent, task, N, 4, seeded(0), detach_every, probe=seen.append)
     alone = unroll(agent, task, N, 4, seeded(0), detach_every)
     assert torch.equal(probed.loss, alone.loss)
-    pairs = zip(
-        gradients(probed.loss.sum(), agent), gradients(alone.loss.sum(), agent), strict=True
-    )
-    assert all(torch.equal(a, b) for a, b in pairs)
+    found, expected = (gradients(one.loss.sum(), agent) for one in (probed, alone))
+    assert all(map(torch.equal, found, expected))
     assert len(seen) == 4
     for life, action in zip(seen, probed.action, strict=True):
         assert torch.equal(life.action, action)
@@ -432,20 +387,13 @@ def test_what_a_probe_keeps_is_not_cut_afterwards() -> None:
 def test_a_recorder_keeps_states_and_messages(topology: Topology) -> None:
     agent, task = make(topology), some_task()
     recorder, seen = Recorder(agent), []
-
-    def probe(life: Life) -> None:
-        recorder(life)
-        seen.append(life)
-
-    unroll(agent, task, N, 4, seeded(0), probe=probe)
+    unroll(agent, task, N, 4, seeded(0), probe=lambda life: (recorder(life), seen.append(life)))
     recorded = recorder.arrays()
-    assert recorded["hidden"].shape == (4, B, N, 6)
-    assert recorded["message"].shape == (4, B, N, 4)
+    hidden = torch.stack([life.hidden for life in seen])
+    message = torch.stack([agent.policy.emit(life.hidden, life.traits) for life in seen])
+    assert torch.equal(recorded["hidden"], hidden.view(4, B, N, 6))
+    torch.testing.assert_close(recorded["message"], message.detach().view(4, B, N, 4))
     assert not any(tensor.requires_grad for tensor in recorded.values())
-    for t, life in enumerate(seen):
-        assert torch.equal(recorded["hidden"][t].flatten(0, 1), life.hidden)
-        sent = agent.policy.emit(life.hidden, life.traits)
-        torch.testing.assert_close(recorded["message"][t].flatten(0, 1), sent)
 
 
 # --------------------------------------------------------------------------------- wrong input

@@ -19,13 +19,11 @@ from properties import (
     assert_tasks_independent,
     assert_zero_is_chance,
     seeded,
-    some_observation,
+    some_task,
 )
-from torch import Tensor
 
 from badger_graph import (
     GuessingGame,
-    Observation,
     SumOfWaves,
     Task,
     TaskFamily,
@@ -60,23 +58,17 @@ def test_zero_is_chance(name: str, num_outputs: int) -> None:
 
 
 @every_family
-def test_a_step_is_pure(name: str) -> None:
-    assert_task_is_pure(FAMILIES[name].sample(5, 3, seeded(0)))
-
-
-@every_family
-def test_the_target_is_right(name: str) -> None:
-    assert_target_is_right(FAMILIES[name].sample(5, 3, seeded(0)))
-
-
-@every_family
-def test_the_first_feedback_is_on_zero(name: str) -> None:
-    assert_first_feedback_is_on_zero(FAMILIES[name].sample(5, 3, seeded(0)))
-
-
-@every_family
-def test_tasks_of_a_batch_are_independent(name: str) -> None:
-    assert_tasks_independent(FAMILIES[name].sample(5, 3, seeded(0)))
+@pytest.mark.parametrize(
+    "holds",
+    [
+        assert_task_is_pure,
+        assert_target_is_right,
+        assert_first_feedback_is_on_zero,
+        assert_tasks_independent,
+    ],
+)
+def test_tasks_are_as_every_task(name: str, holds: typing.Callable[[Task], None]) -> None:
+    holds(FAMILIES[name].sample(5, 3, seeded(0)))
 
 
 @every_family
@@ -120,42 +112,39 @@ ACTION = torch.tensor([[1.0, 0.0], [0.0, -0.25]])
 """Differences: 0.5 and 1.0; 0 and -0.5."""
 
 
-def shown(**arguments: typing.Any) -> tuple[list[float], list[list[float]], list[float]]:
-    """Feedback, feedback on each output, and error."""
-    task = GuessingTask(TARGET, GuessingGame(**arguments))
-    _, observation, error = task.step(None, ACTION)
-    feedback, _, outputs = observation
-    return feedback[:, 0].tolist(), outputs[..., 0].tolist(), error.tolist()
-
-
-NOTHING = [[0.0, 0.0], [0.0, 0.0]]
-
-
-def test_mean_squared_error() -> None:
-    assert shown() == ([0.625, 0.125], NOTHING, [0.625, 0.125])
-
-
-def test_mean_absolute_error() -> None:
-    assert shown(error="l1") == ([0.75, 0.25], NOTHING, [0.75, 0.25])
-
-
-def test_each_output_its_own_error() -> None:
-    per_output = [[0.25, 1.0], [0.0, 0.25]]
-    assert shown(feedback="per_output") == ([0.0, 0.0], per_output, [0.625, 0.125])
-    per_output = [[0.5, 1.0], [0.0, 0.5]]
-    assert shown(feedback="per_output", error="l1") == ([0.0, 0.0], per_output, [0.75, 0.25])
-
-
-def test_feedback_in_bins_is_the_middle_of_the_bin() -> None:
-    """Four bins: 0.625 lies in [0.5, 0.75), 0.125 in [0, 0.25). The error itself stays exact."""
-    assert shown(bins=4) == ([0.625, 0.125], NOTHING, [0.625, 0.125])
-    assert shown(bins=2) == ([0.75, 0.25], NOTHING, [0.625, 0.125])
-
-
-def test_bins_of_each_output() -> None:
-    """Two bins: 0.25 and 0 in [0, 0.5), 1.0 in the last."""
-    per_output = [[0.25, 0.75], [0.25, 0.25]]
-    assert shown(bins=2, feedback="per_output") == ([0.0, 0.0], per_output, [0.625, 0.125])
+@pytest.mark.parametrize(
+    ("arguments", "feedback", "on_outputs", "error"),
+    [
+        ({}, [0.625, 0.125], None, [0.625, 0.125]),
+        ({"error": "l1"}, [0.75, 0.25], None, [0.75, 0.25]),
+        ({"feedback": "per_output"}, None, [[0.25, 1.0], [0.0, 0.25]], [0.625, 0.125]),
+        (
+            {"feedback": "per_output", "error": "l1"},
+            None,
+            [[0.5, 1.0], [0.0, 0.5]],
+            [0.75, 0.25],
+        ),
+        # The middle of the bin; the error itself stays exact.
+        ({"bins": 4}, [0.625, 0.125], None, [0.625, 0.125]),
+        ({"bins": 2}, [0.75, 0.25], None, [0.625, 0.125]),
+        (
+            {"bins": 2, "feedback": "per_output"},
+            None,
+            [[0.25, 0.75], [0.25, 0.25]],
+            [0.625, 0.125],
+        ),
+    ],
+)
+def test_feedback_and_error_by_hand(
+    arguments: dict[str, typing.Any],
+    feedback: list[float] | None,
+    on_outputs: list[list[float]] | None,
+    error: list[float],
+) -> None:
+    _, observation, found = GuessingTask(TARGET, GuessingGame(**arguments)).step(None, ACTION)
+    assert observation.feedback[:, 0].tolist() == (feedback or [0.0] * 2)
+    assert observation.outputs[..., 0].tolist() == (on_outputs or [[0.0] * 2] * 2)
+    assert found.tolist() == error
 
 
 def test_the_edges_of_bins() -> None:
@@ -164,12 +153,6 @@ def test_the_edges_of_bins() -> None:
     assert GuessingGame(bins=4).quantise(errors).tolist() == [
         0.125, 0.125, 0.375, 0.875, 0.875, 0.875,
     ]  # fmt: skip
-
-
-@given(error=st.floats(0, 1, exclude_max=True), bins=st.integers(2, 50))
-def test_bins_miss_by_half_a_bin_at_most(error: float, bins: int) -> None:
-    seen = GuessingGame(bins=bins).quantise(torch.tensor(error, dtype=torch.float64)).item()
-    assert abs(seen - error) <= 0.5 / bins + 1e-12
 
 
 def test_no_gradient_through_bins_but_through_exact_feedback() -> None:
@@ -193,7 +176,7 @@ def test_chance_is_the_integral_over_the_targets() -> None:
 def test_targets_are_uniform_and_independent() -> None:
     """Within the square, each of 10 x 10 cells gets its share (chi-square, 4 sigma)."""
     num_tasks = 40_000
-    target = GuessingGame().sample(num_tasks, 2, seeded(0)).target
+    target = some_task(num_tasks).target
     assert target.min() >= -1
     assert target.max() <= 1
     assert target.max() - target.min() > 1.99
@@ -245,17 +228,7 @@ def test_the_waves_are_told_in_bins() -> None:
 
 
 def test_what_has_no_target_is_not_measured_against_one() -> None:
-    class Blind(Task):
-        batch_size, num_outputs = 2, 1
-
-        def reset(self, generator: torch.Generator | None = None) -> tuple[None, Observation]:
-            return None, some_observation(2, 1)
-
-        def step(
-            self, state: None, action: Tensor, generator: torch.Generator | None = None
-        ) -> tuple[None, Observation, Tensor]:
-            return None, some_observation(2, 1), action.sum(dim=1)
-
-    task = GuessingGame().sample(2, 1)
+    task = some_task(2, 1)
     assert target_of(task) is task.target
-    assert_refused("a task must have one, got a Blind", lambda: target_of(Blind()))
+    del task.target
+    assert_refused("a task must have one, got a GuessingTask", lambda: target_of(task))

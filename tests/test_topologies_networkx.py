@@ -77,34 +77,28 @@ def test_arguments_are_copied() -> None:
 # -------------------------------------------------------------------------------------- graphs
 
 
-def test_undirected_edges_go_both_ways() -> None:
-    edges = drawn(from_networkx(nx.Graph([(0, 1), (2, 1)])), 3)
-    assert weights(edges) == {(0, 1): 1, (1, 0): 1, (1, 2): 1, (2, 1): 1}
-
-
-def test_directed_edges_do_not() -> None:
-    edges = drawn(from_networkx(nx.DiGraph([(0, 1), (2, 1)])), 3)
-    assert weights(edges) == {(0, 1): 1, (2, 1): 1}
-
-
-def test_weights_are_kept() -> None:
-    graph = nx.Graph([(0, 1, {"weight": 0.25}), (1, 2, {"colour": "red"})])
-    graph.add_edge(0, 2, weight=np.float32(-3))
-    edges = drawn(from_networkx(graph), 3)
-    assert weights(edges) == {
-        (0, 1): 0.25, (1, 0): 0.25, (1, 2): 1, (2, 1): 1, (0, 2): -3, (2, 0): -3,
-    }  # fmt: skip
-
-
-def test_parallel_edges_are_summed() -> None:
-    graph = nx.MultiDiGraph([(0, 1, {"weight": 2.0}), (0, 1, {"weight": 0.5}), (1, 0)])
-    assert weights(drawn(from_networkx(graph), 2)) == {(0, 1): 2.5, (1, 0): 1}
-
-
-@pytest.mark.parametrize("kind", [nx.Graph, nx.DiGraph])
-def test_self_loops_are_kept_once(kind: type[nx.Graph]) -> None:
-    graph = kind([(0, 0, {"weight": 3.0}), (0, 1)])
-    assert weights(drawn(from_networkx(graph), 2))[0, 0] == 3
+@pytest.mark.parametrize(
+    ("graph", "expected"),
+    [
+        (nx.Graph([(0, 1), (2, 1)]), {(0, 1): 1, (1, 0): 1, (1, 2): 1, (2, 1): 1}),
+        (nx.DiGraph([(0, 1), (2, 1)]), {(0, 1): 1, (2, 1): 1}),
+        (
+            nx.DiGraph([(0, 1, {"weight": 0.25}), (0, 2, {"weight": np.float32(-3)})]),
+            {(0, 1): 0.25, (0, 2): -3},
+        ),
+        (
+            nx.MultiDiGraph([(0, 1, {"weight": 2.0}), (0, 1, {"weight": 0.5}), (1, 0)]),
+            {(0, 1): 2.5, (1, 0): 1},
+        ),
+        (nx.Graph([(0, 0, {"weight": 3.0}), (0, 1)]), {(0, 0): 3, (0, 1): 1, (1, 0): 1}),
+        (nx.DiGraph([(0, 0, {"weight": 3.0}), (0, 1)]), {(0, 0): 3, (0, 1): 1}),
+        (nx.empty_graph(4), {}),
+    ],
+    ids=["undirected", "directed", "weighted", "parallel", "loop", "directed loop", "no edges"],
+)
+def test_any_graph(graph: nx.Graph, expected: dict[tuple[int, int], float]) -> None:
+    """Undirected edges go both ways, parallel ones are summed, a loop is kept once."""
+    assert weights(drawn(from_networkx(graph), len(graph))) == expected
 
 
 @pytest.mark.parametrize(
@@ -124,10 +118,6 @@ def test_labels_become_numbers(nodes: list[Any], expected: list[Any]) -> None:
     graph.add_nodes_from(nodes)
     nx.add_path(graph, expected)
     assert set(weights(drawn(from_networkx(graph), 3))) == {(0, 1), (1, 2)}
-
-
-def test_graph_without_edges() -> None:
-    assert drawn(from_networkx(nx.empty_graph(4)), 4).index.shape == (2, 0)
 
 
 def test_one_graph_for_every_agent() -> None:

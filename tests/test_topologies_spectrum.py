@@ -44,18 +44,6 @@ def assert_spectrum(topology: GraphTopology, num_experts: int, expected: Sequenc
     assert summary.algebraic_connectivity == pytest.approx((second or [0.0])[0], abs=1e-9)
 
 
-def test_ring() -> None:
-    assert_spectrum(RingTopology(), 7, [2 - 2 * math.cos(2 * math.pi * i / 7) for i in range(7)])
-
-
-def test_complete() -> None:
-    assert_spectrum(CompleteTopology(), 6, [0] + 5 * [6])
-
-
-def test_star() -> None:
-    assert_spectrum(StarTopology(), 6, [0] + 4 * [1] + [6])
-
-
 @pytest.mark.parametrize(
     ("topology", "gap"),
     [
@@ -69,37 +57,39 @@ def test_spectral_gap_in_closed_form(topology: GraphTopology, gap: float) -> Non
     assert topology.summary(6).spectral_gap == pytest.approx(gap, abs=1e-9)
 
 
-def test_torus() -> None:
-    ring = [2 - 2 * math.cos(2 * math.pi * i / 4) for i in range(4)]
-    torus = GridTopology(rows=4, periodic=True)
-    assert_spectrum(torus, 16, [row + column for row in ring for column in ring])
+RING_4 = [2 - 2 * math.cos(2 * math.pi * i / 4) for i in range(4)]
+
+CLOSED_FORMS = {
+    "ring": (RingTopology(), [2 - 2 * math.cos(2 * math.pi * i / 7) for i in range(7)]),
+    "complete": (CompleteTopology(), [0] + 5 * [6]),
+    "star": (StarTopology(), [0] + 4 * [1] + [6]),
+    "torus": (GridTopology(rows=4, periodic=True), [r + c for r in RING_4 for c in RING_4]),
+    "isolated": (IsolatedTopology(), 4 * [0]),
+    "one expert in a ring": (RingTopology(), [0]),
+    "one expert": (CompleteTopology(), [0]),
+    "one expert isolated": (IsolatedTopology(), [0]),
+    "directed cycle": (
+        from_networkx(nx.cycle_graph(8, create_using=nx.DiGraph)),
+        [1 - cmath.exp(2j * math.pi * i / 8) for i in range(8)],
+    ),
+    # One eigenvalue 39 times and one eigenvector: taken whole, the matrix gives nonsense.
+    "directed path": (
+        from_networkx(nx.path_graph(40, create_using=nx.DiGraph)),
+        [0] + 39 * [1],
+    ),
+    # Block by block: 3 inputs, then 5 hidden experts, then 2 outputs.
+    "layered": (
+        LayeredTopology(num_inputs=3, num_outputs=2),
+        3 * [0] + [3] + 4 * [3 + 5] + 2 * [5],
+    ),
+}
 
 
-def test_isolated() -> None:
-    assert_spectrum(IsolatedTopology(), 4, 4 * [0])
-
-
-@pytest.mark.parametrize("topology", [RingTopology(), CompleteTopology(), IsolatedTopology()])
-def test_one_expert(topology: GraphTopology) -> None:
-    assert_spectrum(topology, 1, [0])
-    assert topology.summary(1).strongly_connected
-
-
-def test_directed_cycle() -> None:
-    cycle = from_networkx(nx.cycle_graph(8, create_using=nx.DiGraph))
-    assert_spectrum(cycle, 8, [1 - cmath.exp(2j * math.pi * i / 8) for i in range(8)])
-
-
-def test_directed_path_is_exact() -> None:
-    """One eigenvalue 39 times and one eigenvector: taken whole, the matrix gives nonsense."""
-    path = from_networkx(nx.path_graph(40, create_using=nx.DiGraph))
-    assert_spectrum(path, 40, [0] + 39 * [1])
-
-
-def test_layered() -> None:
-    """Block by block: 3 inputs, then 5 hidden experts, then 2 outputs."""
-    layered = LayeredTopology(num_inputs=3, num_outputs=2)
-    assert_spectrum(layered, 10, 3 * [0] + [3] + 4 * [3 + 5] + 2 * [5])
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+def test_spectra_in_closed_form(name: str) -> None:
+    topology, expected = CLOSED_FORMS[name]
+    assert_spectrum(topology, len(expected), expected)
+    assert len(expected) > 1 or topology.summary(1).strongly_connected
 
 
 def test_rows_hold_what_an_expert_hears() -> None:
@@ -121,13 +111,6 @@ def test_undirected_graphs_agree_with_networkx(num_experts: int, p: float, seed:
     summary = topology.summary(num_experts)
     assert summary.strongly_connected == nx.is_connected(graph)
     assert (summary.algebraic_connectivity > 1e-9) == nx.is_connected(graph)
-
-
-def test_algebraic_connectivity_agrees_with_networkx() -> None:
-    pytest.importorskip("scipy")
-    graph = nx.watts_strogatz_graph(16, 4, 0.1, seed=0)
-    expected = nx.algebraic_connectivity(graph, tol=1e-12)
-    assert from_networkx(graph).summary(16).algebraic_connectivity == pytest.approx(expected)
 
 
 @settings(deadline=None, max_examples=40)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from command_line import ROOT, assert_same_bits, call, load
+from command_line import ROOT, assert_same_bits, load, succeed
 from properties import Fit, Make
 
 from badger_graph import Birth, FixedRounds, load_learner
@@ -61,12 +61,8 @@ def test_a_description_by_hand() -> None:
             "aggregator": AGGREGATED["aggregator"],
         },
     }
-    assert model.keys() == {
-        *("agent", "task", "meta_loss", "gradient"),
-        "curriculum",
-        "sizes",
-        "seed",
-    }
+    parts = {"agent", "task", "meta_loss", "gradient", "curriculum", "sizes", "seed"}
+    assert model.keys() == parts
     learner = build_learner(model)
     assert to_config(learner.gradient) == to_config(Backpropagation(checkpoint_every=3))
     assert learner.sizes.num_experts == 6
@@ -171,8 +167,7 @@ def downgraded(model: dict[str, Any]) -> dict[str, Any]:
 def test_an_old_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     smoke = ["--config", "smoke", "--gradient.detach_every", "3", "--evaluate", "false"]
     for run, steps in (("whole", 20), ("old", 10)):
-        done = call(fit_main, *smoke, "--run_dir", run, "--max_steps", str(steps), cwd=tmp_path)
-        assert done.code == 0, done.err
+        succeed(fit_main, *smoke, "--run_dir", run, "--max_steps", str(steps), cwd=tmp_path)
     settings = tmp_path / "old" / "config.yaml"
     config = yaml.safe_load(settings.read_text())
     config["model"] = downgraded(config["model"]) | {"cuda_graph": False}
@@ -182,8 +177,7 @@ def test_an_old_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
         checkpoint[CONFIG_KEY] = downgraded(checkpoint[CONFIG_KEY])
         torch.save(checkpoint, file)
     goes_on = ["--ckpt_path", "last", "--run_dir", "old", "--max_steps", "20"]
-    done = call(fit_main, *goes_on, cwd=tmp_path)
-    assert done.code == 0, done.err
+    succeed(fit_main, *goes_on, cwd=tmp_path)
     old, whole = (load(tmp_path / run / "checkpoints" / "last.ckpt") for run in ("old", "whole"))
     for part in ("state_dict", "optimizer_states", "global_step", CONFIG_KEY):
         assert_same_bits(old[part], whole[part])

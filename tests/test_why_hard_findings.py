@@ -21,17 +21,18 @@ from recorded import recorded
 from badger_graph import plots
 from badger_graph.cli import program
 from badger_graph.experiments.runner import run
+from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run, Training
 from badger_graph.experiments.why_hard import (
     EXPERIMENTS,
     Claim,
-    TrainingExperiment,
+    Findings,
     losses,
     symmetry,
 )
 from badger_graph.experiments.why_hard import shortest as ways_out
 from badger_graph.experiments.why_hard.amplitudes import Course
-from badger_graph.experiments.why_hard.base import CHANCE, all_alike, median_steps
+from badger_graph.experiments.why_hard.base import CHANCE, all_alike
 from badger_graph.experiments.why_hard.findings import Verdict
 from badger_graph.experiments.why_hard.redundancy import EXPERTS
 from badger_graph.experiments.why_hard.topology import (
@@ -214,15 +215,12 @@ def test_arguments_are_those_of_every_training(
 
 
 def of_experiment(
-    experiment: TrainingExperiment,
-    folder: Path,
-    lives: Callable[[str], dict[str, Any]],
-    seeds: int = 2,
-) -> list[Claim]:
-    """The claims of an experiment whose trainings of a name all went the same way."""
-    wanted = [told for seed in range(seeds) for told in experiment.trainings(seed, MAX_STEPS)]
-    trained = [lived(folder, told, **lives(told.name)) for told in wanted]
-    return experiment.findings(trained).claims
+    name: str, folder: Path, lives: Callable[[str], dict[str, Any]], max_steps: int = MAX_STEPS
+) -> Findings:
+    """What an experiment finds whose trainings of a name, of two seeds, all went the same way."""
+    experiment = EXPERIMENTS[name]()
+    wanted = [told for seed in range(2) for told in experiment.trainings(seed, max_steps)]
+    return experiment.findings([lived(folder, told, **lives(told.name)) for told in wanted])
 
 
 Fresh = Iterator[Path]
@@ -234,10 +232,8 @@ def fresh(tmp_path: Path) -> Fresh:
     return (tmp_path / str(number) for number in range(100))
 
 
-def verdicts(
-    name: str, fresh: Fresh, lives: Callable[[str], dict[str, Any]], seeds: int = 2
-) -> list[Verdict]:
-    return [claim.holds for claim in of_experiment(EXPERIMENTS[name](), next(fresh), lives, seeds)]
+def verdicts(name: str, fresh: Fresh, lives: Callable[[str], dict[str, Any]]) -> list[Verdict]:
+    return [claim.holds for claim in of_experiment(name, next(fresh), lives).claims]
 
 
 ALIKE = all_alike(4)
@@ -415,7 +411,7 @@ def test_the_best_way_out_must_be_better_than_the_second(fresh: Fresh) -> None:
                 "gradient_conflict": lambda step: conflict,
             }
 
-        return of_experiment(EXPERIMENTS["shortest"](), next(fresh), lives)
+        return of_experiment("shortest", next(fresh), lives).claims
 
     best, together, solved, sooner, on_top, agree, grow = found(SOAP=500)
     assert "'SOAP'" in best.says
@@ -430,19 +426,13 @@ def test_the_best_way_out_must_be_better_than_the_second(fresh: Fresh) -> None:
 def test_what_leaves_the_plateau_before_gradients_are_measured_has_no_reason(
     tmp_path: Path,
 ) -> None:
-    experiment = EXPERIMENTS["shortest"]()
     conflict = {"negative_share": 0.5, "alignment": 0.2}
-    trained = [
-        lived(
-            tmp_path,
-            told,
-            left=50 if told.name == "curriculum in d" else 500,
-            gradient_conflict=lambda step: None if step % 100 else conflict,
-        )
-        for seed in range(2)
-        for told in experiment.trainings(seed, MAX_STEPS)
-    ]
-    findings = experiment.findings(trained)
+
+    def lives(name: str) -> dict[str, Any]:
+        left = 50 if name == "curriculum in d" else 500
+        return {"left": left, "gradient_conflict": lambda step: None if step % 100 else conflict}
+
+    findings = of_experiment("shortest", tmp_path, lives)
     cells = {row[0]: row[-4:] for row in findings.rows}
     assert cells["curriculum in d"] == ["-"] * 4
     assert cells["SOAP"] == ["0.50 ± 0.00", "0.20 ± 0.00", "1.00 ± 0.00", "1.00 ± 0.00"]
@@ -450,10 +440,8 @@ def test_what_leaves_the_plateau_before_gradients_are_measured_has_no_reason(
 
 
 def test_twenty_numbers_are_not_solved_in_too_few_steps(tmp_path: Path) -> None:
-    experiment = EXPERIMENTS["shortest"]()
-    wanted = [told for seed in range(2) for told in experiment.trainings(seed, 1000)]
-    claims = experiment.findings([lived(tmp_path, told, left=500) for told in wanted]).claims
-    assert claims[2].holds == "undecided"
+    found = of_experiment("shortest", tmp_path, lambda name: {"left": 500}, max_steps=1000)
+    assert found.claims[2].holds == "undecided"
 
 
 @pytest.mark.parametrize(

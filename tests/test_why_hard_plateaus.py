@@ -135,10 +135,6 @@ def test_a_curve_that_ends_in_a_fall_has_no_last_plateau(tmp_path: Path) -> None
     assert findings.claims[0].holds == "no"
 
 
-def test_one_seed_decides_nothing(tmp_path: Path) -> None:
-    assert {claim.holds for claim in claims([staircase(tmp_path, 0)])} == {"undecided"}
-
-
 def test_noise_by_hand(tmp_path: Path) -> None:
     """Beside shuffled copies, of which one of twenty is outside by chance, in an interval."""
 

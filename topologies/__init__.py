@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from topologies.crossbar import CrossbarTopology
 from topologies.base import FixedTopology, GraphTopology, Redraw, Topology
+from topologies.crossbar import CrossbarTopology
 from topologies.edges import Edges
 from topologies.file import graph_file
 from topologies.given import GivenGraph, from_networkx
@@ -21,8 +21,8 @@ from topologies.learned import LearnedGraphTopology
 from topologies.networkx import NetworkXTopology
 from topologies.random import ErdosRenyiTopology, RandomTopology
 from topologies.scored import AttentionTopology, TopKTopology
-from topologies.wires import Wires
 from topologies.spectrum import GraphSummary, is_strongly_connected, laplacian, summarise
+from topologies.wires import Wires
 
 __all__ = [
     "TOPOLOGIES",

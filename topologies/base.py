@@ -74,6 +74,13 @@ def batch_of(hidden: Tensor) -> tuple[int, int]:
     return hidden.size(0), hidden.size(1)
 
 
+def default_generator(device: torch.device) -> torch.Generator:
+    """What PyTorch draws from on a device where it is told nothing else."""
+    if device.type == "cuda":
+        return torch.cuda.default_generators[device.index or 0]
+    return torch.default_generator
+
+
 class GraphTopology(Topology):
     """A topology that does not look at the experts' states: it draws graphs.
 
@@ -99,20 +106,13 @@ class GraphTopology(Topology):
         self._graphs: Recent[Edges] = Recent()
 
     @abstractmethod
-    def draw(
-        self,
-        num_graphs: int,
-        num_experts: int,
-        generator: torch.Generator | None,
-        device: torch.device,
-    ) -> Edges:
+    def draw(self, num_graphs: int, num_experts: int, generator: torch.Generator) -> Edges:
         """Independent graphs of ``num_experts`` nodes, numbered through, ordered by target.
 
         Args:
             num_graphs: how many.
             num_experts: nodes of each.
-            generator: source of the random draws, on ``device``.
-            device: where the edges are made.
+            generator: source of the random draws; edges are made on its device.
 
         Raises:
             ValueError: when no such graph exists for ``num_experts`` experts.
@@ -124,9 +124,10 @@ class GraphTopology(Topology):
         batch_size, num_experts = batch_of(hidden)
         if self.redraw == "once":
             return self.once(batch_size, num_experts, hidden.device, self.seed)
+        generator = generator or default_generator(hidden.device)
         if self.redraw == "agent":
-            return self._draw_valid(batch_size, num_experts, generator, hidden.device)
-        edges = self._draw_valid(1, num_experts, generator, hidden.device)
+            return self._draw_valid(batch_size, num_experts, generator)
+        edges = self._draw_valid(1, num_experts, generator)
         return edges.repeat(batch_size, num_experts)
 
     @checked(num_experts=EXPERTS)
@@ -151,33 +152,23 @@ class GraphTopology(Topology):
             # Drawn on the CPU, so that every device finds the same graph.
             generator = torch.Generator(_CPU).manual_seed(seed)
             with torch.inference_mode(False):  # or training could not use it later
-                graph = self._draw_valid(1, num_experts, generator, _CPU)
+                graph = self._draw_valid(1, num_experts, generator)
                 edges = graph.repeat(batch_size, num_experts).to(device)
             self._graphs.keep(key, edges, len(edges.weight))
         return edges
 
-    def _draw_valid(
-        self,
-        num_graphs: int,
-        num_experts: int,
-        generator: torch.Generator | None,
-        device: torch.device,
-    ) -> Edges:
+    def _draw_valid(self, num_graphs: int, num_experts: int, generator: torch.Generator) -> Edges:
         if num_experts < 1:
             raise ValueError(f"a topology needs at least one expert, got {num_experts}")
         check("num_experts", num_experts, *EXPERTS)
         if not self.strongly_connected:
-            return self.draw(num_graphs, num_experts, generator, device)
-        graphs = [
-            self._draw_strongly_connected(num_experts, generator, device) for _ in range(num_graphs)
-        ]
+            return self.draw(num_graphs, num_experts, generator)
+        graphs = [self._draw_strongly_connected(num_experts, generator) for _ in range(num_graphs)]
         return Edges.join(graphs, num_experts)
 
-    def _draw_strongly_connected(
-        self, num_experts: int, generator: torch.Generator | None, device: torch.device
-    ) -> Edges:
+    def _draw_strongly_connected(self, num_experts: int, generator: torch.Generator) -> Edges:
         for _ in range(MAX_REDRAWS):
-            edges = self.draw(1, num_experts, generator, device)
+            edges = self.draw(1, num_experts, generator)
             if is_strongly_connected(edges, num_experts):
                 return edges
         raise ValueError(
@@ -200,11 +191,5 @@ class FixedTopology(GraphTopology):
             ValueError: when no such graph exists for ``num_experts`` experts.
         """
 
-    def draw(
-        self,
-        num_graphs: int,
-        num_experts: int,
-        generator: torch.Generator | None,
-        device: torch.device,
-    ) -> Edges:
-        return self.edges(num_experts).repeat(num_graphs, num_experts).to(device)
+    def draw(self, num_graphs: int, num_experts: int, generator: torch.Generator) -> Edges:
+        return self.edges(num_experts).repeat(num_graphs, num_experts).to(generator.device)

@@ -16,7 +16,6 @@ import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 MAX_SIZE = 2**20
 """The largest number of experts, outputs, tasks, channels, ... of one kind."""
@@ -36,6 +35,7 @@ MAX_NUMBERS = 2**28
 MAX_SEED = 2**63
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Class = TypeVar("Class")
 
 
 class Rule(NamedTuple):
@@ -204,7 +204,9 @@ def checked(**bounds: Rules) -> Callable[[Function], Function]:
             if not hints:
                 hints.update(typing.get_type_hints(function))
             binding.arguments.update({name: _plain(v) for name, v in binding.arguments.items()})
-            _check_arguments(binding.arguments, hints, bounds)
+            for name, value in binding.arguments.items():
+                if name in hints:
+                    _check_argument(name, value, hints[name], bounds.get(name, ()))
             return function(*binding.args, **binding.kwargs)
 
         return typing.cast(Function, call)
@@ -212,13 +214,18 @@ def checked(**bounds: Rules) -> Callable[[Function], Function]:
     return decorate
 
 
-def check_arguments(owner: Any, arguments: Mapping[str, Any], bounds: Mapping[str, Rules]) -> None:
-    """Hold values against the annotations of a class, as :func:`checked` does of a function.
+def checked_fields(**bounds: Rules) -> Callable[[type[Class]], type[Class]]:
+    """Hold the fields of a dataclass against their annotations, as :func:`checked` arguments.
 
     Raises:
-        ValueError: states the rule and the value.
+        ValueError: from the constructor; states the rule and the value.
     """
-    _check_arguments(arguments, typing.get_type_hints(owner), bounds)
+
+    def decorate(cls: type[Class]) -> type[Class]:
+        cls.__init__ = checked(**bounds)(cls.__init__)  # type: ignore[method-assign]
+        return cls
+
+    return decorate
 
 
 def limited_weights(constructor: Function) -> Function:
@@ -230,39 +237,19 @@ def limited_weights(constructor: Function) -> Function:
 
     @functools.wraps(constructor)
     def call(self: Any, *args: Any, **kwargs: Any) -> None:
-        try:
-            with _Counter():
-                constructor(self, *args, **kwargs)
-        except _TooManyError as error:
+        with torch.device("meta"):  # where weights take no memory and nothing is drawn
+            constructor(self, *args, **kwargs)
+        if sum(weight.numel() for weight in self.parameters()) > MAX_WEIGHTS:
             binding = inspect.signature(constructor).bind(self, *args, **kwargs)
             binding.apply_defaults()
             sizes = {k: v for k, v in binding.arguments.items() if _is_whole(v)}
             listing = ", ".join(f"{name}={value}" for name, value in sizes.items())
             raise ValueError(
                 f"a {type(self).__name__} must have at most {MAX_WEIGHTS:,} weights, got {listing}"
-            ) from error
+            )
+        constructor(self, *args, **kwargs)
 
     return typing.cast(Function, call)
-
-
-class _TooManyError(Exception):
-    """More weights were asked for than are allowed."""
-
-
-class _Counter(TorchFunctionMode):
-    """Counts the numbers in the tensors that are made meanwhile."""
-
-    count = 0
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func in (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn):
-            shape = args[0] if args and not _is_whole(args[0]) else args
-            self.count += math.prod(shape)
-            if self.count > MAX_WEIGHTS:
-                raise _TooManyError
-        return func(*args, **(kwargs or {}))
 
 
 def _plain(value: Any) -> Any:
@@ -274,16 +261,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _check_arguments(
-    arguments: Mapping[str, Any], hints: Mapping[str, Any], bounds: Mapping[str, Rules]
-) -> None:
-    for name, value in arguments.items():
-        if name in hints:
-            _check_argument(name, value, hints[name], bounds.get(name, ()))
-
-
 def _check_argument(name: str, value: Any, hint: Any, bounds: Rules) -> None:
-    optional = _accepts_none(hint)
+    optional = hint is Any or type(None) in _arms(hint)
     if value is None and optional:
         return
     choices = tuple(arm for arm in _arms(hint) if arm is not type(None))
@@ -300,10 +279,6 @@ def _arms(hint: Any) -> tuple[Any, ...]:
     if get_origin(hint) in (Union, types.UnionType):
         return tuple(arm for part in get_args(hint) for arm in _arms(part))
     return (hint,)
-
-
-def _accepts_none(hint: Any) -> bool:
-    return hint is Any or type(None) in _arms(hint)
 
 
 def _is_whole(value: Any) -> bool:

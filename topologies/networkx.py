@@ -73,20 +73,12 @@ class NetworkXTopology(GraphTopology):
         self._rehearsed: set[int] = set()
         _check_arguments(generator, self.kwargs)
 
-    def draw(
-        self,
-        num_graphs: int,
-        num_experts: int,
-        generator: torch.Generator | None,
-        device: torch.device,
-    ) -> Edges:
-        graphs = [self._draw_one(num_experts, generator, device) for _ in range(num_graphs)]
-        return Edges.join(graphs, num_experts).to(device)
+    def draw(self, num_graphs: int, num_experts: int, generator: torch.Generator) -> Edges:
+        graphs = [self._draw_one(num_experts, generator) for _ in range(num_graphs)]
+        return Edges.join(graphs, num_experts).to(generator.device)
 
-    def _draw_one(
-        self, num_experts: int, generator: torch.Generator | None, device: torch.device
-    ) -> Edges:
-        arguments = self._arguments(num_experts, generator, device)
+    def _draw_one(self, num_experts: int, generator: torch.Generator) -> Edges:
+        arguments = self._arguments(num_experts, generator)
         call = f"{self.generator}({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
         self._rehearse(num_experts, arguments, call)
         try:
@@ -122,15 +114,13 @@ class NetworkXTopology(GraphTopology):
             )
         self._rehearsed.add(num_experts)
 
-    def _arguments(
-        self, num_experts: int, generator: torch.Generator | None, device: torch.device
-    ) -> dict[str, Any]:
+    def _arguments(self, num_experts: int, generator: torch.Generator) -> dict[str, Any]:
         arguments = dict(self.kwargs)
         parameters = _signature(self.generator).parameters
         if "n" in parameters and self.generator not in _GROWS_FASTER_THAN_N:
             arguments.setdefault("n", num_experts)
         if "seed" in parameters and "seed" not in arguments:
-            seed = torch.randint(2**31, (1,), generator=generator, device=device)
+            seed = torch.randint(2**31, (1,), generator=generator, device=generator.device)
             arguments["seed"] = int(seed)
         return arguments
 

@@ -46,23 +46,17 @@ class RandomTopology(GraphTopology):
         super().__init__(redraw, seed, strongly_connected)
         self.k = k
 
-    def draw(
-        self,
-        num_graphs: int,
-        num_experts: int,
-        generator: torch.Generator | None,
-        device: torch.device,
-    ) -> Edges:
+    def draw(self, num_graphs: int, num_experts: int, generator: torch.Generator) -> Edges:
         if self.k >= num_experts:
             raise ValueError(
                 "k must be less than the number of experts, each hears k others, "
                 f"got k={self.k} and {num_experts} experts"
             )
         check_edges(num_graphs * num_experts * self.k, f"a {type(self).__name__}")
-        target = torch.arange(num_graphs * num_experts, device=device)
+        target = torch.arange(num_graphs * num_experts, device=generator.device)
         rank = target.new_empty(self.k, target.numel())  # [k, V], among the others of the target
         for i, last in enumerate(range(num_experts - 1 - self.k, num_experts - 1)):
-            candidate = torch.randint(last + 1, target.shape, generator=generator, device=device)
+            candidate = torch.empty_like(target).random_(last + 1, generator=generator)
             repeats = (rank[:i] == candidate).any(dim=0)
             rank[i] = torch.where(repeats, last, candidate)
 
@@ -105,26 +99,19 @@ class ErdosRenyiTopology(GraphTopology):
         super().__init__(redraw, seed, strongly_connected)
         self.p = p
 
-    def draw(
-        self,
-        num_graphs: int,
-        num_experts: int,
-        generator: torch.Generator | None,
-        device: torch.device,
-    ) -> Edges:
+    def draw(self, num_graphs: int, num_experts: int, generator: torch.Generator) -> Edges:
         others = num_experts - 1
         check_edges(num_graphs * num_experts * others * self.p, f"a {type(self).__name__}")
-        pair = self._draw_pairs(num_graphs * num_experts * others, generator, device)
+        pair = self._draw_pairs(num_graphs * num_experts * others, generator)
         target = pair // max(others, 1)
         rank = pair - target * others  # among the others of the target
         own = target % num_experts
         source = rank + (rank >= own) + (target - own)
         return Edges.unweighted(torch.stack([source, target]))
 
-    def _draw_pairs(
-        self, num_pairs: int, generator: torch.Generator | None, device: torch.device
-    ) -> Int[Tensor, " E"]:
+    def _draw_pairs(self, num_pairs: int, generator: torch.Generator) -> Int[Tensor, " E"]:
         """The numbers of the pairs that are joined, in order."""
+        device = generator.device
         if self.p in (0, 1):  # no geometric distribution
             return torch.arange(num_pairs if self.p == 1 else 0, device=device)
         mean = num_pairs * self.p

@@ -75,8 +75,7 @@ def check_wires(wires: Wires, batch_size: int, num_experts: int) -> None:
     least, most = (int(end) for end in wire.aminmax())
     if least < 0 or most >= num_wires:
         raise ValueError(
-            f"the wires of experts must be 0 to {num_wires - 1}, got "
-            f"{least if least < 0 else most}"
+            f"the wires of experts must be 0 to {num_wires - 1}, got {least if least < 0 else most}"
         )
     agent = torch.arange(nodes, device=wire.device) // num_experts
     owner = agent.new_full((num_wires,), -1).scatter_(0, wire[0], agent)

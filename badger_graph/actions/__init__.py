@@ -5,5 +5,3 @@ from badger_graph.actions.bits import Bits
 from badger_graph.actions.choice import Choice
 from badger_graph.actions.distribution import Distribution
 from badger_graph.actions.real import Real
-
-__all__ = ["Action", "Bits", "Choice", "Distribution", "Real"]

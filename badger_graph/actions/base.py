@@ -31,7 +31,9 @@ class Action(ABC):
         Raises:
             ValueError: when nothing is left to chance.
         """
-        raise ValueError(f"a {type(self).__name__} is not drawn at random, so it has no probability")
+        raise ValueError(
+            f"a {type(self).__name__} is not drawn at random, so it has no probability"
+        )
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)

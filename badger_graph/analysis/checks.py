@@ -31,21 +31,11 @@ def check_shape(name: str, values: Tensor, *axes: str) -> None:
         )
 
 
-def check_finite(name: str, values: Tensor) -> None:
+def check_finite(name: str, values: Tensor, error: type[ValueError] = UndefinedError) -> None:
     """Refuse numbers that are NaN or infinite.
 
     Raises:
-        UndefinedError: when there is one; says how many.
+        ValueError: of the type of the error, when there is one; says how many.
     """
     if bad := int((~values.isfinite()).sum()):
-        raise UndefinedError(f"{name} must be finite, got {bad} of {values.numel()} that are not")
-
-
-def check_integers(name: str, values: Tensor) -> None:
-    """Refuse numbers of another type, whole or not.
-
-    Raises:
-        ValueError: says the type.
-    """
-    if values.is_floating_point() or values.is_complex():
-        raise ValueError(f"{name} must be integers, got {values.dtype}")
+        raise error(f"{name} must be finite, got {bad} of {values.numel()} that are not")

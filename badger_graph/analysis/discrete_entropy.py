@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from badger_graph.analysis.checks import check_integers, check_shape
+from badger_graph.analysis.checks import check_shape
 from badger_graph.analysis.entropy import JointEntropy
 from topologies.checks import checked
 
@@ -33,7 +33,6 @@ class DiscreteEntropy(JointEntropy):
         self, symbols: Int[Tensor, "S N"], probability: Float[Tensor, " S"] | None = None
     ) -> None:
         check_shape("symbols", symbols, "outcomes", "experts")
-        check_integers("symbols", symbols)
         super().__init__(symbols.size(1))
         if probability is None:
             probability = torch.full((len(symbols),), 1 / len(symbols), dtype=torch.float64)

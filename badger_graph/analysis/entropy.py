@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from badger_graph.analysis.checks import check_integers, check_shape
+from badger_graph.analysis.checks import check_shape
+from topologies.checks import checked
 
 
 class JointEntropy(ABC):
@@ -28,6 +29,7 @@ class JointEntropy(ABC):
             raise ValueError(f"shared information needs at least two experts, got {num_experts}")
         self.num_experts = num_experts
 
+    @checked()
     def __call__(self, orders: Int[Tensor, "K n"]) -> Float[Tensor, "K n"]:
         r"""Joint entropies of the first 1, 2, ..., n experts of each order.
 
@@ -43,7 +45,6 @@ class JointEntropy(ABC):
             ValueError: when it is not that.
         """
         check_shape("orders", orders, "orders", "experts")
-        check_integers("orders", orders)
         again = orders.sort(dim=1).values.diff(dim=1) == 0
         wrong = again.any(dim=1) | ((orders < 0) | (orders >= self.num_experts)).any(dim=1)
         if wrong.any():

@@ -12,7 +12,7 @@ from torch import Tensor
 from badger_graph.analysis.checks import UndefinedError, check_finite, check_shape
 from badger_graph.analysis.entropy import JointEntropy
 from badger_graph.analysis.samples import gaussianised, standardised
-from topologies.checks import checked
+from topologies.checks import NOT_NEGATIVE, checked
 
 
 @final
@@ -48,7 +48,7 @@ class GaussianEntropy(JointEntropy):
             positive definite, or S not above N F.
     """
 
-    @checked()
+    @checked(ridge=NOT_NEGATIVE)
     def __init__(
         self,
         covariance: Float[Tensor, "N F N F"],
@@ -57,8 +57,6 @@ class GaussianEntropy(JointEntropy):
     ) -> None:
         check_shape("a covariance", covariance, "experts", "features", "experts", "features")
         super().__init__(covariance.size(0))
-        if not 0 <= ridge < math.inf:
-            raise ValueError(f"the ridge must be a number not below 0, got {ridge}")
         check_finite("a covariance", covariance)
         self.covariance = covariance.double()
         self.ridge = ridge

@@ -14,7 +14,7 @@ from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import check_finite
 from badger_graph.analysis.gradients import flat_gradient
 from badger_graph.policies import MessagePolicy
-from topologies.checks import checked
+from topologies.checks import checked, size
 
 Vector = Float64[Tensor, " P"]
 
@@ -32,7 +32,7 @@ class ExtremeEigenvalues(NamedTuple):
     largest_residual: float
 
 
-@checked()
+@checked(num_iterations=size())
 def extreme_eigenvalues(
     loss: Callable[[], Tensor],
     parameters: Iterable[Tensor],
@@ -70,8 +70,6 @@ def extreme_eigenvalues(
     """
     parameters = [parameter for parameter in parameters if parameter.requires_grad]
     size = sum(parameter.numel() for parameter in parameters)
-    if num_iterations < 1:
-        raise ValueError(f"num_iterations must be at least 1, got {num_iterations}")
     if size == 0:
         raise ValueError("a Hessian needs parameters that are trained, got none")
     start = torch.randn(size, dtype=torch.float64, generator=generator)

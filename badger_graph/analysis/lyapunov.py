@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import torch
@@ -13,16 +12,16 @@ from torch.autograd import forward_ad
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.analysis.checks import UndefinedError
+from badger_graph.analysis.hessian import twice_differentiable
 from badger_graph.executors.prepare import DENSE_UP_TO
-from badger_graph.policies import AttentionPolicy
 from badger_graph.tasks import Task
 from badger_graph.tasks.base import State
 from badger_graph.typing import Observation
-from topologies.checks import checked
+from topologies.checks import NOT_NEGATIVE, checked, size
 
 
 @torch.no_grad()
-@checked()
+@checked(num_steps=size(), discard=NOT_NEGATIVE)
 def largest_lyapunov(
     step: Callable[[Float[Tensor, "*batch n"]], Float[Tensor, "*batch n"]],
     state: Float[Tensor, "*batch n"],
@@ -55,10 +54,6 @@ def largest_lyapunov(
             floating-point numbers or a step changes its shape, the state leaves all bounds, or the
             step forgets it, so that the exponent is minus infinity.
     """
-    if num_steps < 1:
-        raise ValueError(f"num_steps must be at least 1, got {num_steps}")
-    if discard < 0:
-        raise ValueError(f"discard must not be negative, got {discard}")
     if not (state.dim() and state.numel() and state.is_floating_point()):
         raise ValueError(
             "the state must be rows of floating-point numbers, "
@@ -144,7 +139,9 @@ def inner_map(
     Raises:
         ValueError: as in :func:`lyapunov_of_agent`.
     """
-    agent = _differentiable(agent, num_experts)
+    agent = twice_differentiable(agent).double()
+    if agent.executor == "dense" and num_experts > DENSE_UP_TO:
+        agent.executor = "reference"
     sizes = (task.batch_size, num_experts, task.num_outputs)
     life = agent.reset(*sizes, generator, task.num_inputs)
     memory, _ = task.reset(generator)
@@ -176,13 +173,3 @@ def _tensors(memory: State) -> list[Tensor]:
 
 def _flat(parts: list[Tensor], batch_size: int) -> Float[Tensor, "B n"]:
     return torch.cat([part.reshape(batch_size, -1).double() for part in parts], dim=1)
-
-
-def _differentiable(agent: BadgerAgent, num_experts: int) -> BadgerAgent:
-    """A copy in float64, on an executor made of operations with forward-mode derivatives."""
-    agent = copy.deepcopy(agent).double()
-    agent.compiled = False
-    if not isinstance(agent.policy, AttentionPolicy):
-        products = num_experts <= DENSE_UP_TO and agent.policy.aggregation == "mean"
-        agent.executor = "dense" if products else "reference"
-    return agent

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.analysis.checks import UndefinedError
 from badger_graph.analysis.surrogates import SurrogateTest, against_shuffled, check_series
-from topologies.checks import checked
+from topologies.checks import checked, size
 
 PIECE = 256
 """Points of a series whose distances to all others are held at once."""
 
 
-@checked()
+@checked(dimension=size(), delay=size(), horizon=size(), exclusion=size(0))
 def lyapunov_of_series(
     series: Float[Tensor, " n"],
     dimension: int = 3,
@@ -50,63 +48,9 @@ def lyapunov_of_series(
         ValueError: when an argument is too small, or the series too short, not finite, constant
             up to rounding, or periodic.
     """
-    _check_embedding(series, dimension, delay, horizon, exclusion)
-    return _divergence(series.double()[None], dimension, delay, horizon, exclusion)[0].item()
-
-
-@checked()
-def lyapunov_test(
-    series: Float[Tensor, " n"],
-    generator: torch.Generator,
-    num_surrogates: int = 199,
-    dimension: int = 3,
-    delay: int = 1,
-    horizon: int = 5,
-    exclusion: int = 10,
-) -> SurrogateTest:
-    """The exponent of a series beside those of shuffled copies, which are noise.
-
-    A positive exponent within their interval is that of noise, and says nothing of chaos.
-
-    Args:
-        series: and the other arguments as in :func:`lyapunov_of_series`.
-        generator: source of the orders.
-        num_surrogates: how many copies.
-
-    Raises:
-        ValueError: from :func:`lyapunov_of_series` and :func:`against_shuffled`.
-    """
-    _check_embedding(series, dimension, delay, horizon, exclusion)
-    measure = functools.partial(
-        _divergence, dimension=dimension, delay=delay, horizon=horizon, exclusion=exclusion
-    )
-    return against_shuffled(measure, series, generator, num_surrogates)
-
-
-def _check_embedding(
-    series: Tensor, dimension: int, delay: int, horizon: int, exclusion: int
-) -> None:
-    for name, value, least in (
-        ("dimension", dimension, 1),
-        ("delay", delay, 1),
-        ("horizon", horizon, 1),
-        ("exclusion", exclusion, 0),
-    ):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
     # Every point needs a neighbour far enough in time, before or after it.
     check_series(series, (dimension - 1) * delay + horizon + 2 * exclusion + 20)
-
-
-def _divergence(
-    rows: Float[Tensor, "S n"], dimension: int, delay: int, horizon: int, exclusion: int
-) -> Float[Tensor, " S"]:
-    return torch.stack([_slope(row, dimension, delay, horizon, exclusion) for row in rows])
-
-
-def _slope(
-    series: Float[Tensor, " n"], dimension: int, delay: int, horizon: int, exclusion: int
-) -> Float[Tensor, ""]:
+    series = series.double()
     series = series / series.abs().max()  # or squares might overflow
     points = series.unfold(0, (dimension - 1) * delay + 1, 1)[:, ::delay]
     start = torch.arange(len(points) - horizon, device=series.device)
@@ -121,7 +65,34 @@ def _slope(
     log = torch.where(parts, apart, 1).log()
     mean = log.sum(dim=1) / parts.sum(dim=1)
     time = ahead[:, 0].to(mean) - horizon / 2
-    return time @ mean / time.square().sum()
+    return (time @ mean / time.square().sum()).item()
+
+
+def lyapunov_test(
+    series: Float[Tensor, " n"],
+    generator: torch.Generator,
+    num_surrogates: int = 199,
+    **embedding: int,
+) -> SurrogateTest:
+    """The exponent of a series beside those of shuffled copies, which are noise.
+
+    A positive exponent within their interval is that of noise, and says nothing of chaos.
+
+    Args:
+        series: as in :func:`lyapunov_of_series`.
+        generator: source of the orders.
+        num_surrogates: how many copies.
+        **embedding: the other arguments of :func:`lyapunov_of_series`.
+
+    Raises:
+        ValueError: from :func:`lyapunov_of_series` and :func:`against_shuffled`.
+    """
+
+    def measure(rows: Float[Tensor, "S n"]) -> Float[Tensor, " S"]:
+        exponents = [lyapunov_of_series(row, **embedding) for row in rows]
+        return torch.tensor(exponents, dtype=torch.float64)
+
+    return against_shuffled(measure, series, generator, num_surrogates)
 
 
 def _nearest(points: Tensor, piece: Tensor, exclusion: int, candidates: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
@@ -29,6 +28,7 @@ from badger_graph.analysis.modes import dynamic_modes, oscillating_share
 from badger_graph.analysis.subject import Subject
 from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingTask, SeparableFamily
+from topologies.checks import check_choice, check_sizes
 
 Measurement = int | float | list[float] | dict[str, Any]
 
@@ -270,12 +270,7 @@ def check_measures(names: Collection[str]) -> None:
     if isinstance(names, str):
         raise ValueError(f"measures must be several names, for example [{names}], got {names!r}")
     for name in names:
-        if name not in MEASURES:
-            close = difflib.get_close_matches(name, MEASURES, n=1)
-            raise ValueError(
-                f"a measure must be one of {', '.join(MEASURES)}, got {name!r}"
-                + (f"; did you mean {close[0]!r}?" if close else "")
-            )
+        check_choice("a measure", name, MEASURES)
 
 
 def intervals(measures: Collection[str] | Mapping[str, int]) -> dict[str, int]:
@@ -291,9 +286,5 @@ def intervals(measures: Collection[str] | Mapping[str, int]) -> dict[str, int]:
     if not isinstance(measures, Mapping):
         return {name: MEASURES[name].every for name in measures}
     for name, every in measures.items():
-        if not isinstance(every, int) or isinstance(every, bool) or every < 1:
-            raise ValueError(
-                f"from one {name} to the next must be a whole number of steps, at least 1, "
-                f"got {every}"
-            )
+        check_sizes(**{f"steps from one {name} to the next": (every, 1)})
     return dict(measures)

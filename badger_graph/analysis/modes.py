@@ -10,7 +10,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from badger_graph.analysis.checks import UndefinedError, check_finite
-from topologies.checks import checked
+from topologies.checks import POSITIVE, checked
 
 
 class Modes(NamedTuple):
@@ -110,7 +110,7 @@ def dynamic_modes(snapshots: Float[Tensor, "*R T n"], rank: int | None = None) -
     )
 
 
-@checked()
+@checked(least_cycles=POSITIVE)
 def oscillating_share(modes: Modes, least_cycles: float = 1.0) -> float:
     r"""How much of the motion is carried by modes that oscillate.
 
@@ -129,8 +129,6 @@ def oscillating_share(modes: Modes, least_cycles: float = 1.0) -> float:
         ValueError: when ``least_cycles`` is not positive, nothing moves, or all numbers are too
             small for how it grows.
     """
-    if not least_cycles > 0:
-        raise ValueError(f"least_cycles must be positive, got {least_cycles}")
     # Rounding must not decide whether one whole cycle is one.
     oscillates = modes.cycles >= least_cycles * (1 - 1e-9)
     oscillating, other = _motion(modes, oscillates), _motion(modes, ~oscillates)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from topologies.checks import checked
+from topologies.checks import checked, interval, size
 
 BLOCKS = 400
 """A longer curve is taken in so many blocks, by their medians."""
@@ -35,7 +35,7 @@ class Plateau(NamedTuple):
     escaped: bool
 
 
-@checked()
+@checked(least=size(SHORTEST), share=interval(0, 1, "()"))
 def find_plateaus(
     series: Float[Tensor, " n"],
     steps: Int[Tensor, " n"] | None = None,
@@ -75,7 +75,7 @@ def find_plateaus(
             shorter than the shortest plateau, or an error not finite or not positive; when the
             steps are not one for each value, rising.
     """
-    _check(series, steps, least, share)
+    _check(series, steps, least)
     steps = torch.arange(len(series)) if steps is None else steps
     tolerance = -math.log1p(-share)
     width = -(-len(series) // BLOCKS)
@@ -176,11 +176,7 @@ def _minus_likelihood(squares: Tensor, n: Tensor, resolution: float) -> Tensor:
     return n / 2 * (squares / n + resolution**2).log()
 
 
-def _check(series: Tensor, steps: Tensor | None, least: int, share: float) -> None:
-    if least < SHORTEST:
-        raise ValueError(f"least must be at least {SHORTEST}, got {least}")
-    if not 0 < share < 1:
-        raise ValueError(f"share must be between 0 and 1, got {share}")
+def _check(series: Tensor, steps: Tensor | None, least: int) -> None:
     if series.dim() != 1 or len(series) < least:
         raise ValueError(
             f"the series must have one dimension and at least the {least} values of a plateau, "

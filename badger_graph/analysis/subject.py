@@ -12,12 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.analysis.checks import DivergedError
+from badger_graph.analysis.checks import DivergedError, check_finite
 from badger_graph.analysis.gaussian_entropy import GaussianEntropy
 from badger_graph.analysis.samples import principal
 from badger_graph.rollout import Recorder, Rollout, unroll
 from badger_graph.tasks import Task, TaskFamily, target_of
-from topologies.checks import SEED, check, size
+from topologies.checks import SEED, checked, size
 
 COMPONENTS = 3
 """Directions of the experts' states that measures of information look at."""
@@ -52,6 +52,7 @@ class Subject:
         ValueError: when a number is below 1.
     """
 
+    @checked(num_tasks=size(), num_steps=size(), seed=SEED)
     def __init__(
         self,
         agent: BadgerAgent,
@@ -63,9 +64,6 @@ class Subject:
         num_tasks: int = 512,
         seed: int = 1_000_000,
     ) -> None:
-        for name, value in (("num_tasks", num_tasks), ("num_steps", num_steps)):
-            check(name, value, *size())
-        check("seed", seed, *SEED)
         self.agent = copy.deepcopy(agent).eval()
         self.family = family
         self.meta_loss = meta_loss
@@ -97,11 +95,8 @@ class Subject:
             self.agent, task, self.num_experts, self.num_steps, generator, probe=recorder
         )
         recording = Recording(recorder.arrays()["hidden"], rollout.action, target_of(task))
-        for name, values in (("states", recording.hidden), ("guesses", recording.action)):
-            if bad := int((~values.isfinite()).sum()):
-                raise DivergedError(
-                    f"the agent's {name} must be finite, got {bad} of {values.numel()} that are not"
-                )
+        check_finite("the agent's states", recording.hidden, DivergedError)
+        check_finite("the agent's guesses", recording.action, DivergedError)
         return recording
 
     @cached_property

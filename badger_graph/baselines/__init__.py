@@ -1,7 +1,5 @@
 """What a trained agent is compared with on the guessing game."""
 
-from __future__ import annotations
-
 from badger_graph.baselines.always_zero import AlwaysZero
 from badger_graph.baselines.base import OutOfQueries, Query, Score, Solver, error_after_queries
 from badger_graph.baselines.cma_es import CMAES
@@ -19,18 +17,3 @@ SOLVERS: dict[str, type[Solver]] = {
     "exact": ExactSolver,
 }
 """Every solver by the name of its file, from the weakest to the limit (d=4, 20 queries)."""
-
-__all__ = [
-    "CMAES",
-    "COBYLA",
-    "SOLVERS",
-    "AlwaysZero",
-    "ExactSolver",
-    "NelderMead",
-    "OutOfQueries",
-    "Query",
-    "RandomSearch",
-    "Score",
-    "Solver",
-    "error_after_queries",
-]

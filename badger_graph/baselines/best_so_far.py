@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from contextlib import suppress
+
 import numpy as np
 from jaxtyping import Float64
 
-from badger_graph.baselines.base import OutOfQueries, Query
+from badger_graph.baselines.base import OutOfQueries, Query, Solver
+
+FIRST_STEP = 0.5
+"""How far a search first moves away from zero: half way to the border of the box."""
 
 
 class BestSoFar:
@@ -21,7 +27,7 @@ class BestSoFar:
 
     def __init__(self, query: Query, num_queries: int) -> None:
         self._query = query
-        self._num_queries = num_queries
+        self.num_queries = num_queries
         self._best: list[Float64[np.ndarray, " d"]] = []
         self._lowest = np.inf
 
@@ -31,8 +37,8 @@ class BestSoFar:
         Raises:
             OutOfQueries: when the budget is spent; the search is then over.
         """
-        if len(self._best) == self._num_queries:
-            raise OutOfQueries(f"all {self._num_queries} queries are used")
+        if len(self._best) == self.num_queries:
+            raise OutOfQueries(f"all {self.num_queries} queries are used")
         # The copy matters: searches write the next guess into the same array.
         guess = np.array(guess, dtype=np.float64)
         value = self._query(guess)
@@ -45,5 +51,25 @@ class BestSoFar:
 
     def answers(self) -> Float64[np.ndarray, "num_queries d"]:
         """The best guess after each query; a search that stopped early keeps its last one."""
-        num_left = self._num_queries - len(self._best)
+        num_left = self.num_queries - len(self._best)
         return np.stack(self._best + self._best[-1:] * num_left)
+
+
+class Search(Solver, ABC):
+    """Answers with the best guess so far of a search that starts at zero.
+
+    The budget is not left to the search, which may go over its own or raise it when it is small:
+    the query itself ends it.
+    """
+
+    @abstractmethod
+    def search(self, query: BestSoFar, num_outputs: int, rng: np.random.Generator) -> None:
+        """Ask, zero first, as long as there is something to ask."""
+
+    def solve(
+        self, query: Query, num_outputs: int, num_queries: int, rng: np.random.Generator
+    ) -> Float64[np.ndarray, "num_queries d"]:
+        best = BestSoFar(query, num_queries)
+        with suppress(OutOfQueries):
+            self.search(best, num_outputs, rng)
+        return best.answers()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float64
 
-from badger_graph.baselines.base import BOX, OutOfQueries, Query, Solver
-from badger_graph.baselines.best_so_far import BestSoFar
+from badger_graph.baselines.base import BOX
+from badger_graph.baselines.best_so_far import BestSoFar, Search
 
 
-class CMAES(Solver):
+class CMAES(Search):
     """Samples a Gaussian whose mean and covariance follow the best samples.
 
     Asks zero first, then samples around it with a standard deviation of 0.5; answers with the
@@ -22,12 +20,9 @@ class CMAES(Solver):
 
     name: ClassVar[str] = "CMA-ES"
 
-    def solve(
-        self, query: Query, num_outputs: int, num_queries: int, rng: np.random.Generator
-    ) -> Float64[np.ndarray, "num_queries d"]:
+    def search(self, query: BestSoFar, num_outputs: int, rng: np.random.Generator) -> None:
         import cma  # it takes a second, which only those who solve should wait
 
-        search = BestSoFar(query, num_queries)
         options: dict[str, Any] = {
             # With bounds cma 4.5 fails in one dimension.
             "bounds": list(BOX) if num_outputs > 1 else [None, None],
@@ -37,9 +32,7 @@ class CMAES(Solver):
             "randn": lambda *size: rng.standard_normal(size),
         }
         strategy = cma.CMAEvolutionStrategy(np.zeros(num_outputs), 0.5, options)
-        with suppress(OutOfQueries):
-            search(np.zeros(num_outputs))
-            while not strategy.stop():
-                guesses = strategy.ask()
-                strategy.tell(guesses, [search(guess) for guess in guesses])
-        return search.answers()
+        query(np.zeros(num_outputs))
+        while not strategy.stop():
+            guesses = strategy.ask()
+            strategy.tell(guesses, [query(guess) for guess in guesses])

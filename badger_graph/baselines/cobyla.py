@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float64
+from scipy.optimize import minimize
 
-from badger_graph.baselines.base import Query, Solver
-from badger_graph.baselines.scipy_minimise import FIRST_STEP, scipy_minimise
+from badger_graph.baselines.base import BOX
+from badger_graph.baselines.best_so_far import FIRST_STEP, BestSoFar, Search
 
 
-class COBYLA(Solver):
+class COBYLA(Search):
     """Fits a linear model to d+1 points and steps downhill; answers with the best point so far.
 
     From `"A direct search optimization method that models the objective and constraint
@@ -21,9 +21,9 @@ class COBYLA(Solver):
 
     name: ClassVar[str] = "COBYLA"
 
-    def solve(
-        self, query: Query, num_outputs: int, num_queries: int, rng: np.random.Generator
-    ) -> Float64[np.ndarray, "num_queries d"]:
-        # COBYLA itself insists on a budget of d+2; `scipy_minimise` ends it where we want.
-        options = {"rhobeg": FIRST_STEP, "tol": 1e-10, "maxiter": max(num_queries, num_outputs + 2)}
-        return scipy_minimise("COBYLA", query, num_outputs, num_queries, options, bounded=True)
+    def search(self, query: BestSoFar, num_outputs: int, rng: np.random.Generator) -> None:
+        # It insists on a budget of d+2; the query ends it where we want.
+        budget = max(query.num_queries, num_outputs + 2)
+        options = {"rhobeg": FIRST_STEP, "tol": 1e-10, "maxiter": budget}
+        bounds = [BOX] * num_outputs
+        minimize(query, np.zeros(num_outputs), method="COBYLA", bounds=bounds, options=options)

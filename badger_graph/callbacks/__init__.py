@@ -7,13 +7,3 @@ from badger_graph.callbacks.progress import OuterLoopBar
 from badger_graph.callbacks.record import TrainingRecord
 from badger_graph.callbacks.stage_checkpoints import StageCheckpoints
 from badger_graph.callbacks.whole_files import WholeFiles
-
-__all__ = [
-    "Annealing",
-    "LastCheckpoint",
-    "Measurements",
-    "OuterLoopBar",
-    "StageCheckpoints",
-    "TrainingRecord",
-    "WholeFiles",
-]

@@ -4,5 +4,3 @@ from badger_graph.channels.base import Channel
 from badger_graph.channels.clear import ClearChannel
 
 CHANNELS: dict[str, type[Channel]] = {"clear": ClearChannel}
-
-__all__ = ["CHANNELS", "Channel", "ClearChannel"]

@@ -4,5 +4,3 @@ from badger_graph.communication.base import Communication, Round
 from badger_graph.communication.fixed_rounds import FixedRounds
 
 COMMUNICATIONS: dict[str, type[Communication]] = {"fixed_rounds": FixedRounds}
-
-__all__ = ["COMMUNICATIONS", "Communication", "FixedRounds", "Round"]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from badger_graph.executors.base import once_for_an_index
 from badger_graph.typing import Edges
+from topologies.edges import check_ends
 
 
 class Adjacency(NamedTuple):
@@ -90,15 +91,12 @@ def order_of(index: Int[Tensor, "2 E"], nodes: int) -> Order:
     if index.size(1) >= 2**31:
         raise ValueError(f"there must be fewer than 2^31 edges, got {index.size(1)}")
     source, target = index
-    in_order = False
-    if index.device.type == "cpu" and index.numel():  # elsewhere a synchronisation
-        least, most = (int(end) for end in index.aminmax())
-        if least < 0 or most >= nodes:
-            wrong = least if least < 0 else most
-            raise ValueError(f"edges must join nodes 0 to {nodes - 1}, got node {wrong}")
-        in_order = bool((target[1:] >= target[:-1]).all())
-    by_target = None if in_order else target.argsort(stable=True)
-    if by_target is not None:
+    by_target = None
+    on_cpu = index.device.type == "cpu"  # elsewhere it would be a synchronisation to look at ends
+    if on_cpu:
+        check_ends(index, 1, nodes)
+    if not on_cpu or (target[1:] < target[:-1]).any():
+        by_target = target.argsort(stable=True)
         source, target = source[by_target], target[by_target]
     by_source = source.argsort(stable=True)
     degree = target.bincount(minlength=nodes)

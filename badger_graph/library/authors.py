@@ -54,9 +54,9 @@ def load_authors(source: str | Path | Mapping[str, Tensor]) -> BadgerAgent:
             f"the authors' weights must be a state dict, got a {type(theirs).__name__}"
         )
     sizes = sizes_of(theirs)
-    check_entries(theirs, expected_shapes(sizes))
-    agent = attentional_agent(sizes).to(theirs["agent.h0"].dtype)
-    agent.load_state_dict(from_authors(theirs))
+    agent = attentional_agent(sizes)
+    check_entries(theirs, expected_shapes(agent, sizes))
+    agent.to(theirs["agent.h0"].dtype).load_state_dict(from_authors(theirs))
     return agent.eval().requires_grad_(False)
 
 
@@ -80,7 +80,26 @@ def from_authors(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     It only reshapes and concatenates, so gradients go the same way.
     """
     queries, senders = _heads(theirs, "query"), _heads(theirs, "key1")
-    linears = {
+    weights = {
+        "policy.initial_hidden": theirs["agent.h0"].flatten(),
+        "membrane.stub": theirs["output_stub"].flatten(),
+        "membrane.feedback_key": theirs["error_key"],
+    }
+    for ours, names in linears(len(queries), len(senders)).items():
+        rows = [theirs[f"{name}.weight"].flatten(1) for name in names]
+        weights[f"{ours}.weight"] = torch.cat(rows)
+        weights[f"{ours}.bias"] = torch.cat([theirs[f"{name}.bias"] for name in names])
+    return weights
+
+
+CONVOLUTIONS = ("agent.valnet1", "agent.valnet2", "agent.htog", "agent.htoh")
+"""Linear maps of theirs that are convolutions of width one."""
+
+
+def linears(query_heads: int, sender_heads: int) -> dict[str, list[str]]:
+    """Which of their linear maps, one below the other, are each of ours."""
+    queries, senders = range(query_heads), range(sender_heads)
+    return {
         "policy.inner": [f"agent.key1.{head}" for head in senders],
         **{f"policy.key.{head}": [f"agent.key2.{head}"] for head in senders},
         "policy.value": [f"agent.value.{head}" for head in senders],
@@ -93,50 +112,22 @@ def from_authors(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         "membrane.feedback_value": ["error_val"],
         "membrane.readout": ["output_val"],
     }
-    weights = {
-        f"{ours}.weight": torch.cat([theirs[f"{name}.weight"].flatten(1) for name in names])
-        for ours, names in linears.items()
-    }
-    biases = {
-        f"{ours}.bias": torch.cat([theirs[f"{name}.bias"] for name in names])
-        for ours, names in linears.items()
-    }
-    return {
-        "policy.initial_hidden": theirs["agent.h0"].flatten(),
-        "membrane.stub": theirs["output_stub"].flatten(),
-        "membrane.feedback_key": theirs["error_key"],
-        **weights,
-        **biases,
-    }
 
 
-def expected_shapes(sizes: Sizes) -> dict[str, tuple[int, ...]]:
-    """The entries of their state dict."""
-    hidden, key, identifier, query_heads, sender_heads = sizes
-    known_size = hidden + identifier
-    linears: dict[str, tuple[int, ...]] = {
-        "agent.valnet1": (hidden, query_heads * hidden + known_size, 1),
-        "agent.valnet2": (hidden, hidden, 1),
-        "agent.htoh": (hidden, 2 * hidden, 1),
-        "agent.htog": (hidden, 2 * hidden, 1),
-        "error_val": (hidden, 1),
-        "input_keys": (key, key),
-        "input_val": (hidden, key),
-        "output_val": (1, hidden),
-    }
-    for head in range(sender_heads):
-        linears[f"agent.key1.{head}"] = (hidden, known_size)
-        linears[f"agent.key2.{head}"] = (key, hidden)
-        linears[f"agent.value.{head}"] = (hidden, known_size)
-    for head in range(query_heads):
-        linears[f"agent.query.{head}"] = (key, known_size)
+def expected_shapes(agent: BadgerAgent, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+    """The entries of the state dict of theirs that is like our agent."""
     shapes: dict[str, tuple[int, ...]] = {
-        "agent.h0": (1, hidden, 1),
-        "error_key": (key,),
-        "output_stub": (1, key // 2),
+        "agent.h0": (1, sizes.hidden, 1),
+        "error_key": (sizes.key,),
+        "output_stub": (1, sizes.key // 2),
     }
-    for name, shape in linears.items():
-        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    own = agent.state_dict()
+    for ours, names in linears(sizes.query_heads, sizes.sender_heads).items():
+        rows, columns = own[f"{ours}.weight"].shape
+        for name in names:
+            width = (1,) if name in CONVOLUTIONS else ()
+            shapes[f"{name}.weight"] = (rows // len(names), columns, *width)
+            shapes[f"{name}.bias"] = (rows // len(names),)
     return shapes
 
 

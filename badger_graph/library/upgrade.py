@@ -10,6 +10,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from lightning_utilities import apply_to_collection
+
 OUTER = "badger_graph.outer"
 CALLBACKS = "badger_graph.callbacks"
 MORE_CODEBOOKS = f"{OUTER}.curriculum.more_codebooks.MoreCodebooks"
@@ -67,11 +69,9 @@ INTERFACE = _part(
 
 def current(value: Any) -> Any:
     """Plain data or text with every class of ours named where it is now."""
-    if isinstance(value, dict):
-        return {key: current(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [current(item) for item in value]
-    return _NAMED.sub(lambda name: MOVED[name[0]], value) if isinstance(value, str) else value
+    return apply_to_collection(
+        value, str, lambda text: _NAMED.sub(lambda name: MOVED[name[0]], text)
+    )
 
 
 _NAMED = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, MOVED))})(?![\w.])")

@@ -16,14 +16,3 @@ MEMBRANES: dict[str, type[Membrane]] = {
     "whole": WholeMembrane,
     "crossbar": CrossbarMembrane,
 }
-
-__all__ = [
-    "MEMBRANES",
-    "AddressedMembrane",
-    "AttentionMembrane",
-    "CrossbarMembrane",
-    "HardwiredMembrane",
-    "Membrane",
-    "OwnReadoutMembrane",
-    "WholeMembrane",
-]

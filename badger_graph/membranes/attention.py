@@ -41,6 +41,8 @@ class AttentionMembrane(Membrane):
         ValueError: for sizes that cannot be, or when there are inputs.
     """
 
+    hears_outputs = False
+
     @checked(key_size=size(2), hidden_size=size(2))
     @limited_weights
     def __init__(

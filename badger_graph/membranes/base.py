@@ -33,6 +33,9 @@ class Membrane(nn.Module, ABC):
     address_size: int = 0
     """Channels A that tell inputs and outputs apart; 0 where nobody needs to find them."""
 
+    hears_outputs: bool = True
+    """Whether experts perceive what single outputs are told."""
+
     def __init__(self, interface: Interface, identifier_size: int, hidden_size: int) -> None:
         super().__init__()
         self.interface = interface
@@ -67,9 +70,7 @@ class Membrane(nn.Module, ABC):
         """
 
     @abstractmethod
-    def act(
-        self, life: Life, speech: Tensor, observation: Observation
-    ) -> Float[Tensor, "B d"]:
+    def act(self, life: Life, speech: Tensor, observation: Observation) -> Float[Tensor, "B d"]:
         """The score of each output, made of what the policy says to the world.
 
         Args:

@@ -37,7 +37,7 @@ class Blocks(NamedTuple):
     after: Tensor
 
     @classmethod
-    def of(cls, values: Float[Tensor, "V *any"], life: Life) -> Blocks:
+    def of(cls, values: Float[Tensor, V * any], life: Life) -> Blocks:
         """The blocks of numbers of all experts, agent after agent."""
         layout = CrossbarLayout.of(life.num_experts, life.num_outputs, life.num_inputs)
         each = values.unflatten(0, (life.batch_size, life.num_experts))
@@ -45,7 +45,7 @@ class Blocks(NamedTuple):
         units = each[:, layout.direct :].unflatten(1, (layout.hidden, layout.unit))
         return cls(direct, units[:, :, : layout.inputs], units[:, :, layout.inputs :])
 
-    def join(self) -> Float[Tensor, "V *any"]:
+    def join(self) -> Float[Tensor, V * any]:
         """The numbers of all experts, agent after agent."""
         units = torch.cat([self.before, self.after], dim=2)
         return torch.cat([self.direct.flatten(1, 2), units.flatten(1, 2)], dim=1).flatten(0, 1)
@@ -162,7 +162,19 @@ def _with_constant(
 
 
 def _crossings(
-    take: Float[Tensor, "B #r #c 2"], give: Float[Tensor, "B #r #c 3"], kind: int
+    take: Float[
+        Tensor,
+        (
+            B  # r #c 2
+        ),
+    ],
+    give: Float[
+        Tensor,
+        (
+            B  # r #c 3
+        ),
+    ],
+    kind: int,
 ) -> Float[Tensor, "B r c P"]:
     """What experts on the crossings of wires perceive of both."""
     shape = torch.broadcast_shapes(take.shape[:3], give.shape[:3])

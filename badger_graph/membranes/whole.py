@@ -28,6 +28,8 @@ class WholeMembrane(Membrane):
         ValueError: when ``num_outputs`` is below 1, or there are inputs.
     """
 
+    hears_outputs = False
+
     @checked(num_outputs=size())
     def __init__(
         self, interface: Interface, identifier_size: int, hidden_size: int, num_outputs: int = 4

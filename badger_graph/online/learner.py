@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -11,7 +11,6 @@ from jaxtyping import Float
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
-from typing_extensions import Self
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.growth import repeat_agents
@@ -57,9 +56,7 @@ class OnlineLearner(BaseEstimator):
             num_experts = (num_inputs + 1) * num_outputs + self.hidden_wires * unit
         generator = torch.Generator().manual_seed(self.random_state)
         with torch.no_grad():
-            self.life_: Life = self.agent_.reset(
-                1, num_experts, num_outputs, generator, num_inputs
-            )
+            self.life_: Life = self.agent_.reset(1, num_experts, num_outputs, generator, num_inputs)
         self.scale_ = RunningScale(1, num_inputs)
         self._last = Told(torch.zeros(1, num_inputs, 2), torch.zeros(1, num_outputs, 2))
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
-from typing_extensions import Self
 
 from badger_graph.online.learner import OnlineLearner
 from badger_graph.scaling import RunningScale

@@ -90,6 +90,7 @@ class MetaLearner(LightningModule):
         self.course = Course(curriculum, self.objective.lesson)
         self.latest: Tensor | None = None  # errors at the end of the last rollout, [B]
         self._watch = FiniteWatch()
+        self.objective.check_feedback()
         self.gradient.check(self.objective, curriculum)
         self.executor = self.objective.rehearse(seed)
         if curriculum is not None:

@@ -129,6 +129,19 @@ class Objective:
             rollout = unroll(self.agent, task, self.sizes.num_experts, 1, generator)
         return rollout.life.executor.name
 
+    def check_feedback(self) -> None:
+        """Refuse a task of whose errors the agent would never hear.
+
+        Raises:
+            ValueError: says what the membrane shows, and what the task tells.
+        """
+        membrane = type(self.agent.membrane).__name__
+        if self.task.tells_outputs_alone and not self.agent.membrane.hears_outputs:
+            raise ValueError(
+                f"experts must hear the feedback, of which a {membrane} shows only what the whole "
+                f"agent is told, got a {type(self.task).__name__} with feedback='per_output'"
+            )
+
     def check_states(
         self, checkpoint_every: int | None = None, curriculum: Curriculum | None = None
     ) -> None:

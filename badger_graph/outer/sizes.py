@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from topologies.checks import EXPERTS, check_arguments, size
+from topologies.checks import EXPERTS, checked_fields, size
 
 
+@checked_fields(num_experts=EXPERTS, num_outputs=size(), num_steps=size(), batch_size=size())
 @dataclass(frozen=True)
 class Sizes:
     """The sizes of a batch of lives.
@@ -25,12 +26,6 @@ class Sizes:
     num_outputs: int = 4
     num_steps: int = 20
     batch_size: int = 64
-
-    def __post_init__(self) -> None:
-        bounds = {"num_outputs": size(), "num_steps": size(), "batch_size": size()}
-        check_arguments(type(self), vars(self), {"num_experts": EXPERTS, **bounds})
-        for name, value in list(vars(self).items()):
-            object.__setattr__(self, name, value if value is None else int(value))  # a number of NumPy, too, is plain data
 
 
 DEFAULT_SIZES = Sizes()

@@ -3,8 +3,7 @@
 from badger_graph.plots.animation import animate
 from badger_graph.plots.communication import communication
 from badger_graph.plots.error_after_queries import error_after_queries
-from badger_graph.plots.error_against_experts import error_against_experts
-from badger_graph.plots.error_against_outputs import error_against_outputs
+from badger_graph.plots.error_against import error_against_experts, error_against_outputs
 from badger_graph.plots.growth import growth
 from badger_graph.plots.learning_curve import learning_curve
 from badger_graph.plots.panels import panels

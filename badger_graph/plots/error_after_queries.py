@@ -21,6 +21,7 @@ from badger_graph.plots.style import (
     PURPLE,
     SKY,
     VERMILLION,
+    apart,
     count,
     dot,
     drawable,
@@ -136,7 +137,9 @@ def _name_lines(axes: Axes, lines: Sequence[Line2D]) -> None:
     heights = axes.transAxes.inverted().transform(
         axes.transData.transform([(1.0, _end(line)) for line in lines])
     )[:, 1]
-    for line, height in zip(lines, _apart(heights.tolist()), strict=True):
+    places = apart(heights.tolist(), gap=0.055)
+    places -= max(places.max(initial=0.0) - 1, 0.0)  # none above the top
+    for line, height in zip(lines, places, strict=True):
         name = str(line.get_label())
         axes.annotate(
             name + ROLES.get(name, ""),
@@ -148,17 +151,6 @@ def _name_lines(axes: Axes, lines: Sequence[Line2D]) -> None:
             fontsize=11,
             annotation_clip=False,
         )
-
-
-def _apart(heights: Sequence[float], gap: float = 0.055) -> list[float]:
-    """Increasing heights, moved up to be a gap apart, and down again where they leave the top."""
-    apart: list[float] = []
-    for height in heights:
-        apart.append(max(height, apart[-1] + gap) if apart else height)
-    top = 1.0 + gap
-    for i in reversed(range(len(apart))):
-        top = apart[i] = min(apart[i], top - gap)
-    return apart
 
 
 def _end(line: Line2D) -> float:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
@@ -17,10 +16,10 @@ from badger_graph.analysis import find_plateaus
 from badger_graph.plots.style import (
     BLUE,
     ERROR_FLOOR,
-    MUTED,
     ORANGE,
     PAPER,
     VERMILLION,
+    draw_level,
     drawable,
     legend_below,
     new_figure,
@@ -62,9 +61,9 @@ def learning_curve(
     dots: Any = {"linestyle": "none", "marker": "o", "markersize": 6, "markeredgecolor": PAPER}
     axes.plot(val_step, drawable(val), color=VERMILLION, label="validation", zorder=3, **dots)
     handles = list(axes.get_lines())
-    _level(axes, chance, "chance")
+    draw_level(axes, chance, f"chance {chance:.3g}")
     if threshold is not None:
-        _level(axes, threshold, "solved")
+        draw_level(axes, threshold, f"solved {threshold:.3g}")
     axes.set(yscale="log", xlabel="outer step", ylabel="error at the last inner step")
     axes.set_title("Learning curve")
     shade = [Patch(color=ORANGE, alpha=0.25, linewidth=0, label="plateau")] if flat else []
@@ -81,20 +80,6 @@ def _check(step: np.ndarray, train: np.ndarray, val_step: np.ndarray, val: np.nd
         )
     if not np.isfinite(train).any():
         raise ValueError(f"a learning curve needs a finite training error, got {train.size}, none")
-
-
-def _level(axes: Axes, error: float, name: str) -> None:
-    """A dashed line at one error, named to the right of the axes."""
-    axes.axhline(error, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)), label=name)
-    axes.annotate(
-        f"{name} {error:.3g}",
-        (1.01, error),
-        xycoords=axes.get_yaxis_transform(),
-        va="center",
-        fontsize=11,
-        color=MUTED,
-        annotation_clip=False,
-    )
 
 
 def smooth(error: Float[np.ndarray, " n"], window: int) -> Float[np.ndarray, " n"]:

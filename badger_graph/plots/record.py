@@ -47,7 +47,12 @@ def check(record: Record) -> None:
     for letter in "TRdN":
         if sizes[letter] == 0:
             raise ValueError(f"a record needs {letter} of at least 1, got 0")
-    _check_edges(record["edge_index"], sizes["N"])
+    index, num_experts = record["edge_index"], sizes["N"]
+    if index.size and not 0 <= index.min() <= index.max() < num_experts:
+        raise ValueError(
+            f"edges must join the experts 0 to {num_experts - 1} of one agent, "
+            f"got {index.min()} to {index.max()}"
+        )
 
 
 def _check_shape(
@@ -61,14 +66,6 @@ def _check_shape(
         known_sizes = {letter: sizes[letter] for letter in letters if letter in sizes}
         raise ValueError(
             f"{name} must have the shape [{', '.join(letters)}] with {known_sizes}, got {shape}"
-        )
-
-
-def _check_edges(index: Int[np.ndarray, "2 E"], num_experts: int) -> None:
-    if index.size and not 0 <= index.min() <= index.max() < num_experts:
-        raise ValueError(
-            f"edges must join the experts 0 to {num_experts - 1} of one agent, "
-            f"got {index.min()} to {index.max()}"
         )
 
 

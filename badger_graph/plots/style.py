@@ -151,7 +151,7 @@ def mark_zero(axes: Axes, floor: float) -> None:
 
 def draw_level(axes: Axes, value: float, name: str) -> None:
     """A dotted line to compare with, named right of the axes."""
-    axes.axhline(value, color=MUTED, linewidth=1, linestyle=":", zorder=1)
+    axes.axhline(value, color=MUTED, linewidth=1, linestyle=":", zorder=1, label=name)
     axes.annotate(
         name,
         (1, value),

@@ -17,15 +17,3 @@ POLICIES: dict[str, type[ExpertPolicy]] = {
     "lstm": LSTMPolicy,
     "wired_gru": WiredGRUPolicy,
 }
-
-__all__ = [
-    "POLICIES",
-    "AttentionPolicy",
-    "ChaoticPolicy",
-    "ExpertPolicy",
-    "ExponentialPolicy",
-    "GRUPolicy",
-    "LSTMPolicy",
-    "MessagePolicy",
-    "WiredGRUPolicy",
-]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -13,14 +13,7 @@ Aggregation = Literal["mean", "max", "min", "softmax"]
 
 
 def aggregator(aggregation: Aggregation) -> str | aggr.Aggregation:
-    """The aggregation as PyG's message passing takes it.
-
-    Raises:
-        ValueError: when there is none of that name.
-    """
-    if aggregation not in get_args(Aggregation):
-        valid = ", ".join(get_args(Aggregation))
-        raise ValueError(f"aggregation must be one of {valid}, got {aggregation!r}")
+    """The aggregation as PyG's message passing takes it."""
     if aggregation == "mean":
         return "mean"
     return Softmax() if aggregation == "softmax" else Extremum(aggregation)

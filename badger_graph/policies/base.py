@@ -10,8 +10,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from topologies.checks import POSITIVE, check
-
 Neighbours = Callable[[Tensor], Tensor] | Tensor | None
 """How experts hear each other, as the executor has prepared it: of a policy that sends messages,
 the function that carries them, ``[V, M]`` to ``[V, M]``; of one that attends, who may hear whom,
@@ -69,12 +67,7 @@ class ExpertPolicy(nn.Module, ABC):
 
 
 def scale_weights(module: nn.Module, gain: float) -> None:
-    """Multiply all weights and biases at the start by one factor.
-
-    Raises:
-        ValueError: when it is not positive.
-    """
-    check("gain", gain, *POSITIVE)
+    """Multiply all weights and biases at the start by one factor."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.mul_(gain)

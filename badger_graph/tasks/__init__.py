@@ -1,8 +1,14 @@
 """Task families: one a file."""
 
-from badger_graph.tasks.base import SeparableFamily, Targeted, Task, TaskFamily, target_of
 from badger_graph.tasks.bandits import Bandit, Bandits
-from badger_graph.tasks.examples import CLASSIFICATION, REGRESSION, Classification, Examples, Regression
+from badger_graph.tasks.base import SeparableFamily, Targeted, Task, TaskFamily, target_of
+from badger_graph.tasks.examples import (
+    CLASSIFICATION,
+    REGRESSION,
+    Classification,
+    Examples,
+    Regression,
+)
 from badger_graph.tasks.guessing import GuessingGame
 from badger_graph.tasks.hidden_target import GuessingTask, HiddenTarget
 from badger_graph.tasks.regressions import Regressions
@@ -18,26 +24,3 @@ TASKS: dict[str, type[TaskFamily]] = {
     "bandits": Bandits,
     "several_lives": SeveralLives,
 }
-
-__all__ = [
-    "CLASSIFICATION",
-    "REGRESSION",
-    "TASKS",
-    "Bandit",
-    "Bandits",
-    "Classification",
-    "Examples",
-    "GuessingGame",
-    "GuessingTask",
-    "HiddenTarget",
-    "Regression",
-    "Regressions",
-    "SeparableFamily",
-    "SeveralLives",
-    "SumOfWaves",
-    "Tables",
-    "Targeted",
-    "Task",
-    "TaskFamily",
-    "target_of",
-]

@@ -50,9 +50,7 @@ class Bandits(TaskFamily):
     interface = Interface(feedback=2, output=2, action=Choice())
 
     @checked()
-    def __init__(
-        self, rewards: Rewards = "bernoulli", num_pulls: Range = [10, 200]
-    ) -> None:
+    def __init__(self, rewards: Rewards = "bernoulli", num_pulls: Range = [10, 200]) -> None:
         check_range("num_pulls", num_pulls)
         self.rewards = rewards
         self.num_pulls = num_pulls

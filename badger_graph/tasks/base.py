@@ -68,6 +68,9 @@ class TaskFamily(ABC):
     interface: Interface
     """The channels between its tasks and an agent."""
 
+    tells_outputs_alone: bool = False
+    """Whether whatever it tells of errors is told to single outputs."""
+
     @property
     @abstractmethod
     def chance(self) -> float:

@@ -49,9 +49,7 @@ def correlated(draw: Draw, sizes: tuple[int, int, int], even: bool) -> Float[Ten
     return torch.einsum("tbn,bnm->tbm", values, mixing)
 
 
-def relevant(
-    draw: Draw, batch_size: int, num_inputs: int, least: float
-) -> Float[Tensor, "B n"]:
+def relevant(draw: Draw, batch_size: int, num_inputs: int, least: float) -> Float[Tensor, "B n"]:
     """Which inputs have to do with the class, at least one."""
     share = draw.uniform(batch_size, 1).clamp_min(least)
     chosen = draw.uniform(batch_size, num_inputs) < share

@@ -68,7 +68,9 @@ class Examples(Task, ABC):
 
     def reset(self, generator: torch.Generator | None = None) -> tuple[int, Observation]:
         last = torch.zeros_like(self._shown[0])
-        return 0, self._observation(last, self._example(0), torch.full_like(self.truth[0], math.nan))
+        return 0, self._observation(
+            last, self._example(0), torch.full_like(self.truth[0], math.nan)
+        )
 
     def step(
         self, state: int, action: Float[Tensor, "B d"], generator: torch.Generator | None = None

@@ -46,6 +46,7 @@ class HiddenTarget(SeparableFamily, ABC):
     ) -> None:
         self.error = error
         self.feedback = feedback
+        self.tells_outputs_alone = feedback == "per_output"
         self.bins = bins
 
     def output_errors(

@@ -32,9 +32,7 @@ class SeveralLives(TaskFamily):
     def chance(self) -> float:
         return self.family.chance
 
-    def sample(
-        self, batch_size: int, num_outputs: int, generator: Generator | None = None
-    ) -> Task:
+    def sample(self, batch_size: int, num_outputs: int, generator: Generator | None = None) -> Task:
         """Sample a batch of lives, a multiple of ``lives``, at least that."""
         num_tasks = max(1, batch_size // self.lives)
         return self.family.sample(num_tasks, num_outputs, generator).repeat(self.lives)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import shlex
-import sys
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
+from badger_graph.cli import program
+
 from .files import FAST
 
-ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("command_line.yaml")
 MOST_LINES = 12
 
@@ -61,21 +61,8 @@ def fault(words: Sequence[str], code: int, err: str) -> str | None:
 @cache
 def main_of(script: str) -> Callable[[list[str]], None]:
     """The program of a script, as a function of its arguments."""
-    path = ROOT / "scripts" / f"{script}.py"
-    spec = importlib.util.spec_from_file_location(f"script_{script}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-
-    def main(arguments: list[str]) -> None:
-        from badger_graph.cli import evaluate_main, fit_main, program
-
-        own = {"fit": fit_main, "evaluate": evaluate_main}
-        if main := own.get(script, getattr(module, "main", None)):
-            main(arguments)
-        else:
-            program(getattr(module, script), arguments)
-
-    return main
+    module = importlib.import_module(f"scripts.{script}")
+    for name in ("main", f"{script}_main"):
+        if hasattr(module, name):
+            return getattr(module, name)
+    return partial(program, getattr(module, script))

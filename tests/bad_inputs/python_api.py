@@ -14,19 +14,10 @@ import yaml
 
 import badger_graph
 import topologies
-from badger_graph import analysis, baselines, plots, products
-from badger_graph.callbacks import Annealing, Measurements
+from badger_graph import analysis, baselines, callbacks, plots, products
 from badger_graph.evaluation import evaluate
 from badger_graph.membranes import MEMBRANES
-from badger_graph.outer import (
-    Alikeness,
-    Backpropagation,
-    Captured,
-    JacobianDescent,
-    LogError,
-    Sizes,
-    Sum,
-)
+from badger_graph.outer import gradients, losses, sizes
 from badger_graph.policies import POLICIES
 
 LIST = Path(__file__).with_name("python_api.yaml")
@@ -88,25 +79,27 @@ def names() -> dict[str, Any]:
             "topology": topologies.RingTopology(),
         },
     }
-    packages = (badger_graph, topologies, analysis, baselines)
+    special = {
+        "attentional": (badger_graph.AttentionPolicy, badger_graph.AttentionMembrane),
+        "recurrent": (badger_graph.LSTMPolicy, badger_graph.WholeMembrane),
+    }
+    packages = (badger_graph, topologies, analysis)
+    parts = (baselines, callbacks, gradients, losses, sizes)
     return {
+        **{name: value for part in parts for name, value in vars(part).items()},
         **{name: getattr(package, name) for package in packages for name in package.__all__},
+        **{
+            name: partial(
+                badger_graph.BadgerAgent,
+                game.interface,
+                policy,
+                topology=topologies.RingTopology(),
+                membrane=membrane,
+            )
+            for name, (policy, membrane) in special.items()
+        },
         "attend": products.attend,
         "standardise": products.standardise,
-        "attentional": partial(
-            badger_graph.BadgerAgent,
-            game.interface,
-            badger_graph.AttentionPolicy,
-            topology=topologies.RingTopology(),
-            membrane=badger_graph.AttentionMembrane,
-        ),
-        "recurrent": partial(
-            badger_graph.BadgerAgent,
-            game.interface,
-            badger_graph.LSTMPolicy,
-            topology=topologies.RingTopology(),
-            membrane=badger_graph.WholeMembrane,
-        ),
         "badger_graph": badger_graph,
         "partial": partial,
         "math": math,
@@ -115,20 +108,6 @@ def names() -> dict[str, Any]:
         "torch": torch,
         "plots": plots,
         "evaluate": evaluate,
-        "Annealing": Annealing,
-        "Measurements": Measurements,
-        **{
-            made.__name__: made
-            for made in (
-                Alikeness,
-                Backpropagation,
-                Captured,
-                JacobianDescent,
-                LogError,
-                Sizes,
-                Sum,
-            )
-        },
         **{made.__name__: partial(made, **arguments) for made, arguments in usual.items()},
         "agent": agent,
         "task": game.sample(2, 2),

@@ -11,6 +11,7 @@ from typing import Any
 from badger_graph.analysis.seeds import mean_and_bar
 from badger_graph.experiments.process import fit
 from badger_graph.experiments.runner import Experiment
+from badger_graph.experiments.tables import median_steps, table
 from badger_graph.files import read_json, write_json
 from badger_graph.logs import read_log
 from badger_graph.progress import track
@@ -83,28 +84,18 @@ class CompareTopologies(Experiment):
     def markdown(result: list[dict[str, Any]]) -> str:
         """The runs as a table: one row a topology, error bars over seeds."""
         runs = sorted(result, key=lambda run: run["seed"])
-        lines = [
-            "| topology | solved | outer steps to MSE ≤ 0.002 | best validation MSE "
-            "| CPU seconds a run |",
-            "|---|---|---|---|---|",
-        ]
+        rows = []
         for name in RUNS:
             group = [run for run in runs if run["name"] == name]
             if group:
                 best, bar = mean_and_bar([run["best_error"] for run in group])
                 steps = [run["solved_at"] for run in group if run["solved_at"]]
-                span = f" ({min(steps)}-{max(steps)})" if steps else ""
-                median_steps = f"{statistics.median(steps):.0f}{span}" if steps else "-"
                 seconds = statistics.median(run["cpu_seconds"] for run in group)
-                lines.append(
-                    f"| {name} | {len(steps)} of {len(group)} | {median_steps} "
-                    f"| {best:.4f} ± {bar:.4f} | {seconds:.0f} |"
-                )
-        return "\n".join(lines)
-
-    @staticmethod
-    def figure(result: list[dict[str, Any]]) -> None:
-        """None: the table says it all."""
+                solved = f"{len(steps)} of {len(group)}"
+                soon = median_steps(steps) if steps else "-"
+                rows.append([name, solved, soon, f"{best:.4f} ± {bar:.4f}", f"{seconds:.0f}"])
+        heads = ["topology", "solved", f"outer steps to MSE ≤ {SOLVED}", "best validation MSE"]
+        return table([*heads, "CPU seconds a run"], rows)
 
 
 def train(name: str, seed: int, max_steps: int) -> dict[str, Any]:

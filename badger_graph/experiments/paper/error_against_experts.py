@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from badger_graph import plots
-from badger_graph.experiments.paper.error_bars import curves, heading, largest_rise, table
-from badger_graph.experiments.paper.jobs import (
-    Groups,
-    Job,
-    load_policy,
-    measure,
-    require_policies,
-    shipped_groups,
-    with_others,
-)
+from badger_graph.experiments.paper.error_against import ErrorAgainst
+from badger_graph.experiments.paper.error_bars import curve_table, heading, largest_rise
+from badger_graph.experiments.paper.jobs import Groups, Job, Row, load_policy, shipped_groups
 from badger_graph.experiments.paper.limits import along, limits
 from badger_graph.experiments.paper.published import AGAINST_EXPERTS
 from badger_graph.experiments.paper.relative_error import can_live
-from badger_graph.experiments.runner import Experiment
-from badger_graph.settings import MAX_THREADS
 from topologies import AttentionTopology
-from topologies.checks import EXPERTS, SEED, check, checked, size
+from topologies.checks import EXPERTS, check, checked, size
 
 NUMBERS = [1, 2, 4, 6, 8, 11, 16, 26, 41, 76, 128, 256, 512, 1000]
 """The authors' numbers among them."""
@@ -33,7 +21,7 @@ NUMBERS = [1, 2, 4, 6, 8, 11, 16, 26, 41, 76, 128, 256, 512, 1000]
 FEWEST_TASKS = 100
 
 
-class ErrorAgainstExperts(Experiment):
+class ErrorAgainstExperts(ErrorAgainst):
     """3 MSE at the last step for more and more experts.
 
     What the JSON holds already is not measured again.
@@ -55,15 +43,9 @@ class ErrorAgainstExperts(Experiment):
     """
 
     name = "error_against_experts"
+    against = "num_experts"
 
-    @checked(
-        num_outputs=size(),
-        num_steps=size(),
-        num_tasks=size(2),
-        seed=SEED,
-        top_k=size(),
-        workers=size(most=MAX_THREADS),
-    )
+    @checked(num_outputs=size(), top_k=size())
     def __init__(
         self,
         groups: Groups | None = None,
@@ -79,36 +61,26 @@ class ErrorAgainstExperts(Experiment):
             raise ValueError(f"experts must be at least one number, got {experts}")
         for n in experts:
             check("experts", n, *EXPERTS)
-        self.groups = groups or shipped_groups(stages=False)
+        groups = groups or shipped_groups(stages=False)
+        super().__init__(groups, num_steps, num_tasks, seed, workers)
         self.experts = experts
         self.num_outputs = num_outputs
-        self.num_steps = num_steps
-        self.num_tasks = num_tasks
-        self.seed = seed
         self.top_k = top_k
-        self.workers = workers
-        require_policies(self.groups)
 
-    def compute(self, file: Path) -> dict[str, Any]:
-        rows = measure(self._jobs(), file, self.workers)
+    def comparison(self, rows: list[Row]) -> dict[str, Any]:
         places = sorted({row["num_experts"] for row in rows})
         limit = limits(self.num_outputs, self.num_steps, self.num_tasks, self.seed)
         return {
             "num_outputs": self.num_outputs,
-            "num_steps": self.num_steps,
-            "num_tasks": self.num_tasks,
-            "seed": self.seed,
-            "curves": curves(rows, "num_experts"),
             "largest_rise": {
-                group: largest_rise([row for row in rows if row["group"] == group], "num_experts")
+                group: largest_rise([row for row in rows if row["group"] == group], self.against)
                 for group in dict.fromkeys(row["group"] for row in rows)
             },
             "published": AGAINST_EXPERTS if self.num_outputs == 6 else {},
             "limits": along(places, [limit] * len(places)),
-            "rows": with_others(rows, file),
         }
 
-    def _jobs(self) -> list[Job]:
+    def jobs(self) -> list[Job]:
         jobs = []
         for group, policies in self.groups.items():
             agents = [load_policy(policy) for policy in policies]
@@ -129,11 +101,9 @@ class ErrorAgainstExperts(Experiment):
         curves = {**result["curves"], **result["published"]}
         places = sorted({int(x) for curve in curves.values() for x in curve["x"]})
         verdicts = [_verdict(group, rise) for group, rise in result["largest_rise"].items()]
-        return "\n".join([heading(result), "", table("N", places, curves), "", *verdicts])
+        return "\n".join([heading(result), "", curve_table("N", places, curves), "", *verdicts])
 
-    @staticmethod
-    def figure(result: dict[str, Any]) -> Figure:
-        return plots.error_against_experts(result)
+    figure = staticmethod(plots.error_against_experts)
 
 
 def tasks_for(num_experts: int, num_tasks: int) -> int:

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from badger_graph import plots
-from badger_graph.experiments.paper.error_bars import curves, heading, table
+from badger_graph.experiments.paper.error_against import ErrorAgainst
+from badger_graph.experiments.paper.error_bars import curve_table, heading
 from badger_graph.experiments.paper.jobs import (
     Groups,
     Job,
+    Row,
     expert_rule,
     load_policy,
-    measure,
-    require_policies,
     shipped_groups,
-    with_others,
 )
 from badger_graph.experiments.paper.limits import along, limits
 from badger_graph.experiments.paper.published import AGAINST_OUTPUTS
 from badger_graph.experiments.paper.relative_error import ExpertRule, can_live
-from badger_graph.experiments.runner import Experiment
 from badger_graph.progress import track
-from badger_graph.settings import MAX_THREADS
-from topologies.checks import EXPERTS, MAX_EXPERTS, SEED, checked, size
+from topologies.checks import EXPERTS, MAX_EXPERTS, checked, size
 
 
-class ErrorAgainstOutputs(Experiment):
+class ErrorAgainstOutputs(ErrorAgainst):
     """3 MSE at the last step for d = 1, 2, ...
 
     What the JSON holds already is not measured again.
@@ -49,15 +43,12 @@ class ErrorAgainstOutputs(Experiment):
     """
 
     name = "error_against_outputs"
+    against = "num_outputs"
 
     @checked(
         max_outputs=size(most=4096),
         num_experts=EXPERTS,
         spare_experts=size(0, MAX_EXPERTS),
-        num_steps=size(),
-        num_tasks=size(2),
-        seed=SEED,
-        workers=size(most=MAX_THREADS),
     )
     def __init__(
         self,
@@ -70,30 +61,16 @@ class ErrorAgainstOutputs(Experiment):
         seed: int = 2,
         workers: int = 2,
     ) -> None:
-        self.groups = groups or shipped_groups()
+        super().__init__(groups or shipped_groups(), num_steps, num_tasks, seed, workers)
         self.outputs = list(range(1, max_outputs + 1))
         self.experts = ExpertRule(num_experts, spare_experts)
-        self.num_steps = num_steps
-        self.num_tasks = num_tasks
-        self.seed = seed
-        self.workers = workers
-        require_policies(self.groups)
 
-    def compute(self, file: Path) -> dict[str, Any]:
-        rows = measure(self._jobs(), file, self.workers)
+    def comparison(self, rows: list[Row]) -> dict[str, Any]:
         sizes = (self.num_steps, self.num_tasks, self.seed)
         bounds = [limits(d, *sizes) for d in track(self.outputs, "limits")]
-        return {
-            "num_steps": self.num_steps,
-            "num_tasks": self.num_tasks,
-            "seed": self.seed,
-            "curves": curves(rows, "num_outputs"),
-            "published": AGAINST_OUTPUTS,
-            "limits": along(self.outputs, bounds),
-            "rows": with_others(rows, file),
-        }
+        return {"published": AGAINST_OUTPUTS, "limits": along(self.outputs, bounds)}
 
-    def _jobs(self) -> list[Job]:
+    def jobs(self) -> list[Job]:
         jobs = []
         for group, policies in self.groups.items():
             for k, policy in enumerate(policies):
@@ -111,8 +88,6 @@ class ErrorAgainstOutputs(Experiment):
         limits = {name: line for name, line in result["limits"].items() if name != "chance"}
         curves = {**result["curves"], **result["published"], **limits}
         outputs = [int(d) for d in result["limits"]["chance"]["x"]]
-        return f"{heading(result)}\n\n{table('d', outputs, curves)}"
+        return f"{heading(result)}\n\n{curve_table('d', outputs, curves)}"
 
-    @staticmethod
-    def figure(result: dict[str, Any]) -> Figure:
-        return plots.error_against_outputs(result)
+    figure = staticmethod(plots.error_against_outputs)

@@ -11,6 +11,7 @@ from typing import Any
 from badger_graph.analysis.seeds import interval, mean_and_bar
 from badger_graph.experiments.paper.jobs import Row
 from badger_graph.experiments.paper.relative_error import Measurement
+from badger_graph.experiments.tables import table
 
 
 def curves(rows: Sequence[Row], against: str) -> dict[str, dict[str, Any]]:
@@ -62,13 +63,12 @@ def heading(result: Mapping[str, Any]) -> str:
     )
 
 
-def table(column: str, places: Sequence[int], curves: Mapping[str, Mapping[str, Any]]) -> str:
+def curve_table(column: str, places: Sequence[int], curves: Mapping[str, Mapping[str, Any]]) -> str:
     """Curves as Markdown: one row a place; ± is one standard error over policies."""
     heads = [_head(name, curve.get("policies")) for name, curve in curves.items()]
-    lines = [f"| {column} | {' | '.join(heads)} |", "|" + "---|" * (len(curves) + 1)]
     cells = [_cells(curve) for curve in curves.values()]
     rows = [[str(place), *(at.get(place, "") for at in cells)] for place in places]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+    return table([column, *heads], rows)
 
 
 def _head(name: str, policies: int | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,13 +10,13 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from badger_graph import plots
 from badger_graph.agent import BadgerAgent
 from badger_graph.experiments.paper.jobs import load_policy
 from badger_graph.experiments.runner import Experiment
+from badger_graph.experiments.tables import median_steps, table
 from badger_graph.growth import (
     CloneIdentifiers,
     add_experts,
@@ -164,11 +163,9 @@ class Growth(Experiment):
     @staticmethod
     def markdown(result: dict[str, Any]) -> str:
         """One row a change; ± as :func:`error_after`."""
-        lines = [
-            "| situation | what changes | experts | outputs | MSE just before | worst step after "
-            "| steps until back | MSE at the end |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
+        heads = ["situation", "what changes", "experts", "outputs", "MSE just before"]
+        heads += ["worst step after", "steps until back", "MSE at the end"]
+        rows = []
         for situation in result["situations"]:
             before, unchanged = situation["before"], situation["changes"][UNCHANGED]
             for name, change in situation["changes"].items():
@@ -178,16 +175,14 @@ class Growth(Experiment):
                 just_before, at_worst, at_end = cells
                 pairs = zip(change["error"], unchanged["error"], strict=True)
                 back = [steps_until_back(error, control, before) for error, control in pairs]
-                lines.append(
-                    f"| {situation['name']} | {name} | {change['num_experts']} "
-                    f"| {change['num_outputs']} of {situation['numbers']} | {just_before} "
-                    f"| {at_worst} | {_steps(back)} | {at_end} |"
-                )
-        return "\n".join(lines)
+                experts = str(change["num_experts"])
+                outputs = f"{change['num_outputs']} of {situation['numbers']}"
+                until = "not back" if back.count(None) == len(back) else median_steps(back, "g")
+                row = [situation["name"], name, experts, outputs, just_before, at_worst, until]
+                rows.append([*row, at_end])
+        return table(heads, rows)
 
-    @staticmethod
-    def figure(result: dict[str, Any]) -> Figure:
-        return plots.growth(result)
+    figure = staticmethod(plots.growth)
 
 
 @torch.no_grad()
@@ -330,15 +325,4 @@ def _with_outputs(num_outputs: int, first: Change) -> Change:
 def _born_again(num_experts: int, num_outputs: int) -> Change:
     return lambda agent, life, generator: agent.reset(
         life.batch_size, num_experts, num_outputs, generator
-    )
-
-
-def _steps(back: Sequence[int | None]) -> str:
-    arrivals = [steps for steps in back if steps is not None]
-    if not arrivals:
-        return "not back"
-    median = f"{statistics.median(arrivals):g}"
-    span = f" ({min(arrivals)}-{max(arrivals)})" if len(arrivals) > 1 else ""
-    return (
-        median + span + (f", {len(arrivals)} of {len(back)}" if len(arrivals) < len(back) else "")
     )

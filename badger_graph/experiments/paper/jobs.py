@@ -70,17 +70,6 @@ def shipped_groups(stages: bool = True) -> Groups:
     return groups
 
 
-def require_policies(groups: Groups) -> None:
-    """Refuse groups of nobody.
-
-    Raises:
-        ValueError: says which.
-    """
-    for name, policies in groups.items():
-        if not policies:
-            raise ValueError(f"every group must have policies, got none in {name!r}")
-
-
 def load_policy(policy: str) -> BadgerAgent:
     """The agent of a shipped policy, a checkpoint, or a ``.pth`` file of the authors' code."""
     return load_authors(policy) if _is_authors(policy) else load_agent(policy)

@@ -15,6 +15,7 @@ from badger_graph.analysis.seeds import mean_and_bar
 from badger_graph.experiments.paper.jobs import expert_rule, load_policy, shipped_groups
 from badger_graph.experiments.paper.relative_error import ExpertRule
 from badger_graph.experiments.runner import Experiment
+from badger_graph.experiments.tables import table
 from badger_graph.progress import track
 from badger_graph.rollout import live
 from badger_graph.tasks import GuessingGame
@@ -70,13 +71,12 @@ class LongLives(Experiment):
         """One row a number of steps; ± is one standard error over policies."""
         groups = result["groups"]
         heads = [f"{name} ({len(of)} seed{'s' * (len(of) > 1)})" for name, of in groups.items()]
-        lines = [f"| steps lived | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
-        for step in SHOWN:
-            if step <= result["steps"][-1]:
-                place = result["steps"].index(step)
-                cells = [_cell([life[place] for life in of]) for of in groups.values()]
-                lines.append(f"| {step:,} | {' | '.join(cells)} |")
-        return "\n".join(lines)
+        rows = [
+            [f"{step:,}", *(_cell([life[place] for life in of]) for of in groups.values())]
+            for place, step in enumerate(result["steps"])
+            if step in SHOWN
+        ]
+        return table(["steps lived", *heads], rows)
 
     @staticmethod
     def figure(result: Mapping[str, Any]) -> Figure:

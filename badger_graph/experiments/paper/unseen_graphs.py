@@ -13,6 +13,7 @@ import torch
 from badger_graph.analysis.seeds import mean_and_bar
 from badger_graph.experiments.process import fit
 from badger_graph.experiments.runner import Experiment
+from badger_graph.experiments.tables import table
 from badger_graph.files import require_writable, write_json
 from badger_graph.library.load import load_trained
 from badger_graph.library.shipping import SHIPPED as SHIPPED_FOLDER
@@ -103,17 +104,13 @@ class UnseenGraphs(Experiment):
             *(f"{name}: MSE" for name in groups),
             f"{SHIPPED}: times",
         ]
-        lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+        rows = []
         for name in groups[SHIPPED][0]["errors"]:
             bars = [mean_and_bar([row["errors"][name] for row in rows]) for rows in groups.values()]
             home, _ = mean_and_bar([row["errors"][OWN] for row in groups[SHIPPED]])
             cells = [f"{error:.4f} ± {bar:.4f}" for error, bar in bars]
-            lines.append(f"| {name} | {' | '.join(cells)} | {bars[-1][0] / home:.1f} |")
-        return "\n".join(lines)
-
-    @staticmethod
-    def figure(result: Mapping[str, Any]) -> None:
-        """None: the table says it all."""
+            rows.append([name, *cells, f"{bars[-1][0] / home:.1f}"])
+        return table(heads, rows)
 
 
 def unseen(seed: int) -> dict[str, tuple[Topology, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from scipy.stats import spearmanr
@@ -72,13 +73,16 @@ def measurements_of(one: Run, measure: str) -> tuple[list[int], list[Any]]:
 
 
 def measurement(
-    measure: str, number: Callable[[Any], float] = lambda values: values
+    measure: str, number: str | Callable[[Any], float] = lambda values: values
 ) -> Callable[[Run], Series]:
-    """Reads a number of what a measure gave along a training."""
+    """Reads a number of what a measure gave along a training: a part by its name, or what a
+    function makes of it.
+    """
+    of = itemgetter(number) if isinstance(number, str) else number
 
     def read(one: Run) -> Series:
         steps, values = measurements_of(one, measure)
-        return steps, [number(one) for one in values]
+        return steps, [of(value) for value in values]
 
     return read
 
@@ -185,11 +189,16 @@ def with_error(runs: Sequence[Run], read: Callable[[Run], Series]) -> list[float
     return correlations
 
 
-def sign_claim(says: str, evidence: str, values: Sequence[float]) -> Claim:
-    """A claim that numbers are above zero; undecided where there are none."""
-    if not values:
-        return Claim(says, "too short to tell", "undecided")
-    return Claim(says, evidence.format(estimate(values, 2)), positive(values))
+def sign_claim(says: str, evidence: str, numbers: Sequence[float | None]) -> Claim:
+    """A claim that numbers are above zero, of seeds that have one; undecided where none has."""
+    values = [number for number in numbers if number is not None]
+    measured = evidence.format(estimate(values, 2)) if values else "too short to tell"
+    return Claim(says, measured, positive(values))
+
+
+def less(values: Sequence[float], than: Sequence[float]) -> list[float]:
+    """By how much, seed by seed."""
+    return [b - a for a, b in zip(values, than, strict=True)]
 
 
 def positive(values: Sequence[float]) -> Verdict:
@@ -207,10 +216,10 @@ def absent(values: Sequence[float], margin: float) -> Verdict:
 
     That nothing was found in a few seeds does not show that there is nothing.
     """
-    if positive(values) == "yes":
-        return "no"
+    if len(values) < 2:
+        return "undecided"
     mean, half = interval(values)
-    return "yes" if len(values) > 1 and mean + half < margin else "undecided"
+    return "no" if mean > half else "yes" if mean + half < margin else "undecided"
 
 
 def near_zero(values: Sequence[float], margin: float) -> Verdict:
@@ -234,22 +243,15 @@ def in_all(count: int, total: int) -> Verdict:
 
 
 def estimate(values: Sequence[float], digits: int = 3) -> str:
-    """The mean over seeds and its 95% interval, in words; of one seed there is none."""
+    """The mean over seeds and its 95% interval, in words; of one seed there is none, of none
+    nothing.
+    """
+    if not values:
+        return "-"
     mean, half = interval(values)
     if len(values) == 1:
         return f"{mean:.{digits}f}"
     return f"{mean:.{digits}f} ± {half:.{digits}f}"
-
-
-def median_steps(steps: Sequence[int | None]) -> str:
-    """The median number of outer steps of those seeds that got there, with the range."""
-    arrivals = [step for step in steps if step is not None]
-    if not arrivals:
-        return f"0 of {len(steps)}"
-    median = f"{statistics.median(arrivals):.0f}"
-    span = f" ({min(arrivals)}-{max(arrivals)})" if len(arrivals) > 1 else ""
-    share = f", {len(arrivals)} of {len(steps)}" if len(arrivals) < len(steps) else ""
-    return median + span + share
 
 
 def _carried_on(table: Mapping[int, float], places: Sequence[int]) -> list[float | None]:

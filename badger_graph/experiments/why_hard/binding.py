@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from badger_graph.analysis import GaussianEntropy, binding_information, principal
 from badger_graph.analysis.subject import COMPONENTS, Subject
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     curve,
     estimate,
+    less,
     measurement,
     measurements_of,
     plateaus_panel,
@@ -60,8 +61,7 @@ class Binding(TrainingExperiment):
     short = Scale(seeds=2, max_steps=1500)
     full = Scale(seeds=5, max_steps=5000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        return [Training("16 experts", "--config binding --topology.seed {seed}", seed, max_steps)]
+    told: ClassVar = {"16 experts": "--config binding --topology.seed {seed}"}
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         ends = {name: [_last(one, name) for one in runs] for name in NAMES}
@@ -87,7 +87,7 @@ class Binding(TrainingExperiment):
                     "Binding information in training",
                     "outer step",
                     "nats",
-                    {"binding information": _curve(runs, "binding_information")},
+                    {"binding information": curve(runs, measurement("binding_information"))},
                     log_x=True,
                 ),
                 plateaus_panel(runs, 4),
@@ -104,7 +104,7 @@ class Binding(TrainingExperiment):
                     "Total correlation and O-information in training",
                     "outer step",
                     "nats",
-                    {NAMES[name]: _curve(runs, name) for name in list(NAMES)[1:]},
+                    {NAMES[name]: curve(runs, measurement(name)) for name in list(NAMES)[1:]},
                     log_x=True,
                 ),
             ],
@@ -127,10 +127,6 @@ class Binding(TrainingExperiment):
                 "dynamic_modes": modes,
             },
         )
-
-
-def _curve(runs: Sequence[Run], name: str) -> dict[str, Any]:
-    return curve(runs, measurement(name))
 
 
 def _first(one: Run, name: str) -> float:
@@ -169,7 +165,7 @@ def _grows_in_training(
     ridges: Sequence[Mapping[float, tuple[float, float]]],
 ) -> Claim:
     """Whatever the ridge."""
-    growth = [after - before for before, after in zip(first, last, strict=True)]
+    growth = less(first, than=last)
     words = [f"from {estimate(first)} nats untrained to {estimate(last)}: by {estimate(growth)}"]
     verdict = positive(growth)
     for ridge in RIDGES if ridges else ():
@@ -184,7 +180,7 @@ def _grows_in_training(
 def _grows_in_life(untrained: Sequence[Sequence[float]], lives: Sequence[Sequence[float]]) -> Claim:
     """Against the untrained: states begin alike, and what is heard spreads in any life."""
     before, growth = ([life[-1] - life[0] for life in of_all] for of_all in (untrained, lives))
-    more = [b - a for a, b in zip(before, growth, strict=True)]
+    more = less(before, than=growth)
     highest = [1 + max(range(len(life)), key=life.__getitem__) for life in lives]
     evidence = (
         f"from the first to the last step of a life by {estimate(growth)} nats, untrained "

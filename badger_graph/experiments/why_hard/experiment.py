@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -46,6 +46,12 @@ class TrainingExperiment(Experiment):
     question: ClassVar[str]
     """What is asked, for a reader who never saw the blog."""
 
+    told: ClassVar[Mapping[str, str]]
+    """What is trained with each seed, by name: arguments of fit.py, ``{seed}`` for the seed."""
+
+    longest: ClassVar[Mapping[str, int]] = {}
+    """Outer steps at most of those trainings that take fewer than the others."""
+
     short: ClassVar[Scale]
     """Within a quarter of an hour on two cores."""
 
@@ -74,9 +80,12 @@ class TrainingExperiment(Experiment):
                 f"arguments must be words of a shell, got {arguments!r}: {error}"
             ) from error
 
-    @abstractmethod
     def trainings(self, seed: int, max_steps: int) -> list[Training]:
         """What is trained with a seed."""
+        return [
+            Training(name, arguments, seed, min(max_steps, self.longest.get(name, max_steps)))
+            for name, arguments in self.told.items()
+        ]
 
     @abstractmethod
     def findings(self, runs: Sequence[Run]) -> Findings:
@@ -126,9 +135,7 @@ class TrainingExperiment(Experiment):
             "panels": [panel._asdict() for panel in findings.panels],
         }
 
-    @staticmethod
-    def markdown(result: dict[str, Any]) -> str:
-        return markdown(result)
+    markdown = staticmethod(markdown)
 
     @staticmethod
     def figure(result: dict[str, Any]) -> Figure:

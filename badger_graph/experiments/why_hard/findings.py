@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from badger_graph.experiments.tables import table
+
 Whose = Literal["blog", "suggested", "ours"]
 """Claimed in the blog, only suggested there as worth a try, or a question of our own."""
 
@@ -62,10 +64,12 @@ def claims_of(result: dict[str, Any]) -> list[Claim]:
 
 def markdown(result: dict[str, Any]) -> str:
     """The verdicts, then the table."""
-    lines = ["| claim | measured | whose | holds |", "|---|---|---|---|"]
-    for claim in claims_of(result):
-        lines += [f"| {claim.says} | {claim.measured} | {WHOSE[claim.of]} | **{claim.holds}** |"]
-    if result["columns"]:
-        lines += ["", f"| {' | '.join(result['columns'])} |", "|---" * len(result["columns"]) + "|"]
-        lines += [f"| {' | '.join(row)} |" for row in result["rows"]]
-    return "\n".join(lines)
+    verdicts = table(
+        ["claim", "measured", "whose", "holds"],
+        (
+            [claim.says, claim.measured, WHOSE[claim.of], f"**{claim.holds}**"]
+            for claim in claims_of(result)
+        ),
+    )
+    rows = [table(result["columns"], result["rows"])] if result["columns"] else []
+    return "\n\n".join([verdicts, *rows])

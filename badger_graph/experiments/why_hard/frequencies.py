@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.tables import median_steps
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.amplitudes import KNOWN, Course, wave_course
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
@@ -16,9 +17,9 @@ from badger_graph.experiments.why_hard.base import (
     curve,
     estimate,
     in_all,
+    less,
     lowest,
     measurement,
-    median_steps,
     positive,
     rank_correlation,
     sign_claim,
@@ -46,9 +47,6 @@ LEARNERS = {
     BADGER_41: "--config waves_41 --topology.seed {seed}",
     FAST_41: "--config waves_41 --config fast --topology.seed {seed}" + OFTEN,
 }
-
-LONGEST = {BINS: 1500, BADGER_41: 1000, FAST_41: 1000}
-"""Outer steps at most; the rate of those with SOAP falls to the end."""
 
 RECORD_EVERY = 20
 """Outer steps between two measurements, of the supervised learner, too."""
@@ -87,16 +85,11 @@ class Frequencies(TrainingExperiment):
     short = Scale(seeds=1, max_steps=1000)
     full = Scale(seeds=3, max_steps=4000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        return [
-            Training(
-                name,
-                f"--config frequencies {arguments}",
-                seed,
-                min(max_steps, LONGEST.get(name, max_steps)),
-            )
-            for name, arguments in LEARNERS.items()
-        ]
+    told: ClassVar = {
+        name: f"--config frequencies {arguments}" for name, arguments in LEARNERS.items()
+    }
+    longest: ClassVar = {BINS: 1500, BADGER_41: 1000, FAST_41: 1000}
+    """The rate of those with SOAP falls to the end."""
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         groups = by_name(runs)
@@ -145,8 +138,7 @@ def _supervised(beside: Run) -> Course:
     file = beside.folder / "supervised.json"
     if not file.is_file():
         seed, num_steps = beside.training.seed, beside.training.max_steps
-        history = train_supervised(seed, num_steps=num_steps, record_every=RECORD_EVERY)
-        course = Course(history.step.tolist(), history.amplitude.tolist())
+        course = train_supervised(seed, num_steps=num_steps, record_every=RECORD_EVERY)
         write_json(file, course._asdict())
     return Course(**json.loads(file.read_text()))
 
@@ -172,17 +164,19 @@ def _orders(courses: Sequence[Course]) -> list[float]:
 
 def _low_first(courses: Sequence[Course], says: str, claimed: bool) -> Claim:
     rhos = _orders(courses)
-    if not rhos:
-        return Claim(says, "no run learned half of the frequencies", "undecided")
     evidence = f"rank correlation of frequency and step {estimate(rhos, 2)} in {len(rhos)} seeds"
-    return Claim(says, evidence, positive(rhos) if claimed else absent(rhos, WEAK))
+    return Claim(
+        says,
+        evidence if rhos else "no run learned half of the frequencies",
+        positive(rhos) if claimed else absent(rhos, WEAK),
+    )
 
 
 def _low_better(runs: Sequence[Run]) -> Claim:
     left = [wave_course(one).left for one in runs]
-    return _goes_with(
+    return sign_claim(
         f"{LSTM}: low frequencies end slightly nearer to 1",
-        "rank correlation of frequency and distance from 1 at the end",
+        "rank correlation of frequency and distance from 1 at the end {}",
         [rank_correlation(range(len(of_one)), of_one) for of_one in left],
     )
 
@@ -190,23 +184,19 @@ def _low_better(runs: Sequence[Run]) -> Claim:
 def _even_better(runs: Sequence[Run]) -> Claim:
     """Frequencies are counted from 1."""
     says = f"{BINS}: even frequencies come nearer to 1"
-    if not runs:
-        return Claim(says, NOT_LEARNED, "undecided")
     left = [wave_course(one).left for one in runs]
     even = [statistics.mean(of_one[1::2]) for of_one in left]
     odd = [statistics.mean(of_one[::2]) for of_one in left]
-    more = [b - a for a, b in zip(even, odd, strict=True)]
     evidence = f"distance from 1 at the end: even {estimate(even)}, odd {estimate(odd)}"
-    return Claim(says, evidence, positive(more))
+    return Claim(says, evidence if runs else NOT_LEARNED, positive(less(even, than=odd)))
 
 
 def _comes_to_rest(runs: Sequence[Run], says: str, claimed: bool) -> Claim:
     moves = [last_moves(one)[1][-1] for one in runs]
-    if not moves:
-        return Claim(says, NOT_LEARNED, "undecided")
     rest = sum(move < AT_REST for move in moves)
     evidence = f"the last 5 steps move guesses by {estimate(moves)} of their size"
-    return Claim(says, evidence, in_all(rest if claimed else len(moves) - rest, len(moves)))
+    measured = evidence if moves else NOT_LEARNED
+    return Claim(says, measured, in_all(rest if claimed else len(moves) - rest, len(moves)))
 
 
 def _rests_when_learned(runs: Sequence[Run]) -> Claim:
@@ -217,30 +207,25 @@ def _rests_when_learned(runs: Sequence[Run]) -> Claim:
         later = [k for k, error in enumerate(errors) if error < CHANCE / 2]
         rest = steps_at_rest(one)[1]
         pairs.append(rank_correlation([rest[k] for k in later], [-errors[k] for k in later]))
-    return _goes_with(
+    return sign_claim(
         "... for more inner steps, the lower its error in training",
-        "rank correlation of steps at rest and minus the error",
+        "rank correlation of steps at rest and minus the error {}",
         pairs,
     )
 
 
-def _goes_with(says: str, what: str, correlations: Sequence[float | None]) -> Claim:
-    return sign_claim(says, what + " {}", [rho for rho in correlations if rho is not None])
-
-
 def _together(courses: Mapping[str, Sequence[Course]], name: str) -> Claim:
     """Against the supervised learner of the same seed."""
-    words, less = _less_spread(courses, name, SUPERVISED)
-    return Claim(
-        f"All frequencies are learned at about the same time: {name}", words, positive(less)
-    )
+    words, closer = _less_spread(courses, name, SUPERVISED)
+    says = f"All frequencies are learned at about the same time: {name}"
+    return Claim(says, words, positive(closer))
 
 
 def _apart(courses: Mapping[str, Sequence[Course]]) -> Claim:
     """More than those of the learner that is said to learn them at the same time."""
-    words, less = _less_spread(courses, BADGER_11, LSTM)
+    words, closer = _less_spread(courses, BADGER_11, LSTM)
     says = f"{BADGER_11}: some frequencies are learned earlier than others"
-    return Claim(says, words, positive([-by for by in less]))
+    return Claim(says, words, positive([-by for by in closer]))
 
 
 def _less_spread(
@@ -261,7 +246,7 @@ def _less_spread(
         "time from the first to the last learned, in parts of the median one: "
         f"{estimate(ours, 2)}, {other} {estimate(theirs, 2)}"
     )
-    return words, [b - a for a, b in pairs]
+    return words, less(ours, than=theirs)
 
 
 def _at_random(courses: Sequence[Course]) -> Claim:
@@ -299,18 +284,16 @@ def _impossible(courses: Mapping[str, Sequence[Course]]) -> Claim:
 
 def _row(name: str, courses: Sequence[Course], runs: Sequence[Run] | None) -> list[str]:
     learning_steps = [[s for s in one.learned_at if s is not None] for one in courses]
-    orders = _orders(courses)
     moves = [last_moves(one)[1][-1] for one in runs or []]
-    errors = lowest(runs or [])
     return [
         name,
         f"{max(one.steps[-1] for one in courses):,}",
         ", ".join(f"{one.num_known} of {len(one.left)}" for one in courses),
         median_steps([min(steps, default=None) for steps in learning_steps]),
         median_steps([max(steps, default=None) for steps in learning_steps]),
-        estimate(orders, 2) if orders else "-",
-        estimate(moves) if moves else "-",
-        estimate(errors, 4) if errors else "-",
+        estimate(_orders(courses), 2),
+        estimate(moves),
+        estimate(lowest(runs or []), 4),
     ]
 
 

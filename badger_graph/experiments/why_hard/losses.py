@@ -6,13 +6,14 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.tables import median_steps
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
     absent,
     by_name,
     estimate,
-    median_steps,
+    less,
     positive,
 )
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
@@ -75,26 +76,21 @@ class Losses(TrainingExperiment):
     short = Scale(seeds=2, max_steps=600)
     full = Scale(seeds=3, max_steps=1500)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        return [
-            *variants.trainings(VARIANTS, "losses", seed, max_steps),
-            *(Training(name, arguments, seed, max_steps) for name, arguments in LSTMS.items()),
-        ]
+    told = variants.told(VARIANTS, "losses") | LSTMS
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         comparison = variants.compare(runs)
-        max_steps = runs[0].training.max_steps
         columns, rows = variants.table(runs, comparison)
         return Findings(
             claims=[
-                _not_sooner(comparison, max_steps, "the LSTM meta-learner", LSTM_L1, LSTM, "blog"),
-                _not_sooner(comparison, max_steps, "Micro-Badger", L1, PLAIN, "ours"),
+                _not_sooner(comparison, "the LSTM meta-learner", LSTM_L1, LSTM, "blog"),
+                _not_sooner(comparison, "Micro-Badger", L1, PLAIN, "ours"),
                 *(
-                    variants.sooner_claim(says, comparison, SOLVED_AT, name, PLAIN, max_steps, of)
+                    variants.sooner_claim(says, comparison, SOLVED_AT, name, PLAIN, of)
                     for name, says, of in HELP
                 ),
                 *(_cheaper(runs, comparison, name) for name in ("PCGrad", "UPGrad", "SOAP")),
-                _chaos(comparison, max_steps),
+                _chaos(comparison),
             ],
             panels=[
                 variants.error_panel(_of_names(runs, VARIANTS), "Sixteen experts", 4),
@@ -108,7 +104,8 @@ class Losses(TrainingExperiment):
 
 def judge(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
     """What the outer steps of a result say of chaos, without its trainings."""
-    return [_chaos(variants.Comparison(**numbers), max_steps)], []
+    ends = dict.fromkeys(VARIANTS, max_steps)
+    return [_chaos(variants.Comparison(**numbers, max_steps=ends))], []
 
 
 def _cheaper(runs: Sequence[Run], comparison: variants.Comparison, variant: str) -> Claim:
@@ -122,12 +119,11 @@ def _cheaper(runs: Sequence[Run], comparison: variants.Comparison, variant: str)
         ]
 
     ours, plain = seconds(variant), seconds(PLAIN)
-    less = [b - a for a, b in zip(ours, plain, strict=True)]
     return Claim(
         f"... and {variant} does so in less CPU time",
         f"CPU seconds to '{SOLVED_AT}': {variant} {estimate(ours, 0)}, {PLAIN} "
         f"{estimate(plain, 0)}",
-        positive(less),
+        positive(less(ours, than=plain)),
         "ours",
     )
 
@@ -137,21 +133,16 @@ def _of_names(runs: Sequence[Run], names: Collection[str]) -> list[Run]:
 
 
 def _not_sooner(
-    comparison: variants.Comparison,
-    max_steps: int,
-    learner: str,
-    variant: str,
-    plain_one: str,
-    of: Whose,
+    comparison: variants.Comparison, learner: str, variant: str, plain_one: str, of: Whose
 ) -> Claim:
     """Undecided where the plain one never gets there: a gain is a part of its outer steps."""
     says = f"L1 in the place of MSE is no faster and ends no lower: {learner}"
-    words, savings = variants.sooner(comparison, SOLVED_AT, variant, plain_one, max_steps)
+    words, savings = variants.sooner(comparison, SOLVED_AT, variant, plain_one)
     plain, other = (comparison.lowest[name] for name in (plain_one, variant))
     steps = [step for step in comparison.steps[SOLVED_AT][plain_one] if step is not None]
     if not steps:
         return Claim(says, f"outer steps to '{SOLVED_AT}': {words}", "undecided", of)
-    lower = [a - b for a, b in zip(plain, other, strict=True)]
+    lower = less(other, than=plain)
     verdicts = {
         absent(savings, MARGIN * statistics.mean(steps)),
         absent(lower, MARGIN * statistics.mean(plain)),
@@ -164,10 +155,10 @@ def _not_sooner(
     return Claim(says, evidence, verdict, of)
 
 
-def _chaos(comparison: variants.Comparison, max_steps: int) -> Claim:
+def _chaos(comparison: variants.Comparison) -> Claim:
     """One schedule that nobody tuned can show that it is easy, not that it is hard."""
     name = "transiently chaotic"
-    words, savings = variants.sooner(comparison, SOLVED_AT, name, PLAIN, max_steps)
+    words, savings = variants.sooner(comparison, SOLVED_AT, name, PLAIN)
     left = median_steps(comparison.steps[FIRST][name])
     later = positive([-step for step in savings])
     return Claim(

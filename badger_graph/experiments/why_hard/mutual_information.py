@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from badger_graph.analysis.subject import COMPONENTS
-from badger_graph.experiments.trainings import Run, Training, first_below
+from badger_graph.experiments.tables import median_steps
+from badger_graph.experiments.trainings import Run, first_below
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
@@ -17,10 +18,10 @@ from badger_graph.experiments.why_hard.base import (
     curve,
     estimate,
     in_all,
+    less,
     mean_error,
     measurement,
     measurements_of,
-    median_steps,
     plateaus_panel,
     positive,
     sign_claim,
@@ -40,6 +41,8 @@ RIDGE = 1e-3
 
 COPIES = -COMPONENTS / 2 * math.log(1 - (1 + RIDGE) ** -2)
 """Nats that two experts share whose states are always the same."""
+
+NOT_LEFT = "no run left the plateaus"
 
 mean_pair = measurement("mutual_information", statistics.mean)
 """In the mean over all pairs of experts."""
@@ -65,12 +68,7 @@ class MutualInformation(TrainingExperiment):
     short = Scale(seeds=2, max_steps=1500)
     full = Scale(seeds=5, max_steps=5000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        return [
-            Training(
-                "14 experts", "--config mutual_information --topology.seed {seed}", seed, max_steps
-            )
-        ]
+    told: ClassVar = {"14 experts": "--config mutual_information --topology.seed {seed}"}
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         courses = [_course(one) for one in runs]
@@ -102,7 +100,7 @@ class MutualInformation(TrainingExperiment):
             ],
             columns=["seed", *COLUMNS],
             rows=[
-                [str(one.training.seed), *(cell(course) for cell in COLUMNS.values())]
+                [str(one.training.seed), *_cells(course)]
                 for one, course in zip(runs, courses, strict=True)
             ],
             numbers={"courses": [course._asdict() for course in courses]},
@@ -183,31 +181,28 @@ def _course(one: Run) -> Course:
     )
 
 
-def _cell(name: str, digits: int = 1) -> Callable[[Course], str]:
-    def cell(course: Course) -> str:
-        value = getattr(course, name)
-        return "-" if value is None else f"{value:.{digits}f}" if digits else f"{value:,}"
-
-    return cell
-
-
-COLUMNS: dict[str, Callable[[Course], str]] = {
-    "outer steps at zeros": _cell("zeros", 0),
-    "at one number for all": _cell("alike", 0),
-    "nats a pair at zeros": _cell("on_zeros"),
-    "at one number": _cell("on_alike"),
-    f"when left (MSE {LEARNED})": _cell("left"),
-    "at the end": _cell("end"),
-    "they fall at": _cell("pairs_fall", 0),
-    "the error falls at": _cell("error_falls", 0),
+COLUMNS = {
+    "outer steps at zeros": ("zeros", ","),
+    "at one number for all": ("alike", ","),
+    "nats a pair at zeros": ("on_zeros", ".1f"),
+    "at one number": ("on_alike", ".1f"),
+    f"when left (MSE {LEARNED})": ("left", ".1f"),
+    "at the end": ("end", ".1f"),
+    "they fall at": ("pairs_fall", ","),
+    "the error falls at": ("error_falls", ","),
 }
-"""Of the table, and how each is shown."""
+"""Of the table: what of a course, and how it is written."""
+
+
+def _cells(course: Course) -> list[str]:
+    values = [(getattr(course, name), form) for name, form in COLUMNS.values()]
+    return ["-" if value is None else f"{value:{form}}" for value, form in values]
 
 
 def _columns(courses: Sequence[Course], *names: str) -> list[list[Any]]:
     """So many numbers, each by seed, of the seeds that have them all."""
     rows = [[getattr(course, name) for name in names] for course in courses]
-    return [list(column) for column in zip(*(r for r in rows if None not in r), strict=True)]
+    return [[row[k] for row in rows if None not in row] for k in range(len(names))]
 
 
 def _two_plateaus(courses: Sequence[Course]) -> Claim:
@@ -222,11 +217,8 @@ def _two_plateaus(courses: Sequence[Course]) -> Claim:
 
 def _falls(courses: Sequence[Course]) -> Claim:
     says = "Mutual information is high while all guess the same number, and falls when that is left"
-    columns = _columns(courses, "on_alike", "left", "end")
-    if not columns:
-        return Claim(says, "no run left the plateaus", "undecided")
-    on, left, end = columns
-    falls, later = ([a - b for a, b in zip(on, of, strict=True)] for of in (left, end))
+    on, left, end = _columns(courses, "on_alike", "left", "end")
+    falls, later = less(left, than=on), less(end, than=on)
     evidence = (
         f"{estimate(on, 1)} of at most {COPIES:.1f} nats a pair there; lower by "
         f"{estimate(falls, 1)} when it has been left (MSE {LEARNED}), by "
@@ -235,31 +227,29 @@ def _falls(courses: Sequence[Course]) -> Claim:
     verdict = positive(falls)
     if verdict != "yes" and positive(later) == "yes":
         verdict = "partly"
-    return Claim(says, evidence, verdict)
+    return Claim(says, evidence if on else NOT_LEFT, verdict)
 
 
 def _first(courses: Sequence[Course]) -> Claim:
-    columns = _columns(courses, "pairs_fall", "error_falls")
-    sooner = [float(e - p) for p, e in zip(*columns, strict=True)] if columns else []
+    sooner = less(*_columns(courses, "pairs_fall", "error_falls"))
     return Claim(
         "It falls before the error does: experts must become different first",
         f"sooner by {estimate(sooner, 0)} outer steps "
         f"(each: {', '.join(f'{s:.0f}' for s in sooner)})"
         if sooner
-        else "no run left the plateaus",
+        else NOT_LEFT,
         positive(sooner),
     )
 
 
 def _rises(courses: Sequence[Course]) -> Claim:
     says = "It rises when the first plateau, of zeros, is left"
-    columns = _columns(courses, "on_zeros", "on_alike")
-    if not columns:
-        return Claim(says, "no run left the first plateau", "undecided", "ours")
-    zeros, alike = columns
-    more = [b - a for a, b in zip(zeros, alike, strict=True)]
+    zeros, alike = _columns(courses, "on_zeros", "on_alike")
+    more = less(zeros, than=alike)
     evidence = (
         f"from {estimate(zeros, 1)} to {estimate(alike, 1)} nats a pair, by {estimate(more, 1)}"
+        if more
+        else "no run left the first plateau"
     )
     return Claim(says, evidence, positive(more), "ours")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 from scipy.stats import binomtest
 
 from badger_graph.analysis import Plateau, SurrogateTest
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.tables import median_steps
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
@@ -22,10 +22,10 @@ from badger_graph.experiments.why_hard.base import (
     error,
     estimate,
     in_all,
+    less,
     log_column,
     measurement,
     measurements_of,
-    median_steps,
     near_zero,
     positive,
     steps_to_level,
@@ -47,9 +47,6 @@ THREE = "three numbers"
 
 TRAINED = {"Adam": "--config twenty", "SOAP": f"--config twenty {SOAP}", THREE: "--num_outputs 3"}
 """One loss for all, so that gradients can be compared."""
-
-LONGEST = {"SOAP": 3000, THREE: 3000}
-"""Outer steps at most."""
 
 WINDOW = 20
 """Outer steps that curves are drawn in means of."""
@@ -82,16 +79,11 @@ class Plateaus(TrainingExperiment):
     short = Scale(seeds=2, max_steps=1200)
     full = Scale(seeds=3, max_steps=4000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        return [
-            Training(
-                name,
-                f"{arguments} --config plateaus --topology.seed {{seed}}",
-                seed,
-                min(max_steps, LONGEST.get(name, max_steps)),
-            )
-            for name, arguments in TRAINED.items()
-        ]
+    told: ClassVar = {
+        name: f"{arguments} --config plateaus --topology.seed {{seed}}"
+        for name, arguments in TRAINED.items()
+    }
+    longest: ClassVar = {"SOAP": 3000, THREE: 3000}
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         courses = [course_of(one) for one in runs]
@@ -146,29 +138,18 @@ def _claims(courses: Sequence[Course]) -> list[Claim]:
 
 def judge(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list[Panel]]:
     """What the exponents of a result say, without its trainings."""
-    names = list(TRAINED) * (len(numbers["hurst"]) // len(TRAINED))  # seed by seed
-    return [
-        claim._replace(says=f"{claim.says}: {name}")
-        for name in TRAINED
-        if name != THREE
-        for claim in [
-            _noise(
-                [
-                    [SurrogateTest(**test) for test in of_one]
-                    for one, of_one in zip(names, numbers["hurst"], strict=True)
-                    if one == name
-                ]
-            )
-        ]
-    ], []
+    claims = []
+    for k, name in enumerate(TRAINED):
+        if name != THREE:
+            seeds = numbers["hurst"][k :: len(TRAINED)]
+            claim = _noise([[SurrogateTest(**test) for test in of_one] for of_one in seeds])
+            claims.append(claim._replace(says=f"{claim.says}: {name}"))
+    return claims, []
 
 
-def _conflicting(name: str) -> Callable[[Run], Series]:
-    return measurement("gradient_conflict", itemgetter(name))
-
-
-negative_share = _conflicting("negative_share")
-smallest_curvature = measurement("hessian", itemgetter("smallest"))
+negative_share = measurement("gradient_conflict", "negative_share")
+alignment = measurement("gradient_conflict", "alignment")
+smallest_curvature = measurement("hessian", "smallest")
 
 
 # ------------------------------------------------------------------------------------ claims
@@ -219,12 +200,8 @@ def _noise(by_seed: Sequence[Sequence[SurrogateTest]]) -> Claim:
 
 
 def _small_gradients(courses: Sequence[Course]) -> Claim:
-    return _differs(
-        "On plateaus the gradient is small",
-        "gradient norm",
-        [course.contrast(gradient_norm(course.one)) for course in courses],
-        lower=True,
-    )
+    says = "On plateaus the gradient is small"
+    return _differs(says, "gradient norm", courses, gradient_norm, lower=True)
 
 
 def _alike_first(courses: Sequence[Course]) -> Claim:
@@ -240,11 +217,11 @@ def _alike_first(courses: Sequence[Course]) -> Claim:
             if alike["size"] > least and (first is None or step <= first)
         ]
         common += [max(shares)] if shares else []
-    if not common:
-        return Claim(says, "no run guessed anything else than zero", "undecided")
     evidence = (
         "largest share of the guesses that is one number for all, before the first output is "
         f"learned: {estimate(common, 2)}"
+        if common
+        else "no run guessed anything else than zero"
     )
     return Claim(says, evidence, in_all(sum(share > 0.9 for share in common), len(common)))
 
@@ -275,15 +252,12 @@ def _conflict(courses: Sequence[Course]) -> Claim:
     claim = _differs(
         "On plateaus the gradients of the single numbers conflict (ray interference)",
         "share of pairs with a negative cosine",
-        [course.contrast(negative_share(course.one)) for course in courses],
+        courses,
+        negative_share,
     )
-    aligned = [course.contrast(_conflicting("alignment")(course.one)) for course in courses]
-    contrasts = [pair for pair in aligned if pair is not None]
-    if not contrasts:
-        return claim
-    on, between = zip(*contrasts, strict=True)
-    left = f"what is left of their sum {estimate(on)}, between {estimate(between)}"
-    return claim._replace(measured=f"{claim.measured}; {left}")
+    on, between = _contrasts(courses, alignment)
+    left = f"; what is left of their sum {estimate(on)}, between {estimate(between)}"
+    return claim._replace(measured=claim.measured + (left if on else ""))
 
 
 def _saddles(courses: Sequence[Course]) -> Claim:
@@ -302,12 +276,7 @@ def _saddles(courses: Sequence[Course]) -> Claim:
     negative = [sign for of_seed in by_seed for sign in of_seed]
     if not negative:
         return Claim(says, "nothing was measured on a plateau", "undecided")
-    more = _differs(
-        says,
-        "smallest over largest eigenvalue",
-        [course.contrast(read(course.one)) for course in courses],
-        lower=True,
-    )
+    more = _differs(says, "smallest over largest eigenvalue", courses, read, lower=True)
     words = (
         f"the smallest eigenvalue of the Hessian is negative beyond its error in {sum(negative)} "
         f"of {len(negative)} measurements on plateaus; {more.measured}"
@@ -321,16 +290,28 @@ def _saddles(courses: Sequence[Course]) -> Claim:
 
 
 def _differs(
-    says: str, what: str, pairs: Sequence[tuple[float, float] | None], lower: bool = False
+    says: str,
+    what: str,
+    courses: Sequence[Course],
+    read: Callable[[Run], Series],
+    lower: bool = False,
 ) -> Claim:
     """Whether a number is higher, or lower, on plateaus than between them."""
-    contrasts = [pair for pair in pairs if pair is not None]
-    if not contrasts:
-        return Claim(says, "no run has both plateaus and something between them", "undecided")
-    on, between = zip(*contrasts, strict=True)
-    more = [b - a if lower else a - b for a, b in contrasts]
+    on, between = _contrasts(courses, read)
     evidence = f"{what} {estimate(on)} on plateaus, {estimate(between)} between"
-    return Claim(says, evidence, positive(more))
+    return Claim(
+        says,
+        evidence if on else "no run has both plateaus and something between them",
+        positive(less(on, between) if lower else less(between, on)),
+    )
+
+
+def _contrasts(
+    courses: Sequence[Course], read: Callable[[Run], Series]
+) -> tuple[list[float], list[float]]:
+    """The means of a number on plateaus and between them, of the runs that have both."""
+    pairs = [pair for course in courses if (pair := course.contrast(read(course.one)))]
+    return [on for on, _ in pairs], [between for _, between in pairs]
 
 
 # ----------------------------------------------------------------------------- table, figure
@@ -385,6 +366,6 @@ def _panels(courses: Sequence[Course]) -> list[Panel]:
             "Left of the sum of the numbers' gradients",
             "outer step",
             "share",
-            {name: curve(group, _conflicting("alignment")) for name, group in groups.items()},
+            {name: curve(group, alignment) for name, group in groups.items()},
         ),
     ]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.tables import median_steps
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     SOLVED,
     absent,
     by_name,
     estimate,
+    less,
     measurements_of,
-    median_steps,
     positive,
     steps_to_level,
 )
@@ -53,12 +54,11 @@ class Redundancy(TrainingExperiment):
     short = Scale(seeds=1, max_steps=1500)
     full = Scale(seeds=3, max_steps=3000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        arguments = "--config redundancy --num_experts {} --topology.k {} --topology.seed {{seed}}"
-        return [
-            Training(f"{n} experts", arguments.format(n, min(4, n - 1)), seed, max_steps)
-            for n in EXPERTS
-        ]
+    told: ClassVar = {
+        f"{n} experts": f"--config redundancy --num_experts {n} --topology.k {min(4, n - 1)} "
+        "--topology.seed {seed}"
+        for n in EXPERTS
+    }
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         groups = by_name(runs)
@@ -147,7 +147,7 @@ def _by_seed(columns: Sequence[Sequence[float | None]]) -> list[list[float | Non
 
 def _redundant(before: Sequence[float], after: Sequence[float]) -> list[Claim]:
     """Against the untrained: who hears the same is redundant before anything is learned."""
-    more = [b - a for a, b in zip(before, after, strict=True)]
+    more = less(before, than=after)
     share = "(TC - B) / (TC + B) of 16 experts, from -1 for synergy to 1 for redundancy"
     return [
         Claim(
@@ -174,21 +174,17 @@ def _saturates(
     says = "From some number of experts on, more do not help"
     slow, dear = "... they slow training down", "... they cost more for each outer step"
     largest = EXPERTS[-1]
-    late = [float(step or max_steps) for step in steps[largest]]
 
     def soon(n: int) -> list[float]:
         return [float(step or max_steps) for step in steps[n]]
-
-    def more(of: Sequence[float], than: Sequence[float]) -> list[float]:
-        return [a - b for a, b in zip(of, than, strict=True)]
 
     enough = next(
         (
             n
             for n in EXPERTS[:-1]
             if None not in steps[n]
-            and absent(more(errors[n], errors[largest]), MARGIN * SOLVED) == "yes"
-            and absent(more(soon(n), late), MARGIN * statistics.mean(soon(n))) == "yes"
+            and absent(less(errors[largest], than=errors[n]), MARGIN * SOLVED) == "yes"
+            and absent(less(soon(largest), soon(n)), MARGIN * statistics.mean(soon(n))) == "yes"
         ),
         None,
     )
@@ -197,8 +193,8 @@ def _saturates(
         f"outer steps to MSE {SOLVED}: {fewest} experts {median_steps(steps[fewest])}, {largest} "
         f"experts {median_steps(steps[largest])}"
     )
-    lower = f"error at the end lower by {estimate(more(errors[fewest], errors[largest]), 5)}"
-    slower, dearer = more(late, soon(fewest)), more(seconds[largest], seconds[fewest])
+    lower = f"error at the end lower by {estimate(less(errors[largest], than=errors[fewest]), 5)}"
+    slower, dearer = less(soon(fewest), soon(largest)), less(seconds[fewest], seconds[largest])
     return [
         Claim(
             says,

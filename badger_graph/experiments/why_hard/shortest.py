@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.tables import median_steps
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import (
     LEFT,
@@ -15,7 +15,6 @@ from badger_graph.experiments.why_hard.base import (
     estimate,
     in_all,
     measurement,
-    median_steps,
     positive,
     squared_error,
     steps_to_level,
@@ -26,19 +25,20 @@ from badger_graph.experiments.why_hard.variants import FIRST, SOLVED_AT
 
 PLAIN = "Adam, MSE over the last half"
 
+CURRICULUM = "curriculum in d"
+ONE_MORE = "--curriculum one_more_output --curriculum.num_experts 24 --curriculum.last_share 1.0"
+
 VARIANTS = {
     PLAIN: "",
     "larger first weights": "--policy.gain 1.65",
     "log of the error": "--meta_loss log_error",
     "last step alone": "--meta_loss last_step",
-    "curriculum in d": "--curriculum one_more_output --curriculum.num_experts 24 "
-    "--curriculum.last_share 1.0",
+    CURRICULUM: ONE_MORE,
     "SOAP": variants.SOAP,
     "exponential update": "--policy exponential",
     "own output weights": "--membrane own_readout",
     "--config fast": "--config fast",
-    "--config fast, curriculum in d": "--config fast --curriculum one_more_output "
-    "--curriculum.num_experts 24 --curriculum.last_share 1.0",
+    f"--config fast, {CURRICULUM}": f"--config fast {ONE_MORE}",
 }
 
 CONFLICT, LEFT_OF_SUM, ALIKE, GROWTH = WHY = (
@@ -51,10 +51,10 @@ CONFLICT, LEFT_OF_SUM, ALIKE, GROWTH = WHY = (
 100 outer steps by which the part of the guesses grows that depends on the task.
 """
 
-SIZE = measurement("outputs_alike", itemgetter("size"))
+SIZE = measurement("outputs_alike", "size")
 """Root mean square of the part of the guesses that depends on the task."""
 
-TOGETHER = ("--config fast", "--config fast, curriculum in d")
+TOGETHER = ("--config fast", f"--config fast, {CURRICULUM}")
 """Larger first weights, the log of the last error, SOAP and a falling rate; and on top of these."""
 
 LONGEST = 1500
@@ -62,6 +62,13 @@ LONGEST = 1500
 
 ASKED = 3000
 """Outer steps in which the game of twenty numbers is to be solved."""
+
+SOONER = (
+    ("Together (`--config fast`) they shorten it", FIRST, TOGETHER[0], PLAIN),
+    ("A curriculum in d by error reached shortens the first plateau", FIRST, CURRICULUM, PLAIN),
+    ("On top of `--config fast` it solves twenty numbers sooner", SOLVED_AT, *TOGETHER[::-1]),
+)
+"""Claims that a variant gets to a level sooner than another."""
 
 
 class Shortest(TrainingExperiment):
@@ -82,52 +89,25 @@ class Shortest(TrainingExperiment):
     short = Scale(seeds=1, max_steps=700)
     full = Scale(seeds=3, max_steps=3000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        alone = {name: arguments for name, arguments in VARIANTS.items() if name not in TOGETHER}
-        together = {name: VARIANTS[name] for name in TOGETHER}
-        config = "twenty --config shortest"
-        return [
-            *variants.trainings(alone, config, seed, min(max_steps, LONGEST)),
-            *variants.trainings(together, config, seed, max_steps),
-        ]
+    told = variants.told(VARIANTS, "twenty --config shortest")
+    longest = dict.fromkeys(VARIANTS.keys() - {*TOGETHER}, LONGEST)
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         comparison = variants.compare(runs)
         columns, rows = variants.table(runs, comparison, stop=0.001)
         groups = by_name(runs)
         why = {name: [_on_first(one) for one in group] for name, group in groups.items()}
-        max_steps = max(one.training.max_steps for one in runs)
-        longest = min(max_steps, LONGEST)
+        together, curriculum, on_top = (
+            variants.sooner_claim(says, comparison, level, variant, plain, "ours")
+            for says, level, variant, plain in SOONER
+        )
         return Findings(
             claims=[
-                _most(comparison, longest),
-                variants.sooner_claim(
-                    "Together (`--config fast`) they shorten it",
-                    comparison,
-                    FIRST,
-                    TOGETHER[0],
-                    PLAIN,
-                    longest,
-                    "ours",
-                ),
-                _solvable(comparison, max_steps),
-                variants.sooner_claim(
-                    "A curriculum in d by error reached shortens the first plateau",
-                    comparison,
-                    FIRST,
-                    "curriculum in d",
-                    PLAIN,
-                    longest,
-                    "ours",
-                ),
-                variants.sooner_claim(
-                    "On top of `--config fast` it solves twenty numbers sooner",
-                    comparison,
-                    SOLVED_AT,
-                    *TOGETHER[::-1],
-                    max_steps,
-                    "ours",
-                ),
+                _most(comparison),
+                together,
+                _solvable(comparison),
+                curriculum,
+                on_top,
                 _agree(why),
                 _grow(why),
             ],
@@ -141,15 +121,16 @@ class Shortest(TrainingExperiment):
         )
 
 
-def _most(comparison: variants.Comparison, longest: int) -> Claim:
+def _most(comparison: variants.Comparison) -> Claim:
     """The best single change against the second best: somebody is always best."""
     steps = comparison.steps[FIRST]
     single = [name for name in VARIANTS if name not in (PLAIN, *TOGETHER)]
+    longest = comparison.max_steps[PLAIN]
     best, second, *_ = sorted(
         single, key=lambda name: statistics.mean(step or longest for step in steps[name])
     )
-    _, savings = variants.sooner(comparison, FIRST, best, PLAIN, longest)
-    words, more = variants.sooner(comparison, FIRST, best, second, longest)
+    _, savings = variants.sooner(comparison, FIRST, best, PLAIN)
+    words, more = variants.sooner(comparison, FIRST, best, second)
     return Claim(
         f"Of single changes, '{best}' shortens the first plateau most",
         f"outer steps until it is left: {words}; saved {estimate(more, 0)} against the second, "
@@ -159,14 +140,14 @@ def _most(comparison: variants.Comparison, longest: int) -> Claim:
     )
 
 
-def _solvable(comparison: variants.Comparison, max_steps: int) -> Claim:
+def _solvable(comparison: variants.Comparison) -> Claim:
     name = TOGETHER[0]
     steps = comparison.steps[SOLVED_AT][name]
     within = sum(step is not None and step < ASKED for step in steps)
     return Claim(
         f"Twenty numbers can be solved to MSE 0.01 in fewer than {ASKED:,} outer steps",
         f"{name}: {median_steps(steps)}; plain: {median_steps(comparison.steps[SOLVED_AT][PLAIN])}",
-        in_all(within, len(steps)) if max_steps >= ASKED else "undecided",
+        in_all(within, len(steps)) if comparison.max_steps[name] >= ASKED else "undecided",
         "ours",
     )
 
@@ -175,9 +156,9 @@ def _on_first(one: Run) -> dict[str, float] | None:
     """Why it stands still there, or does not, by WHY; none if nothing was measured there."""
     (left,) = steps_to_level([one], LEFT, squared_error, 1)
     reads = {
-        CONFLICT: measurement("gradient_conflict", itemgetter("negative_share")),
-        LEFT_OF_SUM: measurement("gradient_conflict", itemgetter("alignment")),
-        ALIKE: measurement("outputs_alike", itemgetter("common")),
+        CONFLICT: measurement("gradient_conflict", "negative_share"),
+        LEFT_OF_SUM: measurement("gradient_conflict", "alignment"),
+        ALIKE: measurement("outputs_alike", "common"),
     }
     courses = {what: zip(*read(one), strict=True) for what, read in reads.items()}
     values = {
@@ -196,16 +177,15 @@ def _on_first(one: Run) -> dict[str, float] | None:
 
 def _cell(why: Sequence[dict[str, float] | None], what: str) -> str:
     numbers = [of_one[what] for of_one in why if of_one is not None]
-    return estimate(numbers, 2) if numbers else "-"
+    return estimate(numbers, 2)
 
 
 def _agree(why: Mapping[str, Sequence[dict[str, float] | None]]) -> Claim:
     """On the tasks of all twenty numbers, which a curriculum has not come to yet."""
-    pairs = zip(why["curriculum in d"], why[PLAIN], strict=True)
+    pairs = zip(why[CURRICULUM], why[PLAIN], strict=True)
     more = [ours[LEFT_OF_SUM] - plain[LEFT_OF_SUM] for ours, plain in pairs if ours and plain]
     words = (
-        f"{what}: {_cell(why['curriculum in d'], what)}, plain {_cell(why[PLAIN], what)}"
-        for what in WHY
+        f"{what}: {_cell(why[CURRICULUM], what)}, plain {_cell(why[PLAIN], what)}" for what in WHY
     )
     return Claim(
         "With a curriculum in d the gradients of all twenty numbers agree more, before the first "

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_graph.analysis import wave_amplitudes
+from badger_graph.experiments.why_hard.amplitudes import Course
 from badger_graph.tasks.waves import waves
-from topologies.checks import check_sizes
+from topologies.checks import POSITIVE, SEED, checked, size
 
 TEST_TASKS = 64
 """Phases, evenly spaced, that amplitudes are measured on."""
-
-
-class LearningCurve(NamedTuple):
-    """How well one network knew every frequency in the course of its training.
-
-    Shapes:
-        - **step:** ``[R]``, training steps done at each of R records, the first 0
-        - **amplitude:** ``[R, K]``, of frequencies 1 to K, in phase with the target, mean over
-          phases: 0 before training, 1 where solved
-        - **error:** ``[R]``, mean squared
-    """
-
-    step: Int[Tensor, " R"]
-    amplitude: Float[Tensor, "R K"]
-    error: Float[Tensor, " R"]
 
 
 class SupervisedLSTM(nn.Module):
@@ -50,9 +35,9 @@ class SupervisedLSTM(nn.Module):
         ValueError: when ``hidden_size`` is below 1.
     """
 
+    @checked(hidden_size=size())
     def __init__(self, hidden_size: int = 64) -> None:
         super().__init__()
-        check_sizes(hidden_size=(hidden_size, 1))
         self.hidden_size = hidden_size
         self.lstm = nn.LSTM(3, hidden_size, batch_first=True)
         self.readout = nn.Linear(hidden_size, 1)
@@ -64,6 +49,13 @@ class SupervisedLSTM(nn.Module):
         return self.readout(output).squeeze(-1)
 
 
+@checked(
+    seed=SEED,
+    num_steps=size(),
+    record_every=size(),
+    batch_size=size(),
+    learning_rate=POSITIVE,
+)
 def train_supervised(
     seed: int,
     num_outputs: int = 41,
@@ -72,7 +64,7 @@ def train_supervised(
     batch_size: int = 64,
     hidden_size: int = 64,
     learning_rate: float = 1e-3,
-) -> LearningCurve:
+) -> Course:
     """Train one network by plain regression, and record the amplitude of every frequency.
 
     Args:
@@ -88,14 +80,6 @@ def train_supervised(
         ValueError: when a size is too small, ``num_outputs`` even, or ``learning_rate`` not
             positive.
     """
-    check_sizes(
-        seed=(seed, 0),
-        num_steps=(num_steps, 1),
-        record_every=(record_every, 1),
-        batch_size=(batch_size, 1),
-    )
-    if not 0 < learning_rate < math.inf:
-        raise ValueError(f"learning_rate must be positive, got {learning_rate}")
     phase = torch.arange(TEST_TASKS) * (2 * math.pi / TEST_TASKS)
     target = waves(phase, num_outputs)
     generator = torch.Generator().manual_seed(seed)
@@ -103,18 +87,17 @@ def train_supervised(
         torch.manual_seed(seed)
         network = SupervisedLSTM(hidden_size)
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
-    steps, amplitudes, errors = [], [], []
+    steps, amplitudes = [], []
     for step in range(num_steps + 1):
         if step % record_every == 0:
             with torch.no_grad():
                 guess = network(phase, num_outputs)
             steps.append(step)
-            amplitudes.append(wave_amplitudes(guess, target).in_phase.mean(dim=0))
-            errors.append((guess - target).double().square().mean())
+            amplitudes.append(wave_amplitudes(guess, target).in_phase.mean(dim=0).tolist())
         if step < num_steps:
             phases = 2 * math.pi * torch.rand(batch_size, generator=generator)
             error = (network(phases, num_outputs) - waves(phases, num_outputs)).square().mean()
             optimizer.zero_grad()
             error.backward()
             optimizer.step()
-    return LearningCurve(torch.tensor(steps), torch.stack(amplitudes), torch.stack(errors))
+    return Course(steps, amplitudes)

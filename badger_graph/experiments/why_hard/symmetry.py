@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard import variants
 from badger_graph.experiments.why_hard.base import by_name, estimate, in_all
 from badger_graph.experiments.why_hard.experiment import Scale, TrainingExperiment
@@ -72,17 +72,15 @@ class Symmetry(TrainingExperiment):
     short = Scale(seeds=1, max_steps=1500)
     full = Scale(seeds=5, max_steps=3000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        return variants.trainings(VARIANTS, "symmetry", seed, max_steps)
+    told = variants.told(VARIANTS, "symmetry")
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         comparison = variants.compare(runs)
-        max_steps = runs[0].training.max_steps
         columns, rows = variants.table(runs, comparison, stop=0.005)
         return Findings(
             claims=[
                 _removes(
-                    variants.sooner_claim(says, comparison, level, variant, PLAIN, max_steps, of),
+                    variants.sooner_claim(says, comparison, level, variant, PLAIN, of),
                     comparison.steps[level][variant],
                 )
                 for level, variant, says, of in CLAIMS

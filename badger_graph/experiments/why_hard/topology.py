@@ -8,14 +8,14 @@ from typing import Any
 
 import networkx as nx
 
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.tables import median_steps
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     SOLVED,
     by_name,
     estimate,
     in_all,
     lowest,
-    median_steps,
     positive,
     rank_correlation,
     sign_claim,
@@ -46,6 +46,8 @@ FAMILIES = {
     "complete": "--topology complete",
 }
 
+ALL_TOLD = "no communication, all told"
+
 LOWEST = "lowest MSE (training ends below 0.005)"
 
 LINKED = [name for name in FAMILIES if name != "no communication"]
@@ -58,6 +60,13 @@ SPEAKERS = 4
 """The experts who guess, one number each."""
 
 PROPERTIES = (CONNECTIVITY, GAP, LINKS, DISTANCE)
+
+Graph = Mapping[str, float | None]
+"""Its properties by name; none where it has none of that name."""
+
+Graphs = Mapping[str, Sequence[Graph]]
+Steps = Mapping[str, Sequence[int | None]]
+"""Of each family one a seed; of steps none where the game was never solved."""
 
 
 class TopologyExperiment(TrainingExperiment):
@@ -78,13 +87,9 @@ class TopologyExperiment(TrainingExperiment):
     short = Scale(seeds=1, max_steps=1000)
     full = Scale(seeds=5, max_steps=3000)
 
-    def trainings(self, seed: int, max_steps: int) -> list[Training]:
-        runs = [
-            Training(name, f"--config told_one {arguments}", seed, max_steps)
-            for name, arguments in FAMILIES.items()
-        ]
-        alone = "--config told_one --membrane.readers all --topology isolated"
-        return [*runs, Training("no communication, all told", alone, seed, max_steps)]
+    told = {name: f"--config told_one {arguments}" for name, arguments in FAMILIES.items()} | {
+        ALL_TOLD: "--config told_one --membrane.readers all --topology isolated"
+    }
 
     def findings(self, runs: Sequence[Run]) -> Findings:
         groups = by_name(runs)
@@ -134,7 +139,7 @@ def judge(numbers: Mapping[str, Any], max_steps: int) -> tuple[list[Claim], list
     return claims, panels
 
 
-def _properties(one: Run) -> dict[str, float | None]:
+def _properties(one: Run) -> Graph:
     """Of the graph of a run: those of PROPERTIES, and whether every expert reaches every other; all
     none if it diverged before its first checkpoint.
     """
@@ -156,16 +161,12 @@ def _properties(one: Run) -> dict[str, float | None]:
     }
 
 
-def _average(graphs: Sequence[Mapping[str, float | None]] | None, label: str) -> str:
+def _average(graphs: Sequence[Graph] | None, label: str) -> str:
     values = [graph[label] for graph in graphs or [] if graph[label] is not None]
     return f"{statistics.mean(values):.2f}" if values else "-"  # type: ignore[type-var]
 
 
-def _points(
-    graphs: Mapping[str, Sequence[Mapping[str, float | None]]],
-    steps: Mapping[str, Sequence[int | None]],
-    label: str,
-) -> dict[str, dict[str, Any]]:
+def _points(graphs: Graphs, steps: Steps, label: str) -> dict[str, dict[str, Any]]:
     """A point for each seed of each family, without a height where it was never solved."""
     points = {}
     for name in LINKED:
@@ -177,10 +178,8 @@ def _points(
     return points
 
 
-def _without(
-    steps: Mapping[str, Sequence[int | None]], errors: Mapping[str, Sequence[float]]
-) -> Claim:
-    alone, all_told = steps["no communication"], steps["no communication, all told"]
+def _without(steps: Steps, errors: Mapping[str, Sequence[float]]) -> Claim:
+    alone, all_told = steps["no communication"], steps[ALL_TOLD]
     solutions = sum(step is not None for step in all_told)
     evidence = (
         f"without links and all told, solved after {median_steps(all_told)}; with one told "
@@ -190,10 +189,7 @@ def _without(
     return Claim(says, evidence, in_all(solutions, len(all_told)))
 
 
-def _strong(
-    graphs: Mapping[str, Sequence[Mapping[str, float | None]]],
-    steps: Mapping[str, Sequence[int | None]],
-) -> Claim:
+def _strong(graphs: Graphs, steps: Steps) -> Claim:
     """Of each seed the share of its strongly connected graphs that are solved, and of those others
     on which all who guess can be reached: where they cannot, nothing can be learned.
     """
@@ -232,12 +228,7 @@ def _strong(
     )
 
 
-def _goes_with(
-    label: str,
-    graphs: Mapping[str, Sequence[Mapping[str, float | None]]],
-    steps: Mapping[str, Sequence[int | None]],
-    max_steps: int,
-) -> Claim:
+def _goes_with(label: str, graphs: Graphs, steps: Steps, max_steps: int) -> Claim:
     """One rank correlation over the graphs a seed: runs of one seed are not independent."""
     sign, more = (1, "fewer") if label == DISTANCE else (-1, "more")
 

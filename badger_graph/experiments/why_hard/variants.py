@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from badger_graph.experiments.trainings import Run, Training
+from badger_graph.experiments.tables import median_steps
+from badger_graph.experiments.trainings import Run
 from badger_graph.experiments.why_hard.base import (
     CHANCE,
     LEARNED,
@@ -16,8 +17,8 @@ from badger_graph.experiments.why_hard.base import (
     by_name,
     curve,
     estimate,
+    less,
     lowest,
-    median_steps,
     positive,
     squared_error,
     steps_to_level,
@@ -45,22 +46,18 @@ class Comparison(NamedTuple):
     Attributes:
         steps: by level, then by variant, the outer step of each seed; none if it never got there.
         lowest: by variant, the lowest error of each seed.
+        max_steps: by variant, the outer steps of a training at most.
     """
 
     steps: dict[str, dict[str, list[int | None]]]
     lowest: dict[str, list[float]]
+    max_steps: dict[str, int]
 
 
-def trainings(
-    variants: Mapping[str, str], config: str, seed: int, max_steps: int
-) -> list[Training]:
-    """One training a variant; its arguments come after those of the config."""
-    return [
-        Training(
-            name, f"--config {config} --topology.seed {{seed}} {arguments}".strip(), seed, max_steps
-        )
-        for name, arguments in variants.items()
-    ]
+def told(variants: Mapping[str, str], config: str) -> dict[str, str]:
+    """What each variant is told; its arguments come after those of the config."""
+    start = f"--config {config} --topology.seed {{seed}}"
+    return {name: f"{start} {arguments}".strip() for name, arguments in variants.items()}
 
 
 def compare(runs: Sequence[Run]) -> Comparison:
@@ -75,6 +72,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
             for label, level in LEVELS.items()
         },
         lowest={name: lowest(group) for name, group in groups.items()},
+        max_steps={name: group[0].training.max_steps for name, group in groups.items()},
     )
 
 
@@ -100,15 +98,14 @@ def error_panel(runs: Sequence[Run], title: str, num_outputs: int) -> Panel:
     return Panel(title, "outer step", "MSE at the last step", curves, log=True, lines=lines)
 
 
-def sooner(
-    comparison: Comparison, level: str, variant: str, plain: str, max_steps: int
-) -> tuple[str, list[float]]:
+def sooner(comparison: Comparison, level: str, variant: str, plain: str) -> tuple[str, list[float]]:
     """How much sooner than another, the plain one, a variant gets to a level: words, and each
-    seed's difference in outer steps. One that never gets there counts as if it did at the end.
+    seed's difference in outer steps. One that never gets there counts as if it did at the end of
+    the shorter of the two.
     """
     ours, theirs = (comparison.steps[level][name] for name in (variant, plain))
-    pairs = [(a or max_steps, b or max_steps) for a, b in zip(ours, theirs, strict=True)]
-    savings = [float(b - a) for a, b in pairs]
+    end = min(comparison.max_steps[name] for name in (variant, plain))
+    savings = less([step or end for step in ours], [step or end for step in theirs])
     return f"{variant}: {median_steps(ours)}, {plain}: {median_steps(theirs)}", savings
 
 
@@ -118,15 +115,14 @@ def sooner_claim(
     level: str,
     variant: str,
     plain: str,
-    max_steps: int,
     of: Whose = "blog",
 ) -> Claim:
     """That a variant gets to a level in fewer outer steps than the plain one."""
-    words, savings = sooner(comparison, level, variant, plain, max_steps)
+    words, savings = sooner(comparison, level, variant, plain)
     evidence = f"outer steps to '{level}': {words}; saved {estimate(savings, 0)}"
     return Claim(says, evidence, positive(savings), of)
 
 
 def numbers(comparison: Comparison) -> dict[str, Any]:
     """The comparison as plain data."""
-    return comparison._asdict()
+    return {"steps": comparison.steps, "lowest": comparison.lowest}

@@ -10,5 +10,3 @@ CURRICULA: dict[str, type[Curriculum]] = {
     "one_more_output": OneMoreOutput,
     "more_codebooks": MoreCodebooks,
 }
-
-__all__ = ["CURRICULA", "Curriculum", "Lesson", "MoreCodebooks", "OneMoreOutput", "Stage", "Stages"]

@@ -89,9 +89,8 @@ class OneMoreOutput(Curriculum):
         at_frontier = random.random() < share
         smaller = min(random.randint(1, self.frontier) for _ in range(2))
         num_outputs = self.frontier if at_frontier else smaller
-        return Lesson(
-            num_outputs, draw_experts(random, num_outputs, self.num_experts, self.spare_experts)
-        )
+        sizes = (num_outputs, self.num_experts, self.spare_experts)
+        return Lesson(num_outputs, draw_experts(random, *sizes))
 
     def judges(self, lesson: Lesson) -> bool:
         return lesson.num_outputs == self.frontier < self.last

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import product
 from random import Random
 
 from badger_graph.ranges import Range, check_range, ends
+
 
 def check_experts(num_experts: Range | None, spare_experts: Range | None) -> None:
     """Refuse to be told in two ways how many experts there are; neither leaves it to the membrane.
@@ -33,20 +33,25 @@ def draw_experts(
     random: Random, num_outputs: int, num_experts: Range | None, spare_experts: Range | None
 ) -> int | None:
     """The number of experts N for d outputs, if anybody says it."""
+    experts = experts_for(num_outputs, num_experts, spare_experts)
+    return None if experts is None else draw(random, experts)
+
+
+def experts_for(
+    num_outputs: int, num_experts: Range | None, spare_experts: Range | None
+) -> Range | None:
+    """The numbers of experts N that agents of d outputs may have, if anybody says them."""
     if spare_experts is not None:
-        return num_outputs + draw(random, spare_experts)
-    return None if num_experts is None else draw(random, num_experts)
+        return [num_outputs + spare for spare in ends(spare_experts)]
+    return num_experts
 
 
 def corners(
     num_outputs: Range, num_experts: Range | None, spare_experts: Range | None
 ) -> list[tuple[int, int | None]]:
     """Every combination of a smallest or largest d and a smallest or largest N."""
-    if num_experts is None and spare_experts is None:
-        return [(d, None) for d in sorted(set(ends(num_outputs)))]
-    if spare_experts is not None:
-        sizes: set[tuple[int, int | None]] = {(d, d + spare) for d, spare in product(ends(num_outputs), ends(spare_experts))}
-    else:
-        assert num_experts is not None
-        sizes = set(product(ends(num_outputs), ends(num_experts)))
-    return sorted(sizes)
+    sizes: dict[tuple[int, int | None], None] = {}
+    for d in ends(num_outputs):
+        experts = experts_for(d, num_experts, spare_experts)
+        sizes |= {(d, n): None for n in ([None] if experts is None else ends(experts))}
+    return list(sizes)

@@ -9,9 +9,17 @@ from badger_graph.outer.curriculum.base import Curriculum, Lesson
 from badger_graph.outer.curriculum.ranges import check_experts, corners, draw, draw_experts
 from badger_graph.outer.stream import REDRAWN, task_seed
 from badger_graph.ranges import Range, check_range
-from topologies.checks import POSITIVE, check_arguments, checked, size
+from topologies.checks import POSITIVE, checked, checked_fields, size
+
+REDRAWABLE = ("identifiers", "addresses", "graph")
 
 
+@checked_fields(
+    steps=size(most=2**62),
+    until_error=POSITIVE,
+    learning_rate=POSITIVE,
+    **{f"redraw_{what}_every": size() for what in REDRAWABLE},
+)
 @dataclass
 class Stage:
     """One stage of a schedule. Ranges ``[low, high]`` are drawn from anew in every outer step.
@@ -49,18 +57,12 @@ class Stage:
     redraw_graph_every: int | None = None
 
     def __post_init__(self) -> None:
-        redraws = {f"redraw_{what}_every": size() for what in REDRAWABLE}
-        ends = {"steps": size(most=2**62), "until_error": POSITIVE, "learning_rate": POSITIVE}
-        check_arguments(type(self), vars(self), {**ends, **redraws})
         check_range("num_outputs", self.num_outputs)
         check_experts(self.num_experts, self.spare_experts)
 
     @property
     def ends(self) -> bool:
         return self.steps is not None or self.until_error is not None
-
-
-REDRAWABLE = ("identifiers", "addresses", "graph")
 
 
 class Stages(Curriculum):

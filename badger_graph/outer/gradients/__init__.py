@@ -13,13 +13,3 @@ GRADIENTS: dict[str, type[OuterGradient]] = {
     "captured": Captured,
     "score_function": ScoreFunction,
 }
-
-__all__ = [
-    "GRADIENTS",
-    "Backpropagation",
-    "Captured",
-    "JacobianDescent",
-    "OuterGradient",
-    "ScoreFunction",
-    "hand_on",
-]

@@ -18,7 +18,7 @@ from badger_graph.outer.gradients.base import OuterGradient
 from badger_graph.outer.gradients.hand_on import hand_on
 from badger_graph.outer.objective import Objective, Outcome
 from badger_graph.rollout import unroll
-from topologies import GraphTopology, Topology
+from topologies import GraphTopology
 from topologies.checks import checked, size
 
 WARM_UPS = 3
@@ -51,8 +51,7 @@ class Captured(OuterGradient):
 
     def check(self, objective: Objective, curriculum: Curriculum | None) -> None:
         objective.check_states()
-        check_topology(objective.agent.topology)
-        check_draws(objective)
+        check_repeatable(objective)
         if curriculum is not None:
             raise ValueError(
                 "a CUDA graph repeats one kind of outer step, so curriculum must be none, got "
@@ -175,26 +174,20 @@ def _brief(value: Any) -> str:
     return repr(value)
 
 
-def check_topology(topology: Topology) -> None:
-    """Refuse a topology whose edges are not the same in every rollout.
+def check_repeatable(objective: Objective) -> None:
+    """Refuse edges that are not the same in every rollout, and what draws in the course of a life.
+
+    A CUDA graph has no part in the seed of the step.
 
     Raises:
-        ValueError: says which it is.
+        ValueError: says what it is.
     """
+    agent, topology = objective.agent, objective.agent.topology
     if not (isinstance(topology, GraphTopology) and topology.redraw == "once"):
         raise ValueError(
             "a CUDA graph needs a topology that is drawn once: edges that are redrawn or depend on "
             f"states cannot be captured, got {topology}"
         )
-
-
-def check_draws(objective: Objective) -> None:
-    """Refuse what draws in the course of a life: a CUDA graph has no part in the seed of the step.
-
-    Raises:
-        ValueError: says what it is.
-    """
-    agent = objective.agent
     action, channel = agent.interface.action, agent.communication.channel
     if not isinstance(action, Real):
         raise ValueError(f"a CUDA graph needs actions that are real numbers, got {action}")

@@ -17,16 +17,3 @@ META_LOSSES: dict[str, type[MetaLoss]] = {
     "alikeness": Alikeness,
     "sum": Sum,
 }
-
-__all__ = [
-    "META_LOSSES",
-    "Alikeness",
-    "ConvergeFast",
-    "LastStep",
-    "LogError",
-    "MeanOverEnd",
-    "MetaLoss",
-    "Sum",
-    "WeightedMean",
-    "check_errors",
-]
