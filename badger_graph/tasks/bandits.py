@@ -20,6 +20,9 @@ from topologies.checks import check, checked, size
 Rewards = Literal["bernoulli", "gaussian"]
 
 
+DEFAULT_PULLS: Range = [10, 200]
+
+
 class Bandits(TaskFamily):
     r"""One of d arms is pulled in every step, and pays at random, in the mean its own value.
 
@@ -50,7 +53,7 @@ class Bandits(TaskFamily):
     interface = Interface(feedback=2, output=2, action=Choice())
 
     @checked()
-    def __init__(self, rewards: Rewards = "bernoulli", num_pulls: Range = [10, 200]) -> None:
+    def __init__(self, rewards: Rewards = "bernoulli", num_pulls: Range = DEFAULT_PULLS) -> None:
         check_range("num_pulls", num_pulls)
         self.rewards = rewards
         self.num_pulls = num_pulls

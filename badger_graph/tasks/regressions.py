@@ -19,6 +19,11 @@ WAVES = 64
 """Random features of one function; with so many it is nearly a sample of a Gaussian process."""
 
 
+DEFAULT_INPUTS: Range = [1, 32]
+
+DEFAULT_EXAMPLES: Range = [10, 120]
+
+
 class Regressions(TaskFamily):
     r"""Which number belongs to an example? Functions of many kinds, a new one in every life.
 
@@ -46,10 +51,10 @@ class Regressions(TaskFamily):
     @checked(few_inputs=PROBABILITY, most_numbers=size(most=2**30))
     def __init__(
         self,
-        num_inputs: Range = [1, 16],
-        num_examples: Range = [10, 120],
+        num_inputs: Range = DEFAULT_INPUTS,
+        num_examples: Range = DEFAULT_EXAMPLES,
         few_inputs: float = 0.5,
-        most_numbers: int = 30_000,
+        most_numbers: int = 15_000,
     ) -> None:
         check_range("num_inputs", num_inputs)
         check_range("num_examples", num_examples)

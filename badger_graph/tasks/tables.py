@@ -19,6 +19,11 @@ FEW_INPUTS = 4
 """Up to so many inputs, what is not linear can be learned from a few hundred examples."""
 
 
+DEFAULT_INPUTS: Range = [1, 32]
+
+DEFAULT_EXAMPLES: Range = [20, 200]
+
+
 class Tables(TaskFamily):
     r"""Which of d classes is an example of? Tables of many kinds, a new one in every life.
 
@@ -49,10 +54,10 @@ class Tables(TaskFamily):
     @checked(few_inputs=PROBABILITY, most_numbers=size(most=2**30))
     def __init__(
         self,
-        num_inputs: Range = [1, 16],
-        num_examples: Range = [20, 200],
+        num_inputs: Range = DEFAULT_INPUTS,
+        num_examples: Range = DEFAULT_EXAMPLES,
         few_inputs: float = 0.5,
-        most_numbers: int = 60_000,
+        most_numbers: int = 20_000,
     ) -> None:
         check_range("num_inputs", num_inputs)
         check_range("num_examples", num_examples)
