@@ -137,17 +137,15 @@ def unroll(
         steps = range(first, min(first + stride, num_steps))
         segment = _Segment(agent, task, now, steps, generator, detach_every, probe)
         if checkpoint_every is None:
-            now, loss, action, score = segment.run(probe)
+            now, *parts = segment.run(probe)
         else:
             # A segment sets its generator back by itself.
-            now, loss, action, score = checkpoint(
-                segment, use_reentrant=False, preserve_rng_state=False
-            )
-        losses += loss
-        actions += action
-        scores += score
-    score = torch.stack(scores)
-    return Rollout(torch.stack(losses), torch.stack(actions), now.life, task, score)
+            now, *parts = checkpoint(segment, use_reentrant=False, preserve_rng_state=False)
+        losses += parts[0]
+        actions += parts[1]
+        scores += parts[2]
+    loss, action = torch.stack(losses), torch.stack(actions)
+    return Rollout(loss, action, now.life, task, torch.stack(scores))
 
 
 class _Now(NamedTuple):

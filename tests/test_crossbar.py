@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from properties import (
     assert_gradients_reach_every_parameter,
@@ -12,14 +13,15 @@ from properties import (
 )
 from torch import Tensor
 
-from badger_graph import BadgerAgent, Birth, Observation, to_pyg, unroll
+from badger_graph import BadgerAgent, Birth, GRUPolicy, Observation, to_pyg, unroll
+from badger_graph.executors.prepare import ExecutorName
 from badger_graph.executors.wires import WiresExecutor
 from badger_graph.life import Life
 from badger_graph.membranes import CrossbarMembrane
 from badger_graph.membranes.crossbar import Blocks
 from badger_graph.policies import WiredGRUPolicy
 from badger_graph.tasks import CLASSIFICATION, Tables
-from topologies import CrossbarTopology, RingTopology, Wires
+from topologies import CrossbarTopology, RingTopology, Topology, Wires
 from topologies.crossbar import CrossbarLayout
 from topologies.wires import check_wires
 
@@ -97,49 +99,43 @@ def test_an_expert_hears_the_mean_of_each_of_its_wires() -> None:
             torch.testing.assert_close(own, sent[there].mean(dim=0), rtol=0, atol=1e-14)
 
 
-def test_wires_that_no_agent_could_have_are_refused() -> None:
-    assert_refused(
-        "no wire may join two agents",
-        lambda: check_wires(Wires(torch.zeros(1, 4, dtype=torch.int64), 1), 2, 2),
-    )
-    assert_refused(
-        "wires of experts must be 0 to 0",
-        lambda: check_wires(Wires(torch.ones(1, 4, dtype=torch.int64), 1), 1, 4),
-    )
-    assert_refused(
-        r"V = 6 experts", lambda: check_wires(Wires(torch.zeros(1, 4, dtype=torch.int64), 1), 2, 3)
-    )
+@pytest.mark.parametrize(
+    ("wire", "batch_size", "num_experts", "message"),
+    [
+        (0, 2, 2, "no wire may join two agents"),
+        (1, 1, 4, "wires of experts must be 0 to 0, got 1"),
+        (0, 2, 3, "V = 6 experts"),
+    ],
+)
+def test_wires_that_no_agent_could_have_are_refused(
+    wire: int, batch_size: int, num_experts: int, message: str
+) -> None:
+    wires = Wires(torch.full((1, 4), wire), 1)
+    assert_refused(message, lambda: check_wires(wires, batch_size, num_experts))
 
 
-def test_policy_and_topology_must_both_be_of_wires() -> None:
-    def agent(topology: object, policy: object, executor: str = "auto") -> Life:
-        return BadgerAgent(
-            CLASSIFICATION, policy, topology, CrossbarMembrane, executor=executor
-        ).reset(1, None, 2, num_inputs=2)
-
-    from badger_graph import GRUPolicy
-
-    assert_refused(
-        "hears 2 wires, such as WiredGRUPolicy", lambda: agent(CrossbarTopology(), GRUPolicy)
-    )
-    assert_refused(
-        "edges between experts, got wires",
-        lambda: agent(CrossbarTopology(), WiredGRUPolicy, "dense"),
-    )
-    assert_refused(
-        "a topology of wires, such as CrossbarTopology, as a WiredGRUPolicy hears 2",
-        lambda: agent(RingTopology(), WiredGRUPolicy),
-    )
+@pytest.mark.parametrize(
+    ("topology", "policy", "executor", "message"),
+    [
+        (CrossbarTopology(), GRUPolicy, "auto", "hears 2 wires, such as WiredGRUPolicy"),
+        (CrossbarTopology(), WiredGRUPolicy, "dense", "edges between experts, got wires"),
+        (RingTopology(), WiredGRUPolicy, "auto", "wires, such as CrossbarTopology, as a WiredGRU"),
+    ],
+)
+def test_policy_topology_and_executor_must_all_be_of_wires(
+    topology: Topology, policy: type, executor: ExecutorName, message: str
+) -> None:
+    parts = (CLASSIFICATION, policy, topology, CrossbarMembrane)
+    agent = BadgerAgent(*parts, executor=executor)
+    assert_refused(message, lambda: agent.reset(1, None, 2, num_inputs=2))
 
 
 def test_a_number_of_experts_that_makes_no_crossbar_is_refused() -> None:
     agent = crossbar()
     assert agent.reset(1, None, 3, num_inputs=2).num_experts == 3 * 3 + 16 * (3 + 3)
     assert agent.reset(1, 9, 3, num_inputs=2).num_experts == 9
-    assert_refused(
-        r"\(n \+ 1\) d = 9 experts and n \+ 1 \+ d = 6 more",
-        lambda: agent.reset(1, 10, 3, num_inputs=2),
-    )
+    message = r"\(n \+ 1\) d = 9 experts and n \+ 1 \+ d = 6 more for .* got num_experts=10"
+    assert_refused(message, lambda: agent.reset(1, 10, 3, num_inputs=2))
 
 
 @in_double

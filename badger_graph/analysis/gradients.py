@@ -37,7 +37,7 @@ def output_gradients(
     agent: BadgerAgent,
     task: GuessingTask,
     meta_loss: Callable[[Rollout], Float[Tensor, ""]],
-    num_experts: int,
+    num_experts: int | None,
     num_steps: int,
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, "d P"]:

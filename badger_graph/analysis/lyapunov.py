@@ -95,7 +95,7 @@ def _push(
 def lyapunov_of_agent(
     agent: BadgerAgent,
     task: Task,
-    num_experts: int,
+    num_experts: int | None,
     num_steps: int,
     discard: int,
     generator: torch.Generator,
@@ -129,7 +129,7 @@ def lyapunov_of_agent(
 
 @torch.no_grad()
 def inner_map(
-    agent: BadgerAgent, task: Task, num_experts: int, generator: torch.Generator
+    agent: BadgerAgent, task: Task, num_experts: int | None, generator: torch.Generator
 ) -> tuple[Callable[[Float[Tensor, "B n"]], Float[Tensor, "B n"]], Float[Tensor, "B n"]]:
     """An inner-loop step as a map of flat states, and the state of newborn agents.
 
@@ -140,7 +140,7 @@ def inner_map(
         ValueError: as in :func:`lyapunov_of_agent`.
     """
     agent = twice_differentiable(agent).double()
-    if agent.executor == "dense" and num_experts > DENSE_UP_TO:
+    if agent.executor == "dense" and (num_experts or 0) > DENSE_UP_TO:
         agent.executor = "reference"
     sizes = (task.batch_size, num_experts, task.num_outputs)
     life = agent.reset(*sizes, generator, task.num_inputs)

@@ -58,7 +58,7 @@ class Subject:
         agent: BadgerAgent,
         family: TaskFamily,
         meta_loss: Callable[[Rollout], Float[Tensor, ""]],
-        num_experts: int,
+        num_experts: int | None,
         num_outputs: int,
         num_steps: int,
         num_tasks: int = 512,

@@ -66,7 +66,7 @@ def prepare(
         obstacle = _obstacle(EXECUTORS[name], policy, channel, edges)
         if obstacle is None:
             _log.info("executor %s for %d agents of %d experts", name, batch_size, num_experts)
-            return EXECUTORS[name](edges, batch_size, num_experts)
+            return EXECUTORS[name](edges, batch_size, num_experts)  # type: ignore[arg-type]
         obstacles.append(f"executor {name!r} needs {obstacle}")
     raise ValueError(obstacles[0])
 

@@ -1,4 +1,4 @@
-"""Learners for users who train nothing: a frozen policy, and an agent that lives with their data."""
+"""For users who train nothing: frozen policies, and agents that live with their data."""
 
 from badger_graph.online.classifier import OnlineClassifier
 from badger_graph.online.player import BanditPlayer

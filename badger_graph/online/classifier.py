@@ -38,6 +38,8 @@ class OnlineClassifier(ClassifierMixin, OnlineLearner):
         life_: its life so far; :func:`badger_graph.to_pyg` shows what its experts do.
     """
 
+    classes_: np.ndarray
+
     def __init__(
         self,
         policy: str | Path = "tables-0",

@@ -44,7 +44,8 @@ class Bandits(TaskFamily):
 
     Args:
         rewards: what arms pay.
-        num_pulls: T, a number, or a range to draw from in every outer step, evenly in its logarithm.
+        num_pulls: T, a number, or a range to draw from in every outer step, evenly in its
+            logarithm.
 
     Raises:
         ValueError: for an empty range or a number below 1.
@@ -92,6 +93,7 @@ class Bandit(Task):
             arm no probability.
     """
 
+    num_steps: int
     stochastic = True
 
     @checked(num_steps=size())
@@ -140,7 +142,7 @@ class Bandit(Task):
 
 
 def regret_of_chance(num_arms: int, rewards: Rewards) -> float:
-    r"""What choosing blindly loses with every pull, :math:`\mathbb{E} \max_j \mu_j - \mathbb{E} \mu_j`."""
+    """What choosing blindly loses with every pull, in the mean."""
     if rewards == "bernoulli":
         return num_arms / (num_arms + 1) - 0.5
     best, _ = quad(

@@ -41,6 +41,8 @@ class Examples(Task, ABC):
             no output, or an input is infinite.
     """
 
+    num_steps: int
+
     @checked()
     def __init__(self, inputs: Float[Tensor, "T B n"], truth: Float[Tensor, "T B d"]) -> None:
         for name, value in (("inputs", inputs), ("truth", truth)):

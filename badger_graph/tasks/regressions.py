@@ -28,8 +28,8 @@ class Regressions(TaskFamily):
     r"""Which number belongs to an example? Functions of many kinds, a new one in every life.
 
     A function is linear in its inputs, or a sample of a Gaussian process with a squared exponential
-    kernel of length :math:`\ell` (by random features, Rahimi and Recht 2007), or one that is kinked,
-    a layer of rectifiers; of variance one, with noise of up to half of that. In half of the outer
+    kernel of length :math:`\ell` (by random features, Rahimi and Recht 2007), or kinked, a layer of
+    rectifiers; of variance one, with noise of up to half of that. In half of the outer
     steps inputs are correlated, of any unit, sometimes missing, and scaled with the targets by what
     was shown so far, as :class:`badger_graph.OnlineRegressor` does with real ones; in the others
     both come as they are. The error is the squared one, that of always saying zero being one.

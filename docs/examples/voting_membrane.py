@@ -28,5 +28,5 @@ class VotingMembrane(Membrane):
         feedback = observation.feedback[:, None].expand(-1, life.num_experts, -1)
         return torch.cat([feedback, own_action[..., None]], dim=-1).flatten(0, 1)
 
-    def act(self, life: Life, speech: Tensor) -> Tensor:
+    def act(self, life: Life, speech: Tensor, observation: Observation) -> Tensor:
         return speech.view(life.batch_size, -1, life.num_outputs).mean(dim=1)

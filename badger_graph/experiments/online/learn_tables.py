@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from badger_graph.library.load import load_agent
 from badger_graph.plots.accuracy import accuracy_over_examples
 from badger_graph.progress import track
 from topologies.checks import SEED, checked, size
+
+FIVE = ("iris", "wine", "breast_cancer", "digits", "mnist_7x7")
 
 WINDOWS = ((1, 10), (11, 30), (31, 100), (71, 100), (121, 200))
 """Examples, of which the mean accuracy is in the table."""
@@ -50,7 +53,7 @@ class LearnTables(Experiment):
     def __init__(
         self,
         policies: list[str],
-        tables: list[str] = ["iris", "wine", "breast_cancer", "digits", "mnist_7x7"],
+        tables: Sequence[str] = FIVE,
         num_orders: int = 200,
         num_examples: int = 100,
         slow_orders: int = 20,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
@@ -77,7 +78,7 @@ class Curriculum(ABC):
         """So many stages there are."""
 
     @abstractmethod
-    def sizes(self, stage: int) -> list[tuple[int, int | None]]:
+    def sizes(self, stage: int) -> Sequence[tuple[int, int | None]]:
         """The smallest and largest d and N of a stage, every combination that may come up."""
 
     @abstractmethod

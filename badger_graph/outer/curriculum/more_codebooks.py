@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from badger_graph.outer.curriculum.base import Curriculum, Lesson
@@ -66,7 +67,7 @@ class MoreCodebooks(Curriculum):
     def num_stages(self) -> int:
         return self._doublings + self.then.num_stages
 
-    def sizes(self, stage: int) -> list[tuple[int, int]]:
+    def sizes(self, stage: int) -> Sequence[tuple[int, int | None]]:
         if stage < self._doublings:
             return [(self.num_outputs, self.num_experts)]
         return self.then.sizes(stage - self._doublings)

@@ -81,7 +81,7 @@ class OneMoreOutput(Curriculum):
         """The largest d of the stage that has been reached."""
         return self.first + self.stage
 
-    def sizes(self, stage: int) -> list[tuple[int, int]]:
+    def sizes(self, stage: int) -> list[tuple[int, int | None]]:
         return corners([1, self.first + stage], self.num_experts, self.spare_experts)
 
     def draw(self, random: Random, seed: int, step: int) -> Lesson:

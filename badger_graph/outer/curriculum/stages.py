@@ -94,7 +94,7 @@ class Stages(Curriculum):
     def num_stages(self) -> int:
         return len(self.stages)
 
-    def sizes(self, stage: int) -> list[tuple[int, int]]:
+    def sizes(self, stage: int) -> list[tuple[int, int | None]]:
         ranges = self.stages[stage]
         return corners(ranges.num_outputs, ranges.num_experts, ranges.spare_experts)
 
