@@ -10,7 +10,7 @@ from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.gradients.base import OuterGradient
 from badger_graph.outer.objective import Objective, Outcome
 from badger_graph.tasks import SeveralLives
-from topologies.checks import checked, interval
+from topologies.checks import checked, interval, size
 
 
 class ScoreFunction(OuterGradient):
@@ -33,19 +33,22 @@ class ScoreFunction(OuterGradient):
 
     Args:
         discount: :math:`\gamma`; below 1 the gradient varies less, and looks less far ahead.
+        detach_every: truncate backpropagation to so many inner steps; what later came of choices is
+            counted beyond them.
 
     Raises:
-        ValueError: when it is not in [0, 1]; for tasks that are not met by several lives, or
+        ValueError: when one is out of bounds; for tasks that are not met by several lives, or
             actions that are no random choices.
     """
 
-    @checked(discount=interval(0, 1))
-    def __init__(self, discount: float = 1.0) -> None:
+    @checked(discount=interval(0, 1), detach_every=size())
+    def __init__(self, discount: float = 1.0, detach_every: int | None = None) -> None:
         self.discount = discount
+        self.detach_every = detach_every
 
     def __call__(self, objective: Objective, seed: int, lesson: Lesson) -> Outcome:
         assert isinstance(objective.task, SeveralLives)
-        rollout = objective.unroll(seed, lesson)
+        rollout = objective.unroll(seed, lesson, self.detach_every)
         action = objective.agent.interface.action
         log = action.log_probability(rollout.score, rollout.action.detach())
         loss = rollout.loss.detach().requires_grad_()
