@@ -9,6 +9,7 @@ from badger_graph.agent import BadgerAgent
 from badger_graph.checks import check_graph
 from badger_graph.life import Addresses, Experts, Life
 from badger_graph.typing import Edges
+from topologies import Wires
 from topologies.checks import checked
 
 
@@ -21,6 +22,8 @@ def to_pyg(life: Life) -> Batch:
     Shapes of the graph's attributes:
         - **hidden:** ``[V, H]``, **identifier:** ``[V, I]``, **kind:** ``[V]``, of each expert
         - **edge_index**, **edge_weight:** ``[2, E]`` and ``[E]``
+        - **wire:** ``[V, K]``, the wires of each expert, where it hears by wires; edges then are
+          the pairs on one, and :func:`from_pyg` goes by the wires
         - **address:** ``[B, d, A]``, of each output; **input_address:** ``[B, n, A]``
         - **score**, **action:** ``[B, d]``, what the agent did last
         - **codebook:** ``[B]``, which one each agent was born into, only where there are any
@@ -41,6 +44,8 @@ def to_pyg(life: Life) -> Batch:
     )
     if life.codebook is not None:
         graph.codebook = life.codebook
+    if isinstance(life.links, Wires):
+        graph.wire = life.links.wire.t().clone()
     graph._num_graphs = life.batch_size
     return graph
 
@@ -60,10 +65,16 @@ def from_pyg(agent: BadgerAgent, graph: Batch) -> Life:
         Experts(graph.hidden, graph.identifier, graph.kind),
         Addresses(graph.address, graph.input_address),
         graph.action,
-        Edges(graph.edge_index, graph.edge_weight),
+        _links(graph),
         graph.score,
         getattr(graph, "codebook", None),
     )
+
+
+def _links(graph: Batch) -> Edges | Wires:
+    if "wire" not in graph:
+        return Edges(graph.edge_index, graph.edge_weight)
+    return Wires(graph.wire.t().contiguous(), int(graph.wire.max()) + 1)
 
 
 @checked()

@@ -13,7 +13,7 @@ from properties import (
 )
 from torch import Tensor
 
-from badger_graph import BadgerAgent, Birth, GRUPolicy, Observation, to_pyg, unroll
+from badger_graph import BadgerAgent, Birth, GRUPolicy, Observation, from_pyg, to_pyg, unroll
 from badger_graph.executors.prepare import ExecutorName
 from badger_graph.executors.wires import WiresExecutor
 from badger_graph.life import Life
@@ -253,3 +253,11 @@ def test_the_graph_has_an_edge_for_each_pair_on_a_wire() -> None:
     life = crossbar().reset(2, 6, 2, seeded(0), num_inputs=2)
     graph = to_pyg(life)
     assert graph.edge_index.size(1) == 2 * 6 * (2 + 3 - 1)  # a row of 2, a column of 3, itself once
+
+
+def test_an_agent_goes_on_from_its_graph() -> None:
+    agent = crossbar()
+    life = agent.reset(2, None, 2, seeded(0), num_inputs=2)
+    again = from_pyg(agent, to_pyg(life))
+    told = some_examples(2, 2, 2, 0)
+    assert torch.equal(agent.step(again, told).action, agent.step(life, told).action)
