@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -357,9 +357,12 @@ def some_inputs(policy: ExpertPolicy, edges: Edges, nodes: int, seed: int = 0) -
     return Inputs(*values, edges.weight.detach().double())
 
 
-def fresh(inputs: Inputs, dtype: torch.dtype = torch.float64) -> Inputs:
-    """Copies that ask for their gradients."""
-    return Inputs(*(value.detach().to(dtype, copy=True).requires_grad_() for value in inputs))
+def fresh(
+    inputs: Inputs, dtype: torch.dtype = torch.float64, wanted: Sequence[str] = Inputs._fields
+) -> Inputs:
+    """Copies, of which some ask for their gradients."""
+    copies = {name: value.detach().to(dtype, copy=True) for name, value in inputs._asdict().items()}
+    return Inputs(*(value.requires_grad_(name in wanted) for name, value in copies.items()))
 
 
 class Stage(nn.Module):
@@ -389,21 +392,23 @@ def outcome(
     index: Tensor,
     batch_size: int,
     num_rounds: int = 2,
+    wanted: Sequence[str] = Inputs._fields,
 ) -> dict[str, Tensor]:
-    """What comes of some rounds, and the gradient of a fixed sum of it by everything.
+    """What comes of some rounds, and the gradient of a fixed sum of it by all that asks for it.
 
     In the precision of the policy, with fresh inputs.
     """
     dtype = next(policy.parameters()).dtype
-    inputs = fresh(inputs, dtype)
+    inputs = fresh(inputs, dtype, wanted)
     num_experts = len(inputs.hidden) // batch_size
     prepared = prepare(Edges(index, inputs.weight), batch_size, num_experts, executor, policy)
     after, said = Stage(policy, num_rounds)(inputs, prepared)
-    wanted = (after * uniform(98, *after.shape).to(dtype)).sum()
-    wanted = wanted + (said * uniform(99, *said.shape).to(dtype)).sum()
-    by = inputs._asdict() | dict(policy.named_parameters())
+    total = (after * uniform(98, *after.shape).to(dtype)).sum()
+    total = total + (said * uniform(99, *said.shape).to(dtype)).sum()
+    given = inputs._asdict() | dict(policy.named_parameters())
+    by = {name: value for name, value in given.items() if value.requires_grad}
     gradients = torch.autograd.grad(
-        wanted, list(by.values()), allow_unused=True, materialize_grads=True
+        total, list(by.values()), allow_unused=True, materialize_grads=True
     )
     named = {f"the gradient of {name}": g for name, g in zip(by, gradients, strict=True)}
     return {"the state": after.detach(), "what is said": said.detach(), **named}

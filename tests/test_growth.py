@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import torch
+from bad_inputs.command_line import main_of
+from command_line import succeed
 from properties import (
     Nearest,
     assert_gradients_reach_every_parameter,
@@ -55,8 +57,6 @@ from badger_graph.experiments.paper.growth import (
     situations,
     steps_until_back,
 )
-from badger_graph.outer.config import CONFIG_KEY
-from badger_graph.outer.learner import MetaLearner
 from topologies import (
     CompleteTopology,
     ErdosRenyiTopology,
@@ -505,19 +505,11 @@ def test_the_experiment() -> None:
     assert_refused("got none", lambda: growth([]))
 
 
-def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "scripts")
-    import growth as command
-
-    names = []
-    for seed in range(2):
-        learner = MetaLearner(make(), GuessingGame())
-        content = {CONFIG_KEY: learner.config(), "state_dict": learner.state_dict()}
-        names.append(str(tmp_path / f"{seed}.ckpt"))
-        torch.save({**content, "global_step": 0}, names[-1])
+def test_the_command(tmp_path: Path) -> None:
+    names = ["micro_badger"] * 2
+    sizes = ["--num_tasks", "4", "--after", "2"]
+    succeed(main_of("growth"), "--checkpoints", *names, *sizes, cwd=tmp_path)
     out = tmp_path / "results" / "growth.json"
-    sizes = ["--num_tasks", "4", "--after", "2", "--out", str(out)]
-    command.main(["--checkpoints", *names, *sizes])
     result = json.loads(out.read_text())
     assert result["checkpoints"] == names
     assert out.with_suffix(".md").read_text().strip() == Growth.markdown(result)
