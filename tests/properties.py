@@ -688,6 +688,22 @@ def assert_lives_as_any(
     assert_split_lives_alone(agent, life)
 
 
+def assert_like_any_agent(agent: BadgerAgent, num_experts: int, num_outputs: int) -> None:
+    """It lives as any; every weight is trained, by the right gradient; its config makes it again.
+
+    Call it in :func:`double_precision`.
+    """
+    assert_lives_as_any(agent, num_experts, num_outputs, num_steps=1)
+    task = some_task(3, num_outputs)
+
+    def life(other: BadgerAgent) -> Rollout:
+        return unroll(other, task, num_experts, 4, seeded(0))
+
+    assert_gradients_reach_every_parameter(life(agent).loss[1:].mean(), agent)
+    assert_gradient_is_right(agent, lambda: life(agent).loss.mean())
+    assert_round_trip(agent, lambda other: life(other).action)
+
+
 # ---------------------------------------------------------------------------------- membranes
 
 

@@ -55,7 +55,6 @@ from badger_graph import (
     Life,
     Observation,
     from_pyg,
-    split,
     to_pyg,
     unroll,
 )
@@ -484,22 +483,6 @@ def test_an_edited_graph_goes_on_edited() -> None:
         other = edited(agent, life, **{name: value})
         assert torch.equal(tensors(other)[name], value)
         assert not torch.allclose(lived(agent, other).action, usual.action), name
-
-
-def test_split_by_hand() -> None:
-    """Agent 0: 0 -> 1 twice as strong. Agent 1: nothing. Agent 2: 1 -> 0 and 2 -> 0."""
-    agent = make(IsolatedTopology())
-    graph = to_pyg(agent.reset(3, 3, 2))
-    graph.edge_index = torch.tensor([[7, 0, 8], [6, 1, 6]])  # in no order
-    graph.edge_weight = torch.tensor([3.0, 2.0, 4.0])
-    parts = split(graph)
-    assert [part.edge_index.tolist() for part in parts] == [
-        [[0], [1]],
-        [[], []],
-        [[1, 2], [0, 0]],
-    ]
-    assert [part.edge_weight.tolist() for part in parts] == [[2.0], [], [3.0, 4.0]]
-    assert [part.num_nodes for part in parts] == [3, 3, 3]
 
 
 @given(
