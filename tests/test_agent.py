@@ -56,7 +56,6 @@ from badger_graph import (
     Observation,
     from_pyg,
     to_pyg,
-    unroll,
 )
 from badger_graph.executors.prepare import ExecutorName, prepare
 from badger_graph.rollout import live
@@ -550,9 +549,3 @@ def test_another_executor_is_heeded_at_the_next_reset() -> None:
     for executor in ("dense", "reference", "sparse"):
         agent.executor = executor
         assert agent.reset(2, 5, 1).executor.name == executor
-
-
-def test_an_agent_can_be_turned_to_double_precision() -> None:
-    agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(k=2)).double()
-    rollout = unroll(agent, GuessingGame().sample(2, 1), 5, 2)
-    assert rollout.action.dtype == rollout.life.hidden.dtype == torch.float64

@@ -6,6 +6,7 @@ import copy
 import typing
 from collections.abc import Callable
 from functools import partial
+from random import Random
 
 import networkx as nx
 import pytest
@@ -44,7 +45,7 @@ from badger_graph.membranes import AttentionMembrane, WholeMembrane
 from badger_graph.policies import AttentionPolicy, LSTMPolicy, MessagePolicy
 from badger_graph.products import Ports
 from badger_graph.tasks import GuessingTask
-from topologies import CompleteTopology, RandomTopology, RingTopology, Topology
+from topologies import CompleteTopology, RingTopology, Topology
 from topologies.edges import check_graphs
 
 B, N, D, H, IDS = 3, 6, 2, 8, 4
@@ -370,6 +371,28 @@ def test_edges_in_any_order_and_none_at_all() -> None:
             assert torch.allclose(other.action, expected) == isinstance(order, Tensor)
 
 
-def test_topologies_that_are_drawn_anew_are_simple_graphs() -> None:
-    for redraw in ("rollout", "agent"):
-        make(topology=RandomTopology(3, redraw=redraw)).reset(B, N, D, seeded(0))
+@pytest.mark.native
+def test_whatever_a_membrane_and_a_graph_hold_it_is_refused_or_right() -> None:
+    """Some hundreds of lives with one tensor of another size: an error, or the reference's bits."""
+    random, answered = Random(0), 0
+    membrane = strange(show=lambda percept: show(percept))
+    agents = [make(executor, membrane) for executor in ("reference", "fused")]
+    agents[1].load_state_dict(agents[0].state_dict())
+    for _ in range(200):
+        sizes = [random.choice([2, 4, 18, 36]), random.choice([0, 1, 3, 4, 7, 8, 16])]
+        show = random.choice([lambda p, s=sizes: torch.ones(s), lambda p: p.clone()])
+        state = torch.ones(random.choice([[18, 8], sizes, sizes[:1]]))
+        outcome = []
+        for agent in agents:
+            living = agent.reset(B, N, D)
+            try:
+                living = edited(agent, living, hidden=state)
+                outcome.append(agent.step(living, seen()).action)
+            except ValueError as error:
+                outcome.append(str(error))
+        if isinstance(outcome[0], str):
+            assert outcome[0] == outcome[1]
+        else:
+            torch.testing.assert_close(*outcome, rtol=1e-5, atol=1e-5)
+            answered += 1
+    assert 0 < answered < 200

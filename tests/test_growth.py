@@ -112,7 +112,9 @@ def assert_near(actual: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-12)
 
 
-CHANGES: dict[str, Callable[[BadgerAgent, Life], Life]] = {
+Change = Callable[[BadgerAgent, Life], Life]
+
+CHANGES: dict[str, Change] = {
     "add": lambda agent, life: add_experts(agent, life, 3, seeded(2)),
     "clone": lambda agent, life: clone_experts(agent, life, [1, 4, 4]),
     "clone fresh": lambda agent, life: clone_experts(agent, life, [1, 4], "fresh", seeded(2)),
@@ -132,7 +134,7 @@ every_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @every_executor
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_changed_agents_live_on_and_those_before_are_unchanged(
-    change: Callable[[BadgerAgent, Life], Life], executor: ExecutorName, dtype: torch.dtype
+    change: Change, executor: ExecutorName, dtype: torch.dtype
 ) -> None:
     agent = make(RandomTopology(3, "agent"), executor=executor).to(dtype)
     life = grown_up(agent)
@@ -154,7 +156,7 @@ def test_changed_agents_live_on_and_those_before_are_unchanged(
 
 
 @every_change
-def test_nothing_leaks_between_agents(change: Callable[[BadgerAgent, Life], Life]) -> None:
+def test_nothing_leaks_between_agents(change: Change) -> None:
     with double_precision():
         agent = make(RandomTopology(3, "agent"))
         life = change(agent, grown_up(agent))
@@ -171,7 +173,7 @@ def test_nothing_leaks_between_agents(change: Callable[[BadgerAgent, Life], Life
 
 
 @every_change
-def test_gradients_flow_through(change: Callable[[BadgerAgent, Life], Life]) -> None:
+def test_gradients_flow_through(change: Change) -> None:
     """Back into the life before, and into every weight."""
     agent = make()
     before = unroll(agent, some_task(), N, 3, seeded(1)).life
@@ -184,9 +186,7 @@ def test_gradients_flow_through(change: Callable[[BadgerAgent, Life], Life]) -> 
 
 
 @every_change
-def test_what_is_kept_for_training_is_fit_for_it(
-    change: Callable[[BadgerAgent, Life], Life],
-) -> None:
+def test_what_is_kept_for_training_is_fit_for_it(change: Change) -> None:
     agent = make()
     with torch.inference_mode():
         life = change(agent, agent.reset(B, N, D, seeded(0)))
