@@ -871,6 +871,14 @@ def build(name: str, hidden_size: int = 6, num_experts: int = 12) -> Topology:
     return entry(**{argument: value for argument, value in given.items() if argument in known})
 
 
+def table(edges: Edges, batch_size: int, num_experts: int) -> Tensor:
+    """The weights as ``[B, receivers, senders]``, zero where there is no edge."""
+    nodes = batch_size * num_experts
+    whole = edges.weight.new_zeros(nodes, nodes).index_put(tuple(edges.index.flip(0)), edges.weight)
+    blocks = whole.view(batch_size, num_experts, batch_size, num_experts)
+    return blocks.diagonal(dim1=0, dim2=2).permute(2, 0, 1)
+
+
 def assert_topology_permutation_equivariant(
     topology: Topology, batch_size: int, num_experts: int, hidden_size: int, seed: int = 0
 ) -> None:
@@ -883,8 +891,6 @@ def assert_topology_permutation_equivariant(
     before, after = topology(hidden), topology(hidden[:, order])
     was = (torch.arange(batch_size)[:, None] * num_experts + order).flatten()
 
-    def table(index: Tensor, weight: Tensor) -> Tensor:
-        nodes = batch_size * num_experts
-        return weight.new_zeros(nodes, nodes).index_put(tuple(index), weight)
-
-    torch.testing.assert_close(table(was[after.index], after.weight), table(*before))
+    was_so = Edges(was[after.index], after.weight)
+    found, expected = (table(edges, batch_size, num_experts) for edges in (was_so, before))
+    torch.testing.assert_close(found, expected)

@@ -19,6 +19,7 @@ from properties import (
     every_executor,
     every_torch_executor,
     seeded,
+    some_observation,
     uniform,
 )
 from torch import Tensor
@@ -96,9 +97,7 @@ def make(
     return BadgerAgent(*parts, identifier_size=IDS, hidden_size=H, executor=executor)
 
 
-def seen() -> Observation:
-    shapes = ((B, 1), (B, 0, 0), (B, D, 1))
-    return Observation(*(uniform(k, *shape).float() for k, shape in enumerate(shapes)))
+seen = partial(some_observation, B, D)
 
 
 # ------------------------------------------------------------------------------- parts of an agent

@@ -48,16 +48,10 @@ def test_a_policy_does_what_its_card_says(name: str) -> None:
     card, learner = read_card(name), load_learner(name)
     errors, agent = card["errors"], load_agent(name)
     trained_for = min(learner.sizes.num_outputs, 6)  # more take longer
+    told = {name: errors[name] for name in ("num_steps", "num_tasks", "seed")}
     for row in [row for row in errors["table"] if row["num_outputs"] in (1, trained_for)]:
-        measured = relative_error(
-            agent,
-            learner.task,
-            row["num_experts"],
-            row["num_outputs"],
-            errors["num_steps"],
-            errors["num_tasks"],
-            errors["seed"],
-        )
+        sizes = (row["num_experts"], row["num_outputs"])
+        measured = relative_error(agent, learner.task, *sizes, **told)
         assert measured.error == pytest.approx(row["error"], abs=LAST_DIGIT)
         assert measured.standard_error == pytest.approx(row["standard_error"], abs=LAST_DIGIT)
 

@@ -30,6 +30,7 @@ from properties import (
     seeded,
     small_agent,
     some_task,
+    table,
     uniform,
 )
 from torch import Tensor
@@ -69,14 +70,6 @@ def make(topology: Topology | Callable[[int], Topology], **arguments: typing.Any
 
 def lived(agent: BadgerAgent, **arguments: typing.Any) -> dict[str, Tensor]:
     return life_and_gradients(agent, some_task(), num_experts=7, **arguments)
-
-
-def table(edges: Edges, batch_size: int, num_experts: int) -> Tensor:
-    """The weights as ``[B, receivers, senders]``, zero where there is no edge."""
-    nodes = batch_size * num_experts
-    whole = edges.weight.new_zeros(nodes, nodes).index_put(tuple(edges.index.flip(0)), edges.weight)
-    blocks = whole.view(batch_size, num_experts, batch_size, num_experts)
-    return blocks.diagonal(dim1=0, dim2=2).permute(2, 0, 1)
 
 
 # --------------------------------------------------------------------------- any learned topology
