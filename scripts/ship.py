@@ -60,13 +60,13 @@ def errors(
     """The error for every number of outputs that the agent can live with."""
     agent, table = trained.agent, []
     for num_outputs in track(range(1, MAX_OUTPUTS + 1), "measuring"):
-        num_experts = experts(num_outputs)
-        if can_live(agent, num_experts, num_outputs):
-            sizes = {"num_outputs": num_outputs, "num_experts": num_experts}
+        num_experts = None if experts == ExpertRule() else experts(num_outputs)
+        if can_live(agent, num_experts, num_outputs, trained.task):
             measured = relative_error(
-                agent, trained.task, **sizes, num_steps=num_steps, num_tasks=num_tasks, seed=seed
+                agent, trained.task, num_experts, num_outputs, num_steps, num_tasks, seed
             )
             rounded = {name: round(value, DIGITS) for name, value in measured._asdict().items()}
+            sizes = {"num_outputs": num_outputs, "num_experts": num_experts}
             table.append(sizes | rounded)
     return {
         "unit": "error of the last step / chance; in the guessing game 3 MSE",
@@ -104,7 +104,8 @@ def ship(
     Args:
         checkpoint: a checkpoint that fit.py wrote.
         name: what the policy is called.
-        num_experts: experts N for every number of outputs d; by default as trained.
+        num_experts: experts N for every number of outputs d; by default as trained, or as many as
+            the membrane usually needs.
         spare_experts: instead, N = d + so many.
         num_steps: inner steps T; by default as trained.
         num_tasks: tasks for each d.
@@ -144,7 +145,7 @@ def ship(
     write_policy(file, card, trained.agent.state_dict())
     load_agent(file)
     for row in card["errors"]["table"]:
-        sizes = f"d={row['num_outputs']}, N={row['num_experts']}"
+        sizes = f"d={row['num_outputs']}, N={row['num_experts'] or 'as usual'}"
         print(f"{sizes}: {row['error']:.4f} ± {row['standard_error']:.4f}")
     print(f"{file}: {file.stat().st_size / 1024:.0f} KB")
 

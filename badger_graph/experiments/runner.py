@@ -85,15 +85,15 @@ def command(make: type[Experiment]) -> Callable[..., None]:
         parser = ArgumentParser(description=says, exit_on_error=False)
         parser.add_argument("--config", action="config", help="path to a configuration file")
         parameters = inspect.signature(make).parameters.values()
-        lists = {p.name: p.default for p in parameters if p.default is p.empty}
-        lists |= {p.name: p.default for p in parameters if isinstance(p.default, tuple)}
+        lists: dict[str, tuple[Any, ...]] = {
+            p.name: p.default if isinstance(p.default, tuple) else ()
+            for p in parameters
+            if p.default is p.empty or isinstance(p.default, tuple)
+        }
         parser.add_class_arguments(make, skip={*lists})
         for name, usual in sorted(lists.items()):
-            if usual is inspect.Parameter.empty:
-                parser.add_argument(f"--{name}", nargs="+", required=True)
-            else:
-                kind = type(usual[0])
-                parser.add_argument(f"--{name}", nargs="+", type=kind, default=[*usual])
+            kind = {"type": type(usual[0]), "default": [*usual]} if usual else {"required": True}
+            parser.add_argument(f"--{name}", nargs="+", **kind)
         out = f"results/{make.name}.json"
         parser.add_argument(
             "--out", type=str, default=out, help="the JSON; table and figure beside"

@@ -90,12 +90,12 @@ class OnlineClassifier(ClassifierMixin, OnlineLearner):
             announced = self.classes_
             if classes is not None and not np.array_equal(announced, unique_labels(classes)):
                 raise ValueError(
-                    f"classes must be the same as before, {list(announced)}, got {list(classes)}"
+                    f"classes must be the same as before, {announced.tolist()}, got {list(classes)}"
                 )
         strange = sorted(set(labels.tolist()) - set(announced.tolist()), key=str)
         if strange:
             raise ValueError(
-                f"labels must be announced in classes, {list(announced)}, got {strange[0]!r}"
+                f"labels must be announced in classes, {announced.tolist()}, got {strange[0]!r}"
             )
         if newborn:
             self.classes_ = announced

@@ -15,6 +15,9 @@ from topologies.checks import EXPERTS, SEED, checked, size
 PAIRS_AT_ONCE = 1_000_000
 """So many pairs of experts, over all agents of a batch, fit in memory with ease."""
 
+USUAL_EXPERTS = 200
+"""About as many has an agent whose membrane says how many it needs."""
+
 
 class Measurement(NamedTuple):
     """A mean over tasks and its standard error."""
@@ -28,7 +31,7 @@ class Measurement(NamedTuple):
 def relative_error(
     agent: BadgerAgent,
     family: TaskFamily,
-    num_experts: int,
+    num_experts: int | None,
     num_outputs: int,
     num_steps: int,
     num_tasks: int,
@@ -45,7 +48,9 @@ def relative_error(
     Source: Rosa et al. 2019, figure 7, which plots this.
 
     Args:
-        num_tasks: at least two; large agents live through them in several batches.
+        num_experts: none for as many as the membrane usually needs.
+        num_tasks: at least two; large agents live through them in several batches, and where tasks
+            come in smaller ones than asked for, some more are taken.
         seed: seed of the tasks and of all that the agents draw.
 
     Raises:
@@ -55,10 +60,10 @@ def relative_error(
     if num_tasks < 2:
         raise ValueError(f"an error bar needs at least two tasks, got num_tasks={num_tasks}")
     generator = torch.Generator(agent.device).manual_seed(seed)
-    at_once = max(1, PAIRS_AT_ONCE // num_experts**2)
-    losses = []
-    for first in range(0, num_tasks, at_once):
-        task = family.sample(min(at_once, num_tasks - first), num_outputs, generator)
+    at_once = max(1, PAIRS_AT_ONCE // (num_experts or USUAL_EXPERTS) ** 2)
+    losses: list[torch.Tensor] = []
+    while (left := num_tasks - sum(map(len, losses))) > 0:
+        task = family.sample(min(at_once, left), num_outputs, generator)
         losses.append(unroll(agent, task, num_experts, num_steps, generator).loss[-1].double())
     relative = torch.cat(losses) / family.chance
     if not relative.isfinite().all():
@@ -66,12 +71,16 @@ def relative_error(
             "the errors of an agent must be finite, got some that are not, with "
             f"num_experts={num_experts} and num_outputs={num_outputs}"
         )
-    return Measurement(relative.mean().item(), relative.std().item() / math.sqrt(num_tasks))
+    return Measurement(relative.mean().item(), relative.std().item() / math.sqrt(len(relative)))
 
 
-def can_live(agent: BadgerAgent, num_experts: int, num_outputs: int) -> bool:
-    """Whether membrane and topology serve so many experts and outputs."""
+def can_live(
+    agent: BadgerAgent, num_experts: int | None, num_outputs: int, family: TaskFamily | None = None
+) -> bool:
+    """Whether membrane and topology serve so many experts and outputs, and there are such tasks."""
     try:
+        if family is not None:
+            family.sample(1, num_outputs)
         agent.reset(1, num_experts, num_outputs, torch.Generator(agent.device).manual_seed(0))
     except ValueError:
         return False
