@@ -33,7 +33,8 @@ class Tables(TaskFamily):
     Then what spoils it: inputs are correlated, some have nothing to do with the class, some labels
     are wrong, some numbers are missing, some inputs take few values only, and some tables show one
     class only after a while. Last, inputs get units of their own, and are scaled by the mean and
-    deviation of what was shown so far, as :func:`badger_graph.scaling.scale_online` does with real ones.
+    deviation of what was shown so far, as :func:`badger_graph.scaling.scale_online` does with real
+    ones.
 
     The error is the cross-entropy in units of that of knowing nothing, and how examples are shown
     and told is said by :class:`badger_graph.tasks.Classification`.
