@@ -48,8 +48,8 @@ PUBLISHED: dict[str, dict[str, float]] = {
         "500x50": 442.6,
     },
 }
-"""Total rewards by cell, of Duan et al. 2016, "RL²", and Mishra et al. 2018, "A simple neural
-attentive meta-learner"."""
+"""Total rewards by cell, means of 1,000 instances, of Duan et al. 2016, "RL²", and Mishra et al.
+2018, "A simple neural attentive meta-learner"."""
 
 CELLS = ("10x5", "10x10", "10x50", "100x5", "100x10", "100x50", "500x5", "500x10", "500x50")
 

@@ -26,7 +26,9 @@ class ScoreFunction(OuterGradient):
 
     The first part is backpropagation with all choices held fixed but the one that an error is
     about, for which the task gives the gradient of its expectation, as those of
-    :class:`badger_graph.Bandits` do. The baseline :math:`\bar R_t` is the mean of the other lives of the same task
+    :class:`badger_graph.Bandits` do; a membrane that shows experts the agent's action lets the
+    straight-through gradient of a choice flow on through that, too. The baseline
+    :math:`\bar R_t` is the mean of the other lives of the same task
     (:class:`badger_graph.SeveralLives`), which leaves the second part unbiased.
 
     Source: Williams 1992; the baseline as in Kool et al. 2019, "Buy 4 REINFORCE samples, get a
