@@ -1,6 +1,10 @@
 """Badger: agents made of many experts that share one policy."""
 
-from badger_graph.actions import Action, Bits, Choice, Real
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from badger_graph.actions import Action, Bits, Choice, Distribution, Real
 from badger_graph.agent import BadgerAgent
 from badger_graph.birth import Birth
 from badger_graph.channels import Channel, ClearChannel
@@ -10,6 +14,7 @@ from badger_graph.growth import (
     change_outputs,
     clone_experts,
     remove_experts,
+    repeat_agents,
     rewire,
 )
 from badger_graph.library.authors import load_authors
@@ -20,11 +25,13 @@ from badger_graph.life import Addresses, Experts, Life
 from badger_graph.membranes import (
     AddressedMembrane,
     AttentionMembrane,
+    CrossbarMembrane,
     HardwiredMembrane,
     Membrane,
     WholeMembrane,
 )
 from badger_graph.outer.curriculum import Curriculum, MoreCodebooks, OneMoreOutput, Stage, Stages
+from badger_graph.outer.gradients import ScoreFunction
 from badger_graph.outer.learner import MetaLearner
 from badger_graph.outer.losses import ConvergeFast, LastStep, LogError, MeanOverEnd, MetaLoss
 from badger_graph.outer.sizes import Sizes
@@ -34,11 +41,24 @@ from badger_graph.policies import (
     GRUPolicy,
     LSTMPolicy,
     MessagePolicy,
+    WiredGRUPolicy,
 )
 from badger_graph.pyg import from_pyg, split, to_pyg
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
-from badger_graph.tasks import GuessingGame, SumOfWaves, Task, TaskFamily
+from badger_graph.tasks import (
+    Bandits,
+    GuessingGame,
+    Regressions,
+    SeveralLives,
+    SumOfWaves,
+    Tables,
+    Task,
+    TaskFamily,
+)
 from badger_graph.typing import Edges, Interface, Observation
+
+if TYPE_CHECKING:
+    from badger_graph.online import BanditPlayer, OnlineClassifier, OnlineRegressor
 
 __version__ = "0.1.0"
 
@@ -49,6 +69,8 @@ __all__ = [
     "AttentionMembrane",
     "AttentionPolicy",
     "BadgerAgent",
+    "BanditPlayer",
+    "Bandits",
     "Birth",
     "Bits",
     "Channel",
@@ -56,7 +78,9 @@ __all__ = [
     "ClearChannel",
     "Communication",
     "ConvergeFast",
+    "CrossbarMembrane",
     "Curriculum",
+    "Distribution",
     "Edges",
     "ExpertPolicy",
     "Experts",
@@ -78,16 +102,23 @@ __all__ = [
     "MoreCodebooks",
     "Observation",
     "OneMoreOutput",
+    "OnlineClassifier",
+    "OnlineRegressor",
     "Real",
     "Recorder",
+    "Regressions",
     "Rollout",
+    "ScoreFunction",
+    "SeveralLives",
     "Sizes",
     "Stage",
     "Stages",
     "SumOfWaves",
+    "Tables",
     "Task",
     "TaskFamily",
     "WholeMembrane",
+    "WiredGRUPolicy",
     "add_experts",
     "change_outputs",
     "clone_experts",
@@ -98,9 +129,25 @@ __all__ = [
     "load_learner",
     "read_card",
     "remove_experts",
+    "repeat_agents",
     "rewire",
     "shipped_policies",
     "split",
     "to_pyg",
     "unroll",
 ]
+
+ONLINE = ("BanditPlayer", "OnlineClassifier", "OnlineRegressor")
+"""What is imported when it is first asked for: it needs scikit-learn, and most users do not."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in ONLINE:
+        from badger_graph import online
+
+        return getattr(online, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

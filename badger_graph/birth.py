@@ -148,7 +148,15 @@ class Birth:
         num_inputs: int,
         generator: torch.Generator | None,
     ) -> Edges | Wires:
-        """Who hears whom from the first step on."""
+        """Who hears whom from the first step on: the graph of ``graph_seed``, or a new one.
+
+        Args:
+            topology: of the agents.
+            states: of all experts; gives B, N and the device.
+            num_outputs: outputs d, for a topology that sees them.
+            num_inputs: inputs n, likewise.
+            generator: source of the random draws, on the device of ``states``.
+        """
         if self.graph_seed is not None and isinstance(topology, GraphTopology):
             batch_size, num_experts, _ = states.shape
             return topology.once(batch_size, num_experts, states.device, self.graph_seed)

@@ -30,7 +30,7 @@ class Dataset(NamedTuple):
 
     @property
     def num_classes(self) -> int:
-        """Classes d; 0 where there are numbers to say."""
+        """Classes d, one more than the largest target; 0 where there are numbers to say."""
         return int(self.target.max()) + 1 if self.target.dtype.kind == "i" else 0
 
 

@@ -85,6 +85,11 @@ def add_experts(
 def repeat_agents(agent: BadgerAgent, life: Life, times: int) -> Life:
     """One living agent so many times, as a batch whose agents go apart from here on.
 
+    Args:
+        agent: whose life it is.
+        life: of a batch of one.
+        times: agents B of the new batch.
+
     Raises:
         ValueError: when there is another number of agents than one, or ``times`` is below 1.
     """

@@ -11,6 +11,11 @@ Range = int | list[int]
 def check_range(name: str, value: Range, least: int = 1) -> None:
     """Refuse what is no number or range.
 
+    Args:
+        name: of the argument, for the message.
+        value: what was given.
+        least: the smallest number that it may hold.
+
     Raises:
         ValueError: says the rule and the value.
     """
@@ -26,6 +31,11 @@ def ends(value: Range) -> tuple[int, int]:
 
 
 def between(value: Range, share: float) -> int:
-    """The number at a share of the way from the smallest to the largest, even in the logarithm."""
+    """The number at a share of the way from the smallest to the largest, even in the logarithm.
+
+    Args:
+        value: a number or a range, at least 1.
+        share: from 0 to 1; a uniform draw makes each factor as likely.
+    """
     low, high = (math.log(end) for end in ends(value))
     return round(math.exp(low + (high - low) * share))

@@ -74,6 +74,7 @@ def live(
     ``torch.no_grad()`` nothing is kept between steps, so a life may be of any length.
 
     Args:
+        num_experts: none for as many as the membrane usually needs, or as ``life`` has.
         generator: source of the agent's random draws, on its device.
         life: agents to go on with, told how wrong their last action was; newborn ones by
             default.
@@ -106,6 +107,8 @@ def unroll(
     """The first T steps of :func:`live`.
 
     Args:
+        num_experts: none for as many as the membrane usually needs, or as ``life`` has.
+        num_steps: T, unless the task says itself how long a life with it is.
         generator: source of the agent's random draws, on its device.
         detach_every: cut the gradient after so many steps (truncated backpropagation).
         checkpoint_every: keep the states at every so many steps only, and compute the steps

@@ -21,10 +21,13 @@ class RunningScale:
         z_t = \mathrm{clip}\Big(\frac{x_t - \mu_t}{\sigma_t},\, -4,\, 4\Big)
 
     with the mean :math:`\mu_t` and the standard deviation :math:`\sigma_t` of the examples up to
-    this one (Welford 1962). Missing numbers stay missing and are not counted.
+    this one, itself among them. An input that has not varied is 0. Missing numbers (NaN) stay
+    missing and are not counted.
+
+    Source: Welford 1962, "Note on a method for calculating corrected sums of squares and products".
 
     Args:
-        shape: of one batch of examples.
+        shape: of one batch of examples, such as B and n.
     """
 
     def __init__(self, *shape: int) -> None:
@@ -33,7 +36,7 @@ class RunningScale:
         self.square = torch.zeros(shape, dtype=torch.float64)
 
     def see(self, values: Tensor) -> None:
-        """Take note of the next example."""
+        """Take note of the next example, of the shape that was said."""
         values = values.double()
         known = ~values.isnan()
         self.count = self.count + known
@@ -42,7 +45,7 @@ class RunningScale:
         self.square = self.square + away * torch.where(known, values - self.mean, 0.0)
 
     def scale(self, values: Tensor) -> Tensor:
-        """An example in the units of those seen."""
+        """An example in the units of those seen, cut off at 4 deviations."""
         deviation = (self.square / self.count.clamp_min(1)).sqrt()
         varies = deviation > CONSTANT * (1 + self.mean.abs())
         away = (values.double() - self.mean) / deviation.where(varies, 1.0)
@@ -50,12 +53,12 @@ class RunningScale:
         return away.clamp(-LARGEST, LARGEST).to(torch.get_default_dtype())
 
     def unscale(self, values: Tensor) -> Tensor:
-        """Numbers in the units of those seen, as they would be in their own."""
+        """The way back: numbers in the units of those seen, in their own, in float64."""
         deviation = (self.square / self.count.clamp_min(1)).sqrt()
         return self.mean + deviation * values.double()
 
     def repeat(self, times: int) -> RunningScale:
-        """The same for each of so many batches of examples, which go apart from here on."""
+        """That of a batch of one for each of so many, which go apart from here on."""
         copy = RunningScale()
         for name, value in vars(self).items():
             setattr(copy, name, value.expand(times, *value.shape[1:]))
@@ -63,7 +66,11 @@ class RunningScale:
 
 
 def scale_online(inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
-    """Every example of a sequence as :class:`RunningScale` gives it when it is shown."""
+    """Every example of a sequence as :class:`RunningScale` gives it when it is shown.
+
+    Args:
+        inputs: T examples of B sequences; NaN where a number is missing.
+    """
     running, scaled = RunningScale(*inputs.shape[1:]), []
     for example in inputs:
         running.see(example)

@@ -104,8 +104,9 @@ def on_the_site(_: Sphinx, __: str, source: list[str]) -> None:
 
 
 def without_fields(_: Sphinx, what: str, name: str, thing: object, skip: bool, __: object) -> bool:
-    """A field of a named tuple is described where the tuple is."""
-    return skip or type(thing).__name__ == "_tuplegetter"
+    """A field of a named tuple is described where the tuple is, scikit-learn's by itself."""
+    theirs = str(getattr(thing, "__module__", "")).startswith("sklearn.")
+    return skip or theirs or type(thing).__name__ == "_tuplegetter"
 
 
 def without_type(_: Sphinx, what: str, *more: Any) -> None:

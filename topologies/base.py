@@ -40,7 +40,7 @@ class Topology(nn.Module, ABC):
     dynamic: ClassVar[bool] = False
 
     sees_ports: ClassVar[bool] = False
-    """Whether ``forward`` takes ``num_outputs`` and ``num_inputs``, of each agent, besides."""
+    """Whether ``forward`` takes ``num_outputs`` and ``num_inputs`` of each agent, too, by name."""
 
     @abstractmethod
     def forward(

@@ -32,10 +32,15 @@ class CrossbarLayout(NamedTuple):
 
     @classmethod
     def of(cls, num_experts: int, num_outputs: int, num_inputs: int) -> CrossbarLayout:
-        """The layout of an agent of that size.
+        """The layout of an agent of that size, whose hidden wires follow from its experts.
+
+        Args:
+            num_experts: experts N, (n + 1) d + K (n + 1 + d).
+            num_outputs: outputs d.
+            num_inputs: inputs n of the world, without the one that is always 1.
 
         Raises:
-            ValueError: when there is none.
+            ValueError: when no number of hidden wires K has so many experts, or there is no output.
         """
         inputs = num_inputs + 1
         direct, unit = inputs * num_outputs, inputs + num_outputs
@@ -60,10 +65,14 @@ class CrossbarLayout(NamedTuple):
 
     @property
     def num_experts(self) -> int:
+        """Experts N, those on all crossings."""
         return self.direct + self.hidden * self.unit
 
     def wires(self) -> Wires:
-        """Of every expert the wire that it takes from, and the one that it gives to."""
+        """Of every expert the wire that it takes from, and the one that it gives to.
+
+        Wires are numbered inputs first, then outputs, then hidden ones.
+        """
         inputs = torch.arange(self.inputs)
         outputs = self.inputs + torch.arange(self.outputs)
         hidden = self.unit + torch.arange(self.hidden)
@@ -79,13 +88,18 @@ class CrossbarLayout(NamedTuple):
 class CrossbarTopology(Topology):
     """Experts hear those on the same wire: of an input, of an output, or a hidden one between.
 
-    For the crossbar membrane, which says what the wires carry. An expert has two wires, the one
-    that it takes from and the one that it gives to, and hears them apart, so its policy must be one
-    for wires. With n inputs and d outputs there are (n + 1) d experts, the last row for an input
-    that is always 1, and n + 1 + d more for each hidden wire; memory grows with the number of
-    experts, not of pairs.
+    For :class:`badger_graph.CrossbarMembrane`, which says what the wires carry. An expert has two
+    wires, the one that it takes from and the one that it gives to, and hears them apart, so its
+    policy must be one for wires, such as :class:`badger_graph.WiredGRUPolicy`. With n inputs and d
+    outputs there are (n + 1) d experts, the last row for an input that is always 1, and n + 1 + d
+    more for each hidden wire (:class:`topologies.crossbar.CrossbarLayout`). Memory grows with the
+    number of experts, not of pairs.
 
-    Source: the crossbar of Steinbuch's learning matrix (1961); the hidden wires are its layers.
+    Source: the crossbar of Steinbuch's learning matrix, "Die Lernmatrix", 1961; hidden wires are
+    ours.
+
+    Raises:
+        ValueError: when it is asked for a number of experts that no number of hidden wires has.
     """
 
     sees_ports: ClassVar[bool] = True

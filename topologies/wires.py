@@ -35,19 +35,25 @@ class Wires(NamedTuple):
     num_wires: int
 
     def repeat(self, batch_size: int, num_experts: int) -> Wires:
-        """The same wires of ``num_experts`` once for every agent of a batch."""
+        """The same wires once for every agent of a batch, as :meth:`Edges.repeat` does with edges.
+
+        Args:
+            batch_size: agents B.
+            num_experts: experts N of each, V of these wires.
+        """
         offsets = torch.arange(batch_size, device=self.wire.device) * self.num_wires
         wire = self.wire[:, None, :] + offsets[None, :, None]
         return Wires(wire.flatten(1), batch_size * self.num_wires)
 
     def members(self) -> Int[Tensor, " W"]:
-        """How many ends each wire has."""
+        """How many ends each wire has; an expert that is twice on one counts twice."""
         return self.wire.flatten().bincount(minlength=self.num_wires)
 
     def to_edges(self) -> Edges:
-        """All pairs of experts that share a wire, as many as a square of those on it.
+        """All pairs of experts that share a wire, each expert with itself among them.
 
-        The weight of an edge is the number of wires that the two share.
+        The weight of an edge is the number of wires that the two share. There are as many edges as
+        the squares of those on each wire, so this is to look at, and not to compute with.
         """
         experts = torch.arange(self.wire.size(1)).expand_as(self.wire)
         ends = (experts.flatten().numpy(), self.wire.flatten().cpu().numpy())
@@ -62,8 +68,14 @@ class Wires(NamedTuple):
 def check_wires(wires: Wires, batch_size: int, num_experts: int) -> None:
     """Refuse what does not put every expert of a batch on wires of its own agent.
 
+    Args:
+        wires: of the whole batch.
+        batch_size: agents B.
+        num_experts: experts N of each.
+
     Raises:
-        ValueError: says what was found.
+        ValueError: for wires of another shape or type, or numbered beyond their number, or one that
+            joins two agents.
     """
     wire, num_wires = wires
     nodes = batch_size * num_experts

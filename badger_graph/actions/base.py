@@ -28,6 +28,10 @@ class Action(ABC):
     ) -> Float[Tensor, "*any"]:
         """How probable an action is with these scores, in logarithm.
 
+        Args:
+            score: as :meth:`decide` took it.
+            action: as it gave it.
+
         Raises:
             ValueError: when nothing is left to chance.
         """

@@ -17,6 +17,8 @@ class Distribution(Action):
 
     .. math::
         a = \mathrm{softmax}(s)
+
+    Nothing is drawn, so gradients flow through it, and it has no :meth:`log_probability`.
     """
 
     def decide(

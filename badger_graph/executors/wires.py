@@ -17,7 +17,19 @@ from topologies.wires import Wires
 
 
 class WiresExecutor(Executor):
-    """The mean on every wire once, which all who are on it hear."""
+    r"""The mean on every wire once, which all who are on it hear.
+
+    .. math::
+        \bar m_w = \frac{1}{|w|} \sum_{j \in w} m_j, \qquad
+        \text{expert i hears} \quad [\bar m_{w(i, 1)}, \dots, \bar m_{w(i, K)}]
+
+    It serves topologies that return :class:`topologies.Wires`, to a policy that hears as many.
+
+    Args:
+        edges: the wires of the whole batch.
+        batch_size: agents B.
+        num_experts: experts N of each.
+    """
 
     name: ClassVar[str] = "wires"
 

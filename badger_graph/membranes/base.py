@@ -49,7 +49,11 @@ class Membrane(nn.Module, ABC):
         )
 
     def usual_experts(self, num_outputs: int, num_inputs: int) -> int:
-        """So many experts serve so many ports, where nobody says how many there are.
+        """How many experts an agent has, where nobody says it.
+
+        Args:
+            num_outputs: outputs d.
+            num_inputs: inputs n.
 
         Raises:
             ValueError: when any number of them may.

@@ -38,7 +38,12 @@ class Blocks(NamedTuple):
 
     @classmethod
     def of(cls, values: Float[Tensor, V * any], life: Life) -> Blocks:
-        """The blocks of numbers of all experts, agent after agent."""
+        """The blocks of numbers of all experts, agent after agent.
+
+        Args:
+            values: ``[V, ...]``, of each expert.
+            life: whose experts they are; gives the sizes.
+        """
         layout = CrossbarLayout.of(life.num_experts, life.num_outputs, life.num_inputs)
         each = values.unflatten(0, (life.batch_size, life.num_experts))
         direct = each[:, : layout.direct].unflatten(1, (layout.inputs, layout.outputs))
@@ -54,6 +59,9 @@ class Blocks(NamedTuple):
 class CrossbarMembrane(Membrane):
     r"""Expert (i, j) takes from input i and gives to output j; hidden wires compete in between.
 
+    Experts are on all crossings of wires of inputs with those of outputs and with hidden wires, and
+    on those of hidden wires with outputs; :class:`topologies.crossbar.CrossbarLayout` numbers them.
+
     With :math:`x_i` the number that input i shows, 0 where it is missing, and :math:`x_0 = 1` on a
     wire of its own, the score of output j is
 
@@ -61,15 +69,18 @@ class CrossbarMembrane(Membrane):
         s_j = \frac{1}{\sqrt{n + 1}} \sum_i (y_{ij} + w_{ij} x_i) + \sum_k z_k\, y_{kj}, \qquad
         z = \sqrt K\, \mathrm{softmax}_k \Big( \frac{4}{\sqrt{n + 1}} \sum_i w_{ki} x_i \Big)
 
-    where :math:`y` is what an expert says and :math:`w` what the membrane reads of its state. Only
-    a few hidden wires are active for an example, as only a few prototypes are near it: so what is
-    learned of some is not lost over others. Once an example is answered, every expert perceives
-    what its two wires carried and how wrong that was: for outputs and hidden wires
+    where :math:`y` is what an expert says and :math:`w` what the membrane reads of its state, by a
+    small network that all experts share. Only a few hidden wires are active for an example, as only
+    a few prototypes are near it: so what is learned of some is not lost over others. Once an
+    example is answered, every expert perceives what its two wires carried and how wrong that was:
+    for outputs and hidden wires
 
     .. math::
         e_j = t_j - a_j, \qquad e_k = z_k \sum_j w_{kj}\, e_j
 
-    with :math:`a_j` the action and :math:`t_j` the truth, and zero where output j is told none.
+    with :math:`a_j` the action and :math:`t_j` the truth, and :math:`e_j` zero where output j is
+    told none; and the products of what is taken with what is given and with how wrong that was. If
+    no output was told anything, an expert perceives the last action only.
 
     There may be any number of inputs, hidden wires and outputs, of which those of inputs and
     outputs are the world's, and that of hidden wires follows from the number of experts. Permuting

@@ -22,10 +22,12 @@ class OnlineClassifier(ClassifierMixin, OnlineLearner):
     epochs to set; inputs may be in any unit.
 
     It follows scikit-learn's conventions: :meth:`partial_fit` goes on with what it has learned,
-    :meth:`fit` begins a new life and goes through the rows once, in their order.
+    :meth:`fit` begins a new life and goes through the rows once, in their order. To predict changes
+    nothing: each row is answered as if it came next.
 
     Args:
-        policy: a shipped policy for tables, or a checkpoint of your own.
+        policy: a shipped policy for tables, or a checkpoint of your own. It is read when the first
+            examples are learned.
         hidden_wires: how many hidden wires there are, for what is not linear; as many as the
             policy was trained with by default.
         allow_missing: take NaN for a number that is missing; refuse it by default.
@@ -55,8 +57,13 @@ class OnlineClassifier(ClassifierMixin, OnlineLearner):
     def fit(self, X: Any, y: Any) -> Self:
         """A new life with these examples, in their order.
 
+        Args:
+            X: ``[rows, n]``.
+            y: ``[rows]``, a class each; those that are there are all that there will be.
+
         Raises:
-            ValueError: for inputs that are not finite, or labels that are no classes.
+            ValueError: for inputs that are not finite, labels that are no classes or not as many,
+                or a policy that is none.
         """
         check_classification_targets(y)
         self._forget()
@@ -71,8 +78,9 @@ class OnlineClassifier(ClassifierMixin, OnlineLearner):
             classes: all there will be; needed the first time, and not after.
 
         Raises:
-            ValueError: for inputs that are not finite or of another number than before, when no
-                classes were announced, or for a class that was not. Nothing is learned then.
+            ValueError: for inputs that are not finite or of another number than before, labels
+                that are not as many, when no classes were announced or others than before, or for
+                a class that was not. Nothing is learned then. For a policy that is none.
         """
         newborn = not hasattr(self, "life_")
         examples = self._examples(X, reset=newborn)
@@ -106,7 +114,10 @@ class OnlineClassifier(ClassifierMixin, OnlineLearner):
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """How probable each class is for each example, ``[rows, d]``.
+        """How probable each class is for each example, ``[rows, d]``, rows that sum to one.
+
+        Args:
+            X: ``[rows, n]``.
 
         Raises:
             ValueError: for inputs that are not finite or of another number than before.
@@ -119,8 +130,12 @@ class OnlineClassifier(ClassifierMixin, OnlineLearner):
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each example, ``[rows]``.
 
+        Args:
+            X: ``[rows, n]``.
+
         Raises:
-            ValueError: as :meth:`predict_proba`.
+            ValueError: for inputs that are not finite or of another number than before.
+            NotFittedError: before anything was learned.
         """
         probability = self.predict_proba(X)
         best: np.ndarray = self.classes_[probability.argmax(axis=1)]

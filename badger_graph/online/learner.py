@@ -39,7 +39,14 @@ class OnlineLearner(BaseEstimator):
     """One agent that lives with a table: it is shown examples one by one, and learns in its states.
 
     The policy is frozen. What is learned of the data is in the states of experts, one on every
-    crossing of an input and an output, and on those with hidden wires between.
+    crossing of an input and an output, and on those with hidden wires between. Subclasses say what
+    the truth about an example is, and what an answer means.
+
+    Attributes:
+        policy: a shipped policy, or a checkpoint.
+        hidden_wires: how many there are; none for as many as the policy was trained with.
+        allow_missing: take NaN for a number that is missing.
+        random_state: seed of what tells hidden wires apart.
     """
 
     policy: str | Path

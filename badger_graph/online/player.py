@@ -17,20 +17,21 @@ class BanditPlayer:
     """Chooses one of d arms, again and again, and learns from their rewards which pays best.
 
     An agent with a frozen policy lives with the bandit, an expert for each arm. It spends its
-    pulls according to how many there will be.
+    pulls according to how many there will be. :meth:`choose` and :meth:`reward` take turns.
 
     Args:
         num_arms: arms d, at least two.
         num_pulls: how often it will choose.
         policy: a shipped policy for bandits, or a checkpoint of your own.
-        seed: of its choices.
+        seed: of its choices, which are drawn at random.
 
     Attributes:
         agent: the agent, frozen.
         life: its life so far; :func:`badger_graph.to_pyg` shows what its experts do.
+        pulls: how often it has chosen.
 
     Raises:
-        ValueError: for less than two arms, or no pulls.
+        ValueError: for less than two arms, no pulls, or a policy that is none.
     """
 
     @checked(num_arms=size(2), num_pulls=size(), seed=SEED)
@@ -47,7 +48,7 @@ class BanditPlayer:
         self._waiting = False
 
     def choose(self) -> int:
-        """The arm to pull next.
+        """The arm to pull next, from 0 to d - 1.
 
         Raises:
             ValueError: when the last reward was not told, or there are no pulls left.
@@ -69,7 +70,7 @@ class BanditPlayer:
         """Tell what the last choice paid.
 
         Args:
-            reward: a number; for the policy of Bernoulli arms from 0 to 1.
+            reward: a finite number; the shipped policies were trained with 1 and 0.
 
         Raises:
             ValueError: when it is no finite number, or nothing was chosen.

@@ -18,10 +18,12 @@ class OnlineRegressor(RegressorMixin, OnlineLearner):
     """A regressor for any table, one example at a time, that needs no training of its own.
 
     As :class:`OnlineClassifier`, for a number to be said about each example. Inputs and targets may
-    be in any unit: the agent lives with both in units of their deviation so far.
+    be in any unit: the agent lives with both in units of their deviation so far, and targets beyond
+    four of them are told as four.
 
     Args:
-        policy: a shipped policy for regression, or a checkpoint of your own.
+        policy: a shipped policy for regression, or a checkpoint of your own. It is read when the
+            first examples are learned.
         hidden_wires: how many hidden wires there are, for what is not linear; as many as the
             policy was trained with by default.
         allow_missing: take NaN for a number that is missing; refuse it by default.
@@ -48,8 +50,13 @@ class OnlineRegressor(RegressorMixin, OnlineLearner):
     def fit(self, X: Any, y: Any) -> Self:
         """A new life with these examples, in their order.
 
+        Args:
+            X: ``[rows, n]``.
+            y: ``[rows]``, a number each.
+
         Raises:
-            ValueError: for inputs or targets that are not finite.
+            ValueError: for inputs or targets that are not finite or not as many, or a policy that
+                is none.
         """
         return self._forget().partial_fit(X, y)
 
@@ -61,8 +68,8 @@ class OnlineRegressor(RegressorMixin, OnlineLearner):
             y: ``[rows]``, a number each.
 
         Raises:
-            ValueError: for inputs or targets that are not finite, or inputs of another number than
-                before. Nothing is learned then.
+            ValueError: for inputs or targets that are not finite or not as many, or inputs of
+                another number than before. Nothing is learned then. For a policy that is none.
         """
         newborn = not hasattr(self, "life_")
         examples = self._examples(X, reset=newborn)
@@ -81,7 +88,10 @@ class OnlineRegressor(RegressorMixin, OnlineLearner):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The number that the agent says about each example, ``[rows]``.
+        """The number that the agent says about each example, ``[rows]``, in the unit of targets.
+
+        Args:
+            X: ``[rows, n]``.
 
         Raises:
             ValueError: for inputs that are not finite or of another number than before.

@@ -15,6 +15,8 @@ from badger_graph.plots.style import INK, MUTED, output_colours, styled
 def reward_against_players(result: Mapping[str, Any]) -> Figure:
     """For each number of pulls and arms, what is won as a part of what Gittins' index wins.
 
+    Of policies the mean over training seeds, with the least and the most as bars.
+
     Args:
         result: of :class:`badger_graph.experiments.online.play_bandits.PlayBandits`.
     """

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 Neighbours = Callable[[Tensor], Tensor] | Tensor | None
 """How experts hear each other, as the executor has prepared it: of a policy that sends messages,
-the function that carries them, ``[V, M]`` to ``[V, M]``; of one that attends, who may hear whom,
-``[B, N, N]``, or none where all hear all."""
+the function that carries them, ``[V, M]`` to ``[V, M]``, or on K wires to ``[V, K M]``; of one that
+attends, who may hear whom, ``[B, N, N]``, or none where all hear all."""
 
 
 class ExpertPolicy(nn.Module, ABC):

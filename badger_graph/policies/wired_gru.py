@@ -21,7 +21,8 @@ class WiredGRUPolicy(ExpertPolicy):
         y_i = w_o \cdot h_i + b_o
 
     with :math:`\bar m_{i1}` and :math:`\bar m_{i2}` the mean messages on its wires,
-    :math:`p_i` the percept and :math:`n_i` the identifier.
+    :math:`p_i` the percept, :math:`n_i` the identifier and :math:`y_i` what the expert says to the
+    world. It runs on wires only, such as those of :class:`topologies.CrossbarTopology`.
 
     Args:
         percept_size: channels that the membrane gives an expert.
@@ -80,11 +81,19 @@ class WiredGRUPolicy(ExpertPolicy):
         traits: Float[Tensor, "V I"],
         neighbours: Neighbours,
     ) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"]]:
-        """One communication round, with the messages carried by an executor."""
+        """One communication round: the next states, and what each expert says to the world.
+
+        Args:
+            hidden: the states before.
+            percept: what the membrane shows.
+            traits: the identifiers.
+            neighbours: carries messages ``[V, M]`` to the means on both wires, ``[V, 2 M]``.
+        """
         assert callable(neighbours)
         heard = neighbours(self.messages(hidden, traits))
         after = self.cell(torch.cat([heard, percept, traits], dim=-1), hidden)
         return after, self.readout(after)[:, 0]
 
     def messages(self, hidden: Float[Tensor, "V H"], traits: Tensor) -> Float[Tensor, "V M"]:
+        """What each expert sends to both of its wires."""
         return self.message_mlp(hidden)

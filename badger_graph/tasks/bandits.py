@@ -37,13 +37,14 @@ class Bandits(TaskFamily):
     .. math::
         e = \frac{\max_j \mu_j - \mu_a}{\mathbb{E} \max_j \mu_j - \mathbb{E} \mu_j}
 
-    so that its sum says what a life cost. Choices are of the interface; an error's gradient is that
-    of its expectation, and what is told carries none.
+    so that its sum says what a life cost, and 1 is chance. Its gradient is that of its expectation
+    over the choice; what is told carries none, so what a choice led to later is for
+    :class:`badger_graph.ScoreFunction` to find.
 
     Source: Duan et al. 2016, "RL²", section 3.1: the bandits with uniform means.
 
     Args:
-        rewards: what arms pay.
+        rewards: what arms pay, ``"bernoulli"`` or ``"gaussian"``.
         num_pulls: T, a number, or a range to draw from in every outer step, evenly in its
             logarithm.
 
@@ -69,6 +70,11 @@ class Bandits(TaskFamily):
     ) -> Bandit:
         """Sample a batch of bandits, all for as many pulls.
 
+        Args:
+            batch_size: bandits B.
+            num_outputs: arms d.
+            generator: source of the random draws; the bandits are on its device.
+
         Raises:
             ValueError: for less than two arms.
         """
@@ -83,9 +89,12 @@ class Bandits(TaskFamily):
 class Bandit(Task):
     """One batch of bandits; its state is the number of pulls so far.
 
+    Feedback has two channels: the part of the life that is left, and log T / 5. An output has two:
+    whether it was chosen, and the reward if so, else 0.
+
     Args:
         value: what each arm pays in the mean, ``[B, d]``.
-        rewards: of which kind.
+        rewards: of which kind, ``"bernoulli"`` or ``"gaussian"``.
         num_steps: pulls T of a life.
 
     Raises:
@@ -142,7 +151,13 @@ class Bandit(Task):
 
 
 def regret_of_chance(num_arms: int, rewards: Rewards) -> float:
-    """What choosing blindly loses with every pull, in the mean."""
+    r"""What choosing blindly loses with every pull, in the mean, over all bandits of a kind.
+
+    .. math::
+        \mathbb{E} \max_j \mu_j - \mathbb{E} \mu_j
+
+    which for uniform values is d / (d + 1) - 1 / 2, and for normal ones an integral.
+    """
     if rewards == "bernoulli":
         return num_arms / (num_arms + 1) - 0.5
     best, _ = quad(

@@ -12,7 +12,13 @@ from torch import Generator, Tensor
 
 
 class Draw:
-    """Random numbers of one generator, on its device."""
+    """Random numbers of one generator, on its device.
+
+    ``normal(*shape)`` and ``uniform(*shape)`` are tensors, the latter in [0, 1).
+
+    Args:
+        generator: none for PyTorch's own, on the CPU.
+    """
 
     def __init__(self, generator: Generator | None) -> None:
         self.generator = generator
@@ -27,20 +33,30 @@ class Draw:
         return function(shape, generator=self.generator, device=device)
 
     def number(self) -> float:
+        """One number, uniform in [0, 1)."""
         return float(self.uniform(1))
 
     def chance(self, probability: float) -> bool:
+        """Whether something of that probability happens."""
         return self.number() < probability
 
     def whole(self, low: int, high: int) -> int:
+        """A whole number, each from ``low`` to ``high`` as likely."""
         return min(high, low + int(self.number() * (high - low + 1)))
 
     def labels(self, num: int, *shape: int) -> Int[Tensor, " *shape"]:
+        """Whole numbers from 0 to ``num - 1``."""
         return torch.randint(num, shape, generator=self.generator, device=self.device)
 
 
 def correlated(draw: Draw, sizes: tuple[int, int, int], even: bool) -> Float[Tensor, "T B n"]:
-    """Inputs of variance about one, more or less correlated, normal or uniform."""
+    """Inputs of variance about one, more or less correlated.
+
+    Args:
+        draw: source of the random numbers.
+        sizes: T, B and n.
+        even: mix uniform numbers, not normal ones.
+    """
     _, batch_size, num_inputs = sizes
     values = (draw.uniform(*sizes) - 0.5) * math.sqrt(12) if even else draw.normal(*sizes)
     mixing = draw.normal(batch_size, num_inputs, num_inputs) / math.sqrt(num_inputs)
@@ -50,7 +66,14 @@ def correlated(draw: Draw, sizes: tuple[int, int, int], even: bool) -> Float[Ten
 
 
 def relevant(draw: Draw, batch_size: int, num_inputs: int, least: float) -> Float[Tensor, "B n"]:
-    """Which inputs have to do with the class, at least one."""
+    """Which inputs have to do with the truth, 1 or 0; at least one has.
+
+    Args:
+        draw: source of the random numbers.
+        batch_size: agents B.
+        num_inputs: inputs n.
+        least: of a task's share of relevant inputs, which is drawn uniformly.
+    """
     share = draw.uniform(batch_size, 1).clamp_min(least)
     chosen = draw.uniform(batch_size, num_inputs) < share
     chosen[:, 0] |= ~chosen.any(dim=1)
@@ -58,7 +81,10 @@ def relevant(draw: Draw, batch_size: int, num_inputs: int, least: float) -> Floa
 
 
 def in_units(draw: Draw, inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
-    """The same in units of their own; some take few values, some numbers are missing."""
+    """Inputs stretched and shifted, each by numbers of its own, ``[T, B, n]``.
+
+    In a fifth of the draws some inputs take two values only, and in a fifth numbers are missing.
+    """
     _, batch_size, num_inputs = inputs.shape
     if draw.chance(0.2):
         coarse = draw.uniform(batch_size, num_inputs) < 0.5

@@ -29,12 +29,17 @@ class Examples(Task, ABC):
     """One batch of sequences of examples, as many in each.
 
     An input shows, in four channels, a number of the example that was answered last and whether it
-    is known, and the same of the example to be answered now; an output is told the truth about the
-    last one, and whether it is told. So an agent can go on to learn and answer in one round.
+    is known, and the same of the example to be answered now; an output is told, in two, the truth
+    about the last one, and whether it is told. So an agent learns of an example and answers the
+    next in one inner step. A number that is missing, or not told, is shown as 0.
+
+    The state of the task is the number of examples that were answered. A life that is longer than T
+    begins with the first example again.
 
     Args:
         inputs: the examples, ``[T, B, n]``; NaN where a number is missing.
-        truth: the right answers, ``[T, B, d]``; NaN where it is not told and nothing counts.
+        truth: the right answers, ``[T, B, d]``; NaN where it is not told. An answer counts as no
+            error unless all its outputs are told.
 
     Raises:
         ValueError: when the two are not of the same T and B, or there is no example, no input or
@@ -66,7 +71,7 @@ class Examples(Task, ABC):
     def error(
         self, answer: Float[Tensor, "B d"], truth: Float[Tensor, "B d"]
     ) -> Float[Tensor, " B"]:
-        """How wrong an answer is."""
+        """How wrong an answer is, where the whole truth is told."""
 
     def reset(self, generator: torch.Generator | None = None) -> tuple[int, Observation]:
         last = torch.zeros_like(self._shown[0])
@@ -103,6 +108,9 @@ class Classification(Examples):
 
     .. math::
         e = -\frac{1}{\log d} \sum_j t_j \log a_j
+
+    with :math:`a_j` at least :data:`LEAST_PROBABILITY`, so 1 is the error of knowing nothing. With
+    a single class the error is in units of log 2.
     """
 
     def error(
@@ -118,6 +126,8 @@ class Regression(Examples):
 
     .. math::
         e = \frac{1}{d} \sum_j (a_j - t_j)^2
+
+    Targets of mean zero and variance one make 1 the error of always saying zero.
     """
 
     def error(

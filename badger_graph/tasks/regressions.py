@@ -28,17 +28,21 @@ class Regressions(TaskFamily):
     r"""Which number belongs to an example? Functions of many kinds, a new one in every life.
 
     A function is linear in its inputs, or a sample of a Gaussian process with a squared exponential
-    kernel of length :math:`\ell` (by random features, Rahimi and Recht 2007), or kinked, a layer of
-    rectifiers; of variance one, with noise of up to half of that. In half of the outer
-    steps inputs are correlated, of any unit, sometimes missing, and scaled with the targets by what
-    was shown so far, as :class:`badger_graph.OnlineRegressor` does with real ones; in the others
-    both come as they are. The error is the squared one, that of always saying zero being one.
+    kernel of length :math:`\ell\sqrt n`, :math:`\ell` from 0.2 to 2, or kinked, a layer of
+    rectifiers; of variance about one, with noise of a deviation of up to a half. In half of the
+    outer steps inputs are correlated, of any unit, sometimes missing, and scaled with the targets
+    by what was shown so far, as :class:`badger_graph.OnlineRegressor` does with real ones; in the
+    others both come as they are. The error is the squared one, that of always saying zero being
+    about one; how examples are shown and told is said by :class:`badger_graph.tasks.Regression`.
+
+    Source of the random features: Rahimi and Recht 2007, "Random features for large-scale kernel
+    machines".
 
     Args:
         num_inputs: n, a number, or a range to draw from in every outer step.
         num_examples: T, likewise, evenly in its logarithm.
-        few_inputs: this part of the outer steps has one or two inputs, and functions that are not
-            linear.
+        few_inputs: this part of the outer steps has at most two inputs, where ``num_inputs`` may be
+            so few, and then mostly functions that are not linear.
         most_numbers: a batch is made smaller where its inputs, outputs and examples multiply to
             more than this.
 
@@ -71,7 +75,13 @@ class Regressions(TaskFamily):
     def sample(
         self, batch_size: int, num_outputs: int, generator: Generator | None = None
     ) -> Regression:
-        """Sample a batch of regressions, as many as there is room for, of as many examples each."""
+        """Sample a batch of regressions, as many as there is room for, of as many examples each.
+
+        Args:
+            batch_size: regressions B, at most.
+            num_outputs: numbers d to say of each example.
+            generator: source of the random draws; the regressions are on its device.
+        """
         draw = Draw(generator)
         few = draw.chance(self.few_inputs)
         low, high = ends(self.num_inputs)

@@ -15,7 +15,7 @@ class SeveralLives(TaskFamily):
     :class:`badger_graph.ScoreFunction`.
 
     Args:
-        family: of the tasks, which must be repeatable.
+        family: of the tasks, which must say how to have one several times (:meth:`Task.repeat`).
         lives: so many agents meet the same task.
 
     Raises:
@@ -33,6 +33,15 @@ class SeveralLives(TaskFamily):
         return self.family.chance
 
     def sample(self, batch_size: int, num_outputs: int, generator: Generator | None = None) -> Task:
-        """Sample a batch of lives, a multiple of ``lives``, at least that."""
+        """Sample a batch of lives, each task for ``lives`` of them that stand side by side.
+
+        Args:
+            batch_size: rounded down to a multiple of ``lives``, and at least that.
+            num_outputs: outputs d.
+            generator: source of the random draws.
+
+        Raises:
+            ValueError: as the family says, or when its tasks cannot be had twice.
+        """
         num_tasks = max(1, batch_size // self.lives)
         return self.family.sample(num_tasks, num_outputs, generator).repeat(self.lives)

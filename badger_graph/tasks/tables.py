@@ -33,15 +33,17 @@ class Tables(TaskFamily):
     Then what spoils it: inputs are correlated, some have nothing to do with the class, some labels
     are wrong, some numbers are missing, some inputs take few values only, and some tables show one
     class only after a while. Last, inputs get units of their own, and are scaled by the mean and
-    deviation of what was shown so far, as :func:`badger_graph.scale_online` does with real ones.
+    deviation of what was shown so far, as :func:`badger_graph.scaling.scale_online` does with real
+    ones.
 
-    The error is the cross-entropy in units of that of knowing nothing.
+    The error is the cross-entropy in units of that of knowing nothing, and how examples are shown
+    and told is said by :class:`badger_graph.tasks.Classification`.
 
     Args:
         num_inputs: n, a number, or a range to draw from in every outer step.
         num_examples: T, likewise, evenly in its logarithm.
-        few_inputs: this part of the outer steps has one to four inputs, and then classes that no
-            linear rule tells apart more often.
+        few_inputs: this part of the outer steps has at most four inputs, where ``num_inputs`` may
+            be so few, and then classes that no linear rule tells apart more often.
         most_numbers: a batch is made smaller where its inputs, outputs and examples multiply to
             more than this.
 
@@ -75,6 +77,11 @@ class Tables(TaskFamily):
         self, batch_size: int, num_outputs: int, generator: Generator | None = None
     ) -> Classification:
         """Sample a batch of tables, as many as there is room for, all with as many examples.
+
+        Args:
+            batch_size: tables B, at most.
+            num_outputs: classes d.
+            generator: source of the random draws; the tables are on its device.
 
         Raises:
             ValueError: for less than two classes.

@@ -1,4 +1,4 @@
-"""What an agent that learns tables online is compared with."""
+"""What an agent that learns online is compared with: tables, numbers, bandits."""
 
 from badger_graph.baselines.online.classifiers import CLASSIFIERS, Accuracy
 from badger_graph.baselines.online.regressors import bayes_linear, gaussian_process, nlms

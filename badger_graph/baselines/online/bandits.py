@@ -13,20 +13,27 @@ Rule = Callable[
     [Int[np.ndarray, "lives d"], Int[np.ndarray, "lives d"], int, np.random.Generator],
     Float[np.ndarray, "lives d"],
 ]
-"""Of successes and failures of each arm and the number of pulls left, how good it is to pull."""
+"""Of successes and failures of each arm, the number of pulls left and a source of random numbers,
+how good each arm is to pull; the best is pulled."""
 
 WIDTHS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
-"""Of the bounds of UCB, of which the best in hindsight counts."""
+"""Of the bounds of UCB; the best of them in hindsight is what agents are compared with."""
 
 PLAYERS = 1
-"""What is appended to a seed, so that players have nothing to do with
-their bandits."""
+"""What is appended to a seed, so that what players draw has nothing to do with their bandits."""
 
 
 def play(
     value: Float[np.ndarray, "lives d"], num_pulls: int, rule: Rule, seed: int
 ) -> Float[np.ndarray, " lives"]:
-    """What each life of a player is worth: the sum of the means of what it pulled."""
+    """What each life of a player is worth: the sum of the means of what it pulled.
+
+    Args:
+        value: the probability that each arm pays.
+        num_pulls: T.
+        rule: of the player; ties are broken at random.
+        seed: of rewards and of what the player draws.
+    """
     rng = np.random.default_rng((seed, PLAYERS))
     won = np.zeros(value.shape, dtype=np.int32)
     lost = np.zeros_like(won)
@@ -42,17 +49,31 @@ def play(
 
 
 def greedy(won: np.ndarray, lost: np.ndarray, left: int, rng: np.random.Generator) -> np.ndarray:
-    """The mean of what is believed."""
+    """The posterior mean of each arm."""
     return (won + 1) / (won + lost + 2)
 
 
 def thompson(won: np.ndarray, lost: np.ndarray, left: int, rng: np.random.Generator) -> np.ndarray:
-    """A draw of what is believed (Thompson 1933)."""
+    """A draw from the posterior of each arm.
+
+    Source: Thompson 1933, "On the likelihood that one unknown probability exceeds another".
+    """
     return rng.beta(won + 1, lost + 1)
 
 
 def ucb(width: float) -> Rule:
-    """An upper bound of what is believed (UCB1, Auer et al. 2002), of a width to be chosen."""
+    r"""The posterior mean and a bound that narrows, after every arm was tried once.
+
+    .. math::
+        \frac{s_j + 1}{n_j + 2} + c \sqrt{\frac{\log \sum_i n_i}{n_j}}
+
+    with :math:`s_j` successes of :math:`n_j` pulls.
+
+    Source: Auer et al. 2002, "Finite-time analysis of the multiarmed bandit problem".
+
+    Args:
+        width: c.
+    """
 
     def worth(won: np.ndarray, lost: np.ndarray, left: int, rng: np.random.Generator) -> np.ndarray:
         count = won + lost
@@ -64,16 +85,19 @@ def ucb(width: float) -> Rule:
 
 
 def tuned_ucb(value: Float[np.ndarray, "lives d"], num_pulls: int, seed: int) -> float:
-    """The width that wins most on these bandits, in hindsight."""
+    """The width that wins most on these bandits, or the first 4,000 of them, in hindsight."""
     some = value[:4000]
     return max(WIDTHS, key=lambda width: float(play(some, num_pulls, ucb(width), seed).mean()))
 
 
 def gittins(num_pulls: int, levels: int = 400) -> Rule:
-    """The finite-horizon Gittins index: how much a sure reward would have to be (Nino-Mora 2011).
+    """The finite-horizon Gittins index: the sure reward for which one would as well stop pulling.
+
+    Source: Niño-Mora 2011, "Computing a classical index for finite-horizon bandits".
 
     Args:
-        levels: of the sure reward, between 0 and 1.
+        num_pulls: T; memory grows with its cube.
+        levels: so many sure rewards are tried, evenly from 0 to 1.
     """
     index = np.zeros((num_pulls + 1, num_pulls + 1, num_pulls + 1), dtype=np.float16)
     won, lost = np.ogrid[: num_pulls + 1, : num_pulls + 1]
@@ -98,6 +122,10 @@ def optimum(num_arms: int, num_pulls: int) -> float:
     """What the best possible player wins in the mean, by dynamic programming over all it may know.
 
     Takes minutes for more than a dozen pulls.
+
+    Args:
+        num_arms: arms d.
+        num_pulls: T.
     """
 
     @cache

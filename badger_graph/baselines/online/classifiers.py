@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 Accuracy = Callable[[Float[Tensor, "T B n"], Int[Tensor, "T B"], int], Bool[Tensor, "T B"]]
-"""Examples, labels and the number of classes to which answers were right."""
+"""From examples, labels and the number of classes to which answers were right."""
 
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Of stochastic gradients, in units of one over the square root of n."""
@@ -71,7 +71,7 @@ def recursive_ridge(
 def nearest_neighbour(
     inputs: Float[Tensor, "T B n"], label: Int[Tensor, "T B"], num_classes: int
 ) -> Bool[Tensor, "T B"]:
-    """The class of the nearest example so far."""
+    """The class of the nearest example so far; missing numbers are 0, and the first answer is 0."""
     inputs = inputs.nan_to_num()
     right = [label[0] == 0]
     for step in range(1, len(inputs)):
@@ -128,7 +128,11 @@ def _by_moments(
 
 
 def of_river(make: Callable[[], Any]) -> Accuracy:
-    """A classifier of river, one life after the other."""
+    """A classifier of river, one life after the other; missing numbers are 0.
+
+    Args:
+        make: a new one for each life.
+    """
 
     def accuracy(
         inputs: Float[Tensor, "T B n"], label: Int[Tensor, "T B"], num_classes: int
@@ -146,7 +150,13 @@ def of_river(make: Callable[[], Any]) -> Accuracy:
 
 
 def refitted(make: Callable[[], Any]) -> Accuracy:
-    """A classifier of scikit-learn, fitted anew on all examples so far: an upper reference."""
+    """A classifier of scikit-learn, fitted anew on all examples so far: an upper reference.
+
+    The first example, of which nothing is known, counts as wrong.
+
+    Args:
+        make: a new one for each fit.
+    """
 
     def accuracy(
         inputs: Float[Tensor, "T B n"], label: Int[Tensor, "T B"], num_classes: int

@@ -16,7 +16,10 @@ def bayes_linear(
         w \sim \mathcal{N}(0, \sigma_0^2 I), \qquad y = w \cdot x + \mathcal{N}(0, \sigma^2)
 
     Args:
-        noise: :math:`\sigma`; **prior:** :math:`\sigma_0`.
+        inputs: x of T examples, of B functions.
+        target: y of each, as it is told.
+        noise: :math:`\sigma`.
+        prior: :math:`\sigma_0`.
     """
     _, batch_size, num_inputs = inputs.shape
     covariance = prior**2 * torch.eye(num_inputs, dtype=inputs.dtype).repeat(batch_size, 1, 1)
@@ -34,7 +37,18 @@ def bayes_linear(
 def nlms(
     inputs: Float[Tensor, "T B n"], target: Float[Tensor, "T B"], rate: float
 ) -> Float[Tensor, "T B n"]:
-    """The weights of normalised least mean squares before each example (Nagumo and Noda 1967)."""
+    r"""The weights of normalised least mean squares before each example.
+
+    .. math::
+        w' = w + \eta \frac{(y - w \cdot x)\, x}{\lVert x \rVert^2}
+
+    Source: Nagumo and Noda 1967, "A learning method for system identification".
+
+    Args:
+        inputs: x of T examples, of B functions.
+        target: y of each, as it is told.
+        rate: :math:`\eta`.
+    """
     weight = torch.zeros_like(inputs[0])
     weights = []
     for x, y in zip(inputs, target, strict=True):
@@ -51,7 +65,15 @@ def gaussian_process(
     length: float,
     noise: float,
 ) -> Float[Tensor, "B q"]:
-    """The posterior mean of a process with a squared exponential kernel of variance one."""
+    """The posterior mean of a process with a squared exponential kernel of variance one.
+
+    Args:
+        seen: k inputs of each of B functions.
+        target: what was told about them.
+        asked: q inputs that are asked about.
+        length: of the kernel.
+        noise: standard deviation of what is told.
+    """
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
         return (-0.5 * torch.cdist(a, b).square() / length**2).exp()

@@ -89,7 +89,15 @@ class FewShot(Experiment):
         return result
 
     def draw(self, data: Dataset, shots: int) -> tuple[Float[Tensor, "T B n"], Int[Tensor, "T B"]]:
-        """Episodes: the examples in random order, and the question last."""
+        """Episodes: the examples in random order, and the question last.
+
+        Args:
+            data: the table.
+            shots: examples of each class.
+
+        Returns:
+            inputs and labels of ``ways * shots + 1`` examples, classes numbered anew in each.
+        """
         rng = np.random.default_rng((self.seed, shots))
         of_class = [np.flatnonzero(data.target == one) for one in range(data.num_classes)]
         values = np.nan_to_num(data.inputs)

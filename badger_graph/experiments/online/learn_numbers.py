@@ -112,7 +112,11 @@ class LearnNumbers(Experiment):
         }
 
     def linear(self, dimension: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs, what is true about them, and what is told."""
+        """Linear functions: inputs, what is true about them, and what is told, with noise.
+
+        Args:
+            dimension: inputs d.
+        """
         generator = torch.Generator().manual_seed((self.seed << 10) + dimension)
         shape = (AFTER_LINEAR[-1] + 1, self.num_tasks)
         inputs = torch.randn(*shape, dimension, generator=generator)
@@ -121,7 +125,7 @@ class LearnNumbers(Experiment):
         return inputs, truth, truth + NOISE * torch.randn(truth.shape, generator=generator)
 
     def process(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The same of the process."""
+        """The same of samples of the Gaussian process."""
         rng = np.random.default_rng(self.seed)
         length = AFTER_PROCESS[-1] + 1
         inputs = rng.uniform(-2, 2, (self.num_tasks, length))

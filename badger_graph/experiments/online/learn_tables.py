@@ -24,7 +24,8 @@ from topologies.checks import SEED, checked, size
 FIVE = ("iris", "wine", "breast_cancer", "digits", "mnist_7x7")
 
 WINDOWS = ((1, 10), (11, 30), (31, 100), (71, 100), (121, 200))
-"""Examples, of which the mean accuracy is in the table."""
+"""From which example to which the mean accuracy is in the table; those that lives are long
+enough for."""
 
 
 class LearnTables(Experiment):
@@ -108,6 +109,9 @@ class LearnTables(Experiment):
 
 def load_classes(name: str) -> Dataset:
     """A table with classes.
+
+    Args:
+        name: as :func:`badger_graph.datasets.load_dataset` takes it.
 
     Raises:
         ValueError: when it has numbers to say.

@@ -21,7 +21,14 @@ EXPERTS_AT_ONCE = 60_000
 def draw_orders(
     table: Dataset, num_orders: int, num_examples: int, seed: int
 ) -> tuple[Float[Tensor, "T B n"], Int[Tensor, "T B"]]:
-    """Examples of a table in random orders, without repetition, scaled by what was seen so far."""
+    """Examples of a table in random orders, without repetition, scaled by what was seen so far.
+
+    Args:
+        table: with classes.
+        num_orders: lives B.
+        num_examples: T, or as many as there are.
+        seed: of the orders.
+    """
     rng = np.random.default_rng(seed)
     num_examples = min(num_examples, len(table.target))
     rows = np.stack([rng.permutation(len(table.target))[:num_examples] for _ in range(num_orders)])
@@ -39,7 +46,17 @@ def answers(
     name: str = "lives",
     seed: int = 0,
 ) -> Float[Tensor, "T B d"]:
-    """How probable the agent finds each class of each example, before it is told."""
+    """How probable the agent finds each class of each example, before it is told.
+
+    Args:
+        agent: trained, frozen.
+        inputs: T examples of B lives.
+        label: the class of each.
+        num_classes: classes d.
+        num_experts: none for as many as the membrane usually needs.
+        name: of what is done, for the bar.
+        seed: of what newborn agents are given; those of a batch of lives draw from one generator.
+    """
     truth = torch.nn.functional.one_hot(label, num_classes).to(inputs)
     count = num_experts or agent.membrane.usual_experts(num_classes, inputs.size(2))
     at_once = max(1, EXPERTS_AT_ONCE // count)
@@ -61,6 +78,14 @@ def right_answers(
     num_classes: int,
     **options: str,
 ) -> Bool[Tensor, "T B"]:
-    """Which answers were right, the most probable class being the answer."""
+    """Which answers were right, the most probable class being the answer.
+
+    Args:
+        agent: trained, frozen.
+        inputs: T examples of B lives.
+        label: the class of each.
+        num_classes: classes d.
+        options: of :func:`answers`.
+    """
     said = answers(agent, inputs, label, num_classes, **options)  # type: ignore[arg-type]
     return said.argmax(dim=-1) == label

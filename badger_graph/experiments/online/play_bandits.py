@@ -47,7 +47,8 @@ PUBLISHED: dict[str, dict[str, float]] = {
         "500x50": 442.6,
     },
 }
-"""Total rewards, Duan et al. 2016 and Mishra et al. 2018: of 1,000 instances, so about ±.1."""
+"""Total rewards by cell, means of 1,000 instances, of Duan et al. 2016, "RL²", and Mishra et al.
+2018, "A simple neural attentive meta-learner"."""
 
 CELLS = ("10x5", "10x10", "10x50", "100x5", "100x10", "100x50", "500x5", "500x10", "500x50")
 
@@ -145,7 +146,7 @@ class PlayBandits(Experiment):
 
 
 def read_cell(cell: str) -> tuple[int, int]:
-    """Pulls and arms.
+    """Pulls and arms of a cell, as ``100x5``.
 
     Raises:
         ValueError: when it does not say them.
@@ -160,7 +161,15 @@ def read_cell(cell: str) -> tuple[int, int]:
 def rewards(
     agent: BadgerAgent, value: np.ndarray, num_pulls: int, seed: int, name: str
 ) -> np.ndarray:
-    """What each life of an agent is worth: the sum of the means of what it pulled."""
+    """What each life of an agent is worth: the sum of the means of what it pulled.
+
+    Args:
+        agent: trained, frozen.
+        value: the probability that each arm pays, ``[lives, d]``.
+        num_pulls: T.
+        seed: of rewards and choices.
+        name: of what is done, for the bar.
+    """
     total = []
     at_once = max(1, EXPERTS_AT_ONCE // value.shape[1])
     pieces = torch.from_numpy(value).float().split(at_once)

@@ -17,16 +17,19 @@ class ScoreFunction(OuterGradient):
     r"""Backpropagation, and the score function of every choice, with several lives of one task.
 
     A choice :math:`a_t` moves the errors that come after it. With :math:`w_t` the weight of an
-    error in the meta-loss, and :math:`R_t = \sum_{s > t} \gamma^{s - t - 1} w_s e_s` what comes
-    after step t, the gradient is
+    error in the meta-loss, its derivative by :math:`e_t`, and
+    :math:`R_t = \sum_{s > t} \gamma^{s - t - 1} w_s e_s` what comes after step t, the gradient is
 
     .. math::
         \nabla \mathcal{L} + \mathbb{E} \sum_t \big(R_t - \bar R_t\big)\,
             \nabla \log \pi(a_t)
 
-    where the first part holds all choices fixed and takes an error for its expectation over the
-    last one (the task says it so), and the baseline :math:`\bar R_t` is the mean over the other
-    lives of the same task, which leaves the second part unbiased.
+    The first part is backpropagation with all choices held fixed but the one that an error is
+    about, for which the task gives the gradient of its expectation, as those of
+    :class:`badger_graph.Bandits` do; a membrane that shows experts the agent's action lets the
+    straight-through gradient of a choice flow on through that, too. The baseline
+    :math:`\bar R_t` is the mean of the other lives of the same task
+    (:class:`badger_graph.SeveralLives`), which leaves the second part unbiased.
 
     Source: Williams 1992; the baseline as in Kool et al. 2019, "Buy 4 REINFORCE samples, get a
     baseline for free!".
@@ -60,7 +63,7 @@ class ScoreFunction(OuterGradient):
         return Outcome(meta_loss + (steering - steering.detach()), rollout.loss)
 
     def _later(self, cost: Float[Tensor, "T B"]) -> Float[Tensor, "T B"]:
-        """What comes after every step."""
+        """What comes after every step, discounted."""
         later, after = torch.zeros_like(cost), torch.zeros_like(cost[0])
         for step in range(len(cost) - 2, -1, -1):
             after = later[step] = cost[step + 1] + self.discount * after
@@ -78,7 +81,12 @@ class ScoreFunction(OuterGradient):
 
 
 def against_others(value: Float[Tensor, "T B"], lives: int) -> Float[Tensor, "T B"]:
-    """A value less its mean over the other lives of the same task, which stand side by side."""
+    """A value less its mean over the other lives of the same task, which stand side by side.
+
+    Args:
+        value: ``[T, B]``.
+        lives: of the same task, at least two; B is a multiple of it.
+    """
     each = value.unflatten(1, (-1, lives))
     others = (each.sum(dim=2, keepdim=True) - each) / (lives - 1)
     return (each - others).flatten(1)
