@@ -23,9 +23,11 @@ from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.life import Addresses, Experts, Life
+from badger_graph.membranes.crossbar import Blocks
 from badger_graph.typing import Edges
 from topologies import Topology
 from topologies.checks import checked, size
+from topologies.crossbar import CrossbarLayout
 
 CloneIdentifiers = Literal["same", "fresh", "perturbed"]
 
@@ -106,6 +108,53 @@ def repeat_agents(agent: BadgerAgent, life: Life, times: int) -> Life:
         life.links.repeat(times, life.num_experts),
         repeat(life.score),
     )
+
+
+@checked(num_outputs=size(), num_inputs=size(0))
+def grow_crossbar(
+    agent: BadgerAgent,
+    life: Life,
+    num_outputs: int,
+    num_inputs: int,
+    generator: torch.Generator | None = None,
+) -> Life:
+    """The agents on a crossbar with more inputs or outputs: newborn experts on the new crossings.
+
+    All others stay as they are, and so does what they do.
+
+    Args:
+        agent: whose agents these are; its membrane is a crossbar.
+        life: agents to grow.
+        num_outputs: outputs d from now on, not fewer than before.
+        num_inputs: inputs n from now on, not fewer than before.
+        generator: source of the random draws, on the agent's device.
+
+    Raises:
+        ValueError: when there would be fewer of them.
+    """
+    before = (life.num_outputs, life.num_inputs)
+    if num_outputs < before[0] or num_inputs < before[1]:
+        raise ValueError(
+            f"a crossbar that grows must have at least (d, n) = {before}, got "
+            f"{(num_outputs, num_inputs)}"
+        )
+    old = CrossbarLayout.of(life.num_experts, *before)
+    layout = CrossbarLayout(num_inputs + 1, num_outputs, old.hidden)
+    sizes = (life.batch_size, layout.num_experts, num_outputs)
+    newborn = agent.reset(*sizes, generator, num_inputs)
+    rows = torch.tensor([*range(life.num_inputs), num_inputs])  # that of the constant is the last
+
+    def beside(new: Tensor, there: Tensor) -> Tensor:
+        grown, own = Blocks.of(new.clone(), newborn), Blocks.of(there, life)
+        grown.direct[:, rows[:, None], torch.arange(life.num_outputs)] = own.direct
+        grown.before[:, :, rows] = own.before
+        grown.after[:, :, : life.num_outputs] = own.after
+        return grown.join()
+
+    more = num_outputs - life.num_outputs
+    action, score = (F.pad(value, (0, more)) for value in (life.action, life.score))
+    experts = Experts(*map(beside, newborn.experts, life.experts))
+    return agent.life(experts, newborn.addresses, action, newborn.links, score)
 
 
 @checked()

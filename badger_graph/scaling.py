@@ -57,6 +57,11 @@ class RunningScale:
         deviation = (self.square / self.count.clamp_min(1)).sqrt()
         return self.mean + deviation * values.double()
 
+    def grow(self, num: int) -> None:
+        """Count so many inputs more, of which nothing was seen."""
+        for name, value in vars(self).items():
+            setattr(self, name, torch.nn.functional.pad(value, (0, num)))
+
     def repeat(self, times: int) -> RunningScale:
         """That of a batch of one for each of so many, which go apart from here on."""
         copy = RunningScale()

@@ -16,6 +16,7 @@ from torch import Tensor
 from badger_graph import BadgerAgent, Birth, GRUPolicy, Observation, from_pyg, to_pyg, unroll
 from badger_graph.executors.prepare import ExecutorName
 from badger_graph.executors.wires import WiresExecutor
+from badger_graph.growth import grow_crossbar
 from badger_graph.life import Life
 from badger_graph.membranes import CrossbarMembrane
 from badger_graph.membranes.crossbar import Blocks
@@ -261,3 +262,21 @@ def test_an_agent_goes_on_from_its_graph() -> None:
     again = from_pyg(agent, to_pyg(life))
     told = some_examples(2, 2, 2, 0)
     assert torch.equal(agent.step(again, told).action, agent.step(life, told).action)
+
+
+@in_double
+def test_a_crossbar_grows_and_nothing_that_is_there_changes() -> None:
+    agent = crossbar().double()
+    life = agent.reset(2, None, 2, seeded(0), num_inputs=2)
+    life = agent.step(life, some_examples(2, 2, 2, 0))
+    grown = grow_crossbar(agent, life, num_outputs=3, num_inputs=4, generator=seeded(1))
+    assert (grown.num_outputs, grown.num_inputs) == (3, 4)
+    old, new = (Blocks.of(one.hidden, one) for one in (life, grown))
+    rows = torch.tensor([0, 1, 4])
+    assert torch.equal(new.direct[:, rows][:, :, :2], old.direct)
+    assert torch.equal(new.before[:, :, rows], old.before)
+    assert torch.equal(new.after[:, :, :2], old.after)
+    assert not new.direct[:, 2:4].any()
+    assert torch.equal(grown.action[:, :2], life.action)
+    assert agent.step(grown, some_examples(2, 4, 3, 1)).action.isfinite().all()
+    assert_refused(r"at least \(d, n\) = \(2, 2\)", lambda: grow_crossbar(agent, life, 1, 2))

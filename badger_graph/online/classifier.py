@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from badger_graph.online.learner import OnlineLearner
 
@@ -82,7 +82,7 @@ class OnlineClassifier(ClassifierMixin, OnlineLearner):
                 that are not as many, when no classes were announced or others than before, or for
                 a class that was not. Nothing is learned then. For a policy that is none.
         """
-        newborn = not hasattr(self, "life_")
+        newborn = self._newborn()
         examples = self._examples(X, reset=newborn)
         labels = column_or_1d(y, warn=True)
         if len(labels) != len(examples):
@@ -110,7 +110,7 @@ class OnlineClassifier(ClassifierMixin, OnlineLearner):
             self._begin(examples.shape[1], len(announced))
         truths = torch.eye(len(announced))[np.searchsorted(announced, labels)]
         for example, truth in zip(examples, truths, strict=True):
-            self._learn(example, truth[None])
+            self.table_.learn(example, truth)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -123,8 +123,8 @@ class OnlineClassifier(ClassifierMixin, OnlineLearner):
             ValueError: for inputs that are not finite or of another number than before.
             NotFittedError: before anything was learned.
         """
-        self._check_living()
-        answers: np.ndarray = self._answers(self._examples(X, reset=False)).double().numpy()
+        check_is_fitted(self, "table_")
+        answers: np.ndarray = self.table_.answer(self._examples(X, reset=False)).double().numpy()
         return answers / answers.sum(axis=1, keepdims=True)
 
     def predict(self, X: Any) -> np.ndarray:

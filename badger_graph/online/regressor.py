@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from badger_graph.online.learner import OnlineLearner
 from badger_graph.scaling import RunningScale
@@ -71,7 +71,7 @@ class OnlineRegressor(RegressorMixin, OnlineLearner):
             ValueError: for inputs or targets that are not finite or not as many, or inputs of
                 another number than before. Nothing is learned then. For a policy that is none.
         """
-        newborn = not hasattr(self, "life_")
+        newborn = self._newborn()
         examples = self._examples(X, reset=newborn)
         targets = column_or_1d(y, warn=True).astype(np.float64)
         if len(targets) != len(examples) or not np.isfinite(targets).all():
@@ -84,7 +84,7 @@ class OnlineRegressor(RegressorMixin, OnlineLearner):
             self.target_scale_ = RunningScale(1, 1)
         for example, target in zip(examples, torch.from_numpy(targets), strict=True):
             self.target_scale_.see(target.view(1, 1))
-            self._learn(example, self.target_scale_.scale(target.view(1, 1)))
+            self.table_.learn(example, self.target_scale_.scale(target.view(1, 1))[0])
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -97,7 +97,7 @@ class OnlineRegressor(RegressorMixin, OnlineLearner):
             ValueError: for inputs that are not finite or of another number than before.
             NotFittedError: before anything was learned.
         """
-        self._check_living()
-        answers = self._answers(self._examples(X, reset=False))
+        check_is_fitted(self, "table_")
+        answers = self.table_.answer(self._examples(X, reset=False))
         said: np.ndarray = self.target_scale_.unscale(answers)[:, 0].numpy()
         return said
