@@ -108,7 +108,8 @@ class OuterLoopBar(ProgressBar):
             return status
         stage = min(curriculum.stage, curriculum.num_stages - 1)
         num_outputs, num_experts = zip(*curriculum.sizes(stage), strict=True)
-        return f"{status}, stage {stage}: d={_span(num_outputs)}, N={_span(num_experts)}"
+        experts = "" if None in num_experts else f", N={_span(num_experts)}"
+        return f"{status}, stage {stage}: d={_span(num_outputs)}{experts}"
 
     def _latest(self, learner: MetaLearner) -> str:
         now = time.monotonic()
