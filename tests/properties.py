@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -360,9 +360,12 @@ def some_inputs(policy: ExpertPolicy, edges: Edges, nodes: int, seed: int = 0) -
     return Inputs(*values, edges.weight.detach().double())
 
 
-def fresh(inputs: Inputs, dtype: torch.dtype = torch.float64) -> Inputs:
-    """Copies that ask for their gradients."""
-    return Inputs(*(value.detach().to(dtype, copy=True).requires_grad_() for value in inputs))
+def fresh(
+    inputs: Inputs, dtype: torch.dtype = torch.float64, wanted: Sequence[str] = Inputs._fields
+) -> Inputs:
+    """Copies, of which some ask for their gradients."""
+    copies = {name: value.detach().to(dtype, copy=True) for name, value in inputs._asdict().items()}
+    return Inputs(*(value.requires_grad_(name in wanted) for name, value in copies.items()))
 
 
 class Stage(nn.Module):
@@ -392,21 +395,23 @@ def outcome(
     index: Tensor,
     batch_size: int,
     num_rounds: int = 2,
+    wanted: Sequence[str] = Inputs._fields,
 ) -> dict[str, Tensor]:
-    """What comes of some rounds, and the gradient of a fixed sum of it by everything.
+    """What comes of some rounds, and the gradient of a fixed sum of it by all that asks for it.
 
     In the precision of the policy, with fresh inputs.
     """
     dtype = next(policy.parameters()).dtype
-    inputs = fresh(inputs, dtype)
+    inputs = fresh(inputs, dtype, wanted)
     num_experts = len(inputs.hidden) // batch_size
     prepared = prepare(Edges(index, inputs.weight), batch_size, num_experts, executor, policy)
     after, said = Stage(policy, num_rounds)(inputs, prepared)
-    wanted = (after * uniform(98, *after.shape).to(dtype)).sum()
-    wanted = wanted + (said * uniform(99, *said.shape).to(dtype)).sum()
-    by = inputs._asdict() | dict(policy.named_parameters())
+    total = (after * uniform(98, *after.shape).to(dtype)).sum()
+    total = total + (said * uniform(99, *said.shape).to(dtype)).sum()
+    given = inputs._asdict() | dict(policy.named_parameters())
+    by = {name: value for name, value in given.items() if value.requires_grad}
     gradients = torch.autograd.grad(
-        wanted, list(by.values()), allow_unused=True, materialize_grads=True
+        total, list(by.values()), allow_unused=True, materialize_grads=True
     )
     named = {f"the gradient of {name}": g for name, g in zip(by, gradients, strict=True)}
     return {"the state": after.detach(), "what is said": said.detach(), **named}
@@ -686,6 +691,22 @@ def assert_lives_as_any(
     assert_split_lives_alone(agent, life)
 
 
+def assert_like_any_agent(agent: BadgerAgent, num_experts: int, num_outputs: int) -> None:
+    """It lives as any; every weight is trained, by the right gradient; its config makes it again.
+
+    Call it in :func:`double_precision`.
+    """
+    assert_lives_as_any(agent, num_experts, num_outputs, num_steps=1)
+    task = some_task(3, num_outputs)
+
+    def life(other: BadgerAgent) -> Rollout:
+        return unroll(other, task, num_experts, 4, seeded(0))
+
+    assert_gradients_reach_every_parameter(life(agent).loss[1:].mean(), agent)
+    assert_gradient_is_right(agent, lambda: life(agent).loss.mean())
+    assert_round_trip(agent, lambda other: life(other).action)
+
+
 # ---------------------------------------------------------------------------------- membranes
 
 
@@ -864,6 +885,14 @@ def build(name: str, hidden_size: int = 6, num_experts: int = 12) -> Topology:
     return entry(**{argument: value for argument, value in given.items() if argument in known})
 
 
+def table(edges: Edges, batch_size: int, num_experts: int) -> Tensor:
+    """The weights as ``[B, receivers, senders]``, zero where there is no edge."""
+    nodes = batch_size * num_experts
+    whole = edges.weight.new_zeros(nodes, nodes).index_put(tuple(edges.index.flip(0)), edges.weight)
+    blocks = whole.view(batch_size, num_experts, batch_size, num_experts)
+    return blocks.diagonal(dim1=0, dim2=2).permute(2, 0, 1)
+
+
 def assert_topology_permutation_equivariant(
     topology: Topology, batch_size: int, num_experts: int, hidden_size: int, seed: int = 0
 ) -> None:
@@ -876,8 +905,6 @@ def assert_topology_permutation_equivariant(
     before, after = topology(hidden), topology(hidden[:, order])
     was = (torch.arange(batch_size)[:, None] * num_experts + order).flatten()
 
-    def table(index: Tensor, weight: Tensor) -> Tensor:
-        nodes = batch_size * num_experts
-        return weight.new_zeros(nodes, nodes).index_put(tuple(index), weight)
-
-    torch.testing.assert_close(table(was[after.index], after.weight), table(*before))
+    was_so = Edges(was[after.index], after.weight)
+    found, expected = (table(edges, batch_size, num_experts) for edges in (was_so, before))
+    torch.testing.assert_close(found, expected)

@@ -55,9 +55,7 @@ from badger_graph import (
     Life,
     Observation,
     from_pyg,
-    split,
     to_pyg,
-    unroll,
 )
 from badger_graph.executors.prepare import ExecutorName, prepare
 from badger_graph.rollout import live
@@ -486,22 +484,6 @@ def test_an_edited_graph_goes_on_edited() -> None:
         assert not torch.allclose(lived(agent, other).action, usual.action), name
 
 
-def test_split_by_hand() -> None:
-    """Agent 0: 0 -> 1 twice as strong. Agent 1: nothing. Agent 2: 1 -> 0 and 2 -> 0."""
-    agent = make(IsolatedTopology())
-    graph = to_pyg(agent.reset(3, 3, 2))
-    graph.edge_index = torch.tensor([[7, 0, 8], [6, 1, 6]])  # in no order
-    graph.edge_weight = torch.tensor([3.0, 2.0, 4.0])
-    parts = split(graph)
-    assert [part.edge_index.tolist() for part in parts] == [
-        [[0], [1]],
-        [[], []],
-        [[1, 2], [0, 0]],
-    ]
-    assert [part.edge_weight.tolist() for part in parts] == [[2.0], [], [3.0, 4.0]]
-    assert [part.num_nodes for part in parts] == [3, 3, 3]
-
-
 @given(
     batch_size=st.integers(1, 4),
     num_experts=st.integers(2, 6),
@@ -567,9 +549,3 @@ def test_another_executor_is_heeded_at_the_next_reset() -> None:
     for executor in ("dense", "reference", "sparse"):
         agent.executor = executor
         assert agent.reset(2, 5, 1).executor.name == executor
-
-
-def test_an_agent_can_be_turned_to_double_precision() -> None:
-    agent = BadgerAgent(GAME, GRUPolicy, RandomTopology(k=2)).double()
-    rollout = unroll(agent, GuessingGame().sample(2, 1), 5, 2)
-    assert rollout.action.dtype == rollout.life.hidden.dtype == torch.float64

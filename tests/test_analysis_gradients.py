@@ -10,13 +10,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from properties import FUSED, GAME, assert_refused, double_precision, rollout_of, seeded, uniform
+from properties import (
+    FUSED,
+    assert_refused,
+    double_precision,
+    rollout_of,
+    seeded,
+    small_agent,
+    uniform,
+)
 from torch import Tensor
 
 from badger_graph import (
-    BadgerAgent,
     ConvergeFast,
-    GRUPolicy,
     GuessingGame,
     LastStep,
     LogError,
@@ -26,7 +32,7 @@ from badger_graph import (
     unroll,
 )
 from badger_graph.analysis import gradient_conflict, output_gradients
-from badger_graph.birth import USUAL_BIRTH, Birth
+from badger_graph.birth import Birth
 from badger_graph.executors.prepare import ExecutorName
 from badger_graph.tasks import HiddenTarget
 from topologies import RingTopology
@@ -34,10 +40,7 @@ from topologies import RingTopology
 N, T, B = 5, 4, 3
 
 
-def small_agent(executor: ExecutorName = "dense", birth: Birth = USUAL_BIRTH) -> BadgerAgent:
-    torch.manual_seed(0)
-    policy, sizes = partial(GRUPolicy, message_size=3), {"identifier_size": 2, "hidden_size": 4}
-    return BadgerAgent(GAME, policy, RingTopology(), birth=birth, executor=executor, **sizes)
+make = partial(small_agent, RingTopology(), executor="dense")
 
 
 def flat(tensors: tuple[Tensor, ...]) -> Tensor:
@@ -55,7 +58,7 @@ def test_they_sum_to_d_times_the_gradient_of_the_whole(
 ) -> None:
     """Exactly, up to rounding, as these meta-losses are linear in the errors."""
     with double_precision():
-        agent, task = small_agent(executor), family.sample(B, 3, seeded(0))
+        agent, task = make(executor=executor), family.sample(B, 3, seeded(0))
         loss = meta_loss(unroll(agent, task, N, T))
         whole = flat(torch.autograd.grad(loss, list(agent.parameters())))
         gradients = output_gradients(agent, task, meta_loss, N, T)
@@ -67,7 +70,7 @@ def test_they_are_finite_differences_of_the_error_of_one_output() -> None:
     """Along a random direction, to 1e-7; the meta-loss is not linear."""
     meta_loss = LogError()
     with double_precision():
-        agent, task = small_agent(), GuessingGame().sample(B, 2, seeded(0))
+        agent, task = make(), GuessingGame().sample(B, 2, seeded(0))
         gradients = output_gradients(agent, task, meta_loss, N, T)
         direction = uniform(3, gradients.size(1))
 
@@ -84,7 +87,7 @@ def test_they_are_finite_differences_of_the_error_of_one_output() -> None:
 
 
 def test_the_generator_decides_and_nothing_is_left_behind() -> None:
-    agent = small_agent(birth=Birth("random"))
+    agent = make(birth=Birth("random"))
     task = GuessingGame().sample(B, 2, seeded(0))
     first, again, other = (
         output_gradients(agent, task, LastStep(), N, T, seeded(seed)) for seed in (1, 1, 2)
@@ -96,7 +99,7 @@ def test_the_generator_decides_and_nothing_is_left_behind() -> None:
 
 
 def test_an_agent_that_nobody_trains_has_none() -> None:
-    agent = small_agent().requires_grad_(False)
+    agent = make().requires_grad_(False)
     task = GuessingGame().sample(B, 2, seeded(0))
     assert_refused(
         "gradients need weights that are trained",

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 import torch
-from properties import GAME, assert_refused, seeded, uniform
+from properties import GAME, assert_refused, seeded, small_agent, uniform
 from torch import Tensor, nn
 
 from badger_graph import (
@@ -157,15 +157,12 @@ def test_a_linear_policy_has_the_spectral_radius_of_its_experts() -> None:
 
 
 def agents() -> dict[str, BadgerAgent]:
-    torch.manual_seed(1)
     small = {"key_size": 4}
     addressed = partial(AddressedMembrane, address_size=4, **small)
     random = Birth(initial_state="random")
 
     def make(topology: object, policy: type = GRUPolicy, **arguments: object) -> BadgerAgent:
-        policy = partial(policy, message_size=4, gain=2.0)
-        sizes = {"identifier_size": 3, "hidden_size": 6}
-        return BadgerAgent(GAME, policy, topology, **sizes, **arguments)
+        return small_agent(topology, partial(policy, message_size=4, gain=2.0), **arguments)
 
     return {
         "redrawn": make(RandomTopology(k=2, redraw="agent")),

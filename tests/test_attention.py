@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from properties import Largest, assert_refused, seeded
+from properties import Largest, seeded
 from torch import Tensor
 
 from badger_graph.products import attend, attention_weights, standardise
@@ -116,17 +116,3 @@ def test_standardised_rows() -> None:
     half = math.sqrt(1 / 2)
     torch.testing.assert_close(standardise(torch.tensor([1.0, 3.0])), torch.tensor([-half, half]))
     assert standardise(torch.ones(6)).abs().max() == 0
-
-
-@pytest.mark.parametrize(
-    ("queries", "keys", "values", "message"),
-    [
-        ((3, 5, 4), (2, 7, 4), (2, 7, 6), r"must agree .* got \[3, 5, 4\] and \[2, 7, 4\]"),
-        ((3, 5, 4), (3, 7, 4), (3, 8, 6), r"one key and one value, got keys \[3, 7, 4\] and"),
-        ((3, 5, 4), (3, 7, 4), (1, 7, 6), r"one key and one value, .* and values \[1, 7, 6\]"),
-    ],
-)
-def test_what_does_not_fit(
-    queries: tuple[int, ...], keys: tuple[int, ...], values: tuple[int, ...], message: str
-) -> None:
-    assert_refused(message, lambda: attend(*map(torch.zeros, (queries, keys, values))))

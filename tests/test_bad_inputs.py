@@ -15,7 +15,7 @@ import pytest
 import torch
 from bad_inputs import command_line, python_api
 from bad_inputs.files import make_files
-from command_line import call
+from command_line import call, succeed
 from properties import GAME, assert_refused
 
 from badger_graph import BadgerAgent, GRUPolicy
@@ -38,7 +38,7 @@ def spread(script: str) -> list[command_line.BadInput]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the files are that bad inputs name."""
     folder = tmp_path_factory.mktemp("bad_inputs")
-    assert call(lambda _: make_files(folder), cwd=folder).code == 0
+    succeed(lambda _: make_files(folder), cwd=folder)
     return folder
 
 

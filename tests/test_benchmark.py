@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from bad_inputs.command_line import main_of
-from command_line import call
+from command_line import succeed
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gemm_peak import gemm_peak, outer_step_flops
@@ -152,8 +152,7 @@ def test_cores_are_as_many_as_threads(cores: set[int]) -> None:
 def test_command_writes_every_workload(tmp_path: Path, cores: set[int]) -> None:
     peers = '["badger-graph, auto"]'
     typed = ("--quick", "true", "--w1.peers", peers, "--w3.peers", peers)
-    result = call(main_of("benchmark"), *typed, cwd=tmp_path)
-    assert result.code == 0, result.err
+    result = succeed(main_of("benchmark"), *typed, cwd=tmp_path)
     for name in ("w1", "w2", "w3", "measuring", "fixed"):
         table = (tmp_path / "results" / f"benchmark_{name}.md").read_text()
         assert table in result.out

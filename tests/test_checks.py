@@ -19,6 +19,7 @@ from properties import (
     every_executor,
     every_torch_executor,
     seeded,
+    some_observation,
     uniform,
 )
 from torch import Tensor
@@ -45,7 +46,7 @@ from badger_graph.membranes import AttentionMembrane, WholeMembrane
 from badger_graph.policies import AttentionPolicy, LSTMPolicy, MessagePolicy
 from badger_graph.products import Ports
 from badger_graph.tasks import GuessingTask
-from topologies import CompleteTopology, RandomTopology, RingTopology, Topology
+from topologies import CompleteTopology, RingTopology, Topology
 from topologies.edges import check_graphs
 
 B, N, D, H, IDS = 3, 6, 2, 8, 4
@@ -96,9 +97,7 @@ def make(
     return BadgerAgent(*parts, identifier_size=IDS, hidden_size=H, executor=executor)
 
 
-def seen() -> Observation:
-    shapes = ((B, 1), (B, 0, 0), (B, D, 1))
-    return Observation(*(uniform(k, *shape).float() for k, shape in enumerate(shapes)))
+seen = partial(some_observation, B, D)
 
 
 # ------------------------------------------------------------------------------- parts of an agent
@@ -396,8 +395,3 @@ def test_whatever_a_membrane_and_a_graph_hold_it_is_refused_or_right() -> None:
             torch.testing.assert_close(*outcome, rtol=1e-5, atol=1e-5)
             answered += 1
     assert 0 < answered < 200
-
-
-def test_topologies_that_are_drawn_anew_are_simple_graphs() -> None:
-    for redraw in ("rollout", "agent"):
-        make(topology=RandomTopology(3, redraw=redraw)).reset(B, N, D, seeded(0))

@@ -179,13 +179,6 @@ def test_what_is_no_component_is_refused(class_path: typing.Any, tmp_path: Path)
     assert not mark.exists()
 
 
-def test_what_is_no_component_is_refused_inside_of_one() -> None:
-    config = to_config(small_agent())
-    config["init_args"]["policy"] = {"class_path": "os.system", "init_args": {"command": "true"}}
-    with pytest.raises(ValueError, match=r"got 'os\.system'"):
-        from_config(config)
-
-
 def test_modules_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Importing would run the module's code."""
     mark = tmp_path / "was_run"
@@ -215,10 +208,7 @@ def test_abstract_classes_cannot_be_built() -> None:
     [
         ("communication", {"colour": "red"}, "FixedRounds cannot be built with .*'colour'"),
         ("communication", {"rounds": 0}, "rounds must be at least 1, got 0"),
-        ("communication", {"rounds": "many"}, "rounds must be a whole number, got 'many'"),
-        ("communication", {"rounds": None}, "rounds must be a whole number, got None"),
         ("policy", {"colour": "red"}, "BadgerAgent cannot be built with .*'colour'"),
-        ("policy", {"message_size": 0}, "message_size must be at least 1, got 0"),
         ("policy", {"hidden_size": 8}, "policy is told its sizes .* got hidden_size"),
     ],
 )

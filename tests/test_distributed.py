@@ -11,9 +11,11 @@ import pytest
 import torch
 from command_line import FIT, load, refuse, succeed
 from properties import rollout_of
+from torch import Tensor
 
 from badger_graph import MetaLearner, OneMoreOutput, load_learner
 from badger_graph.cli import fit_main
+from badger_graph.outer.curriculum import Lesson
 from badger_graph.outer.stream import TRAINING, task_seed, validation_seeds
 
 STEPS, RATE = 3, 0.05
@@ -60,24 +62,31 @@ def untrained(tmp_path: Path) -> MetaLearner:
     return load_learner(tmp_path / "before/checkpoints/last.ckpt")
 
 
+def losses(learner: MetaLearner, step: int, lesson: Lesson | None = None) -> list[Tensor]:
+    """The errors that each of the two processes sees in an outer step."""
+    seeds = [task_seed(0, TRAINING, rank, step) for rank in (0, 1)]
+    return [learner.objective.unroll(seed, lesson).loss for seed in seeds]
+
+
+def descend(learner: MetaLearner, both: list[Tensor]) -> None:
+    """One process on the joined batch: an outer step, by plain gradient descent."""
+    optimizer = torch.optim.SGD(learner.parameters(), lr=RATE)
+    optimizer.zero_grad()
+    learner.meta_loss(rollout_of(torch.cat(both, dim=1))).backward()
+    optimizer.step()
+
+
 def test_gradients_are_those_of_one_process_on_the_joined_batch(
     trained: tuple[Path, str], untrained: MetaLearner
 ) -> None:
     """Which also shows that the processes live through different tasks: those of their rank."""
     learner = untrained
-
-    optimizer = torch.optim.SGD(learner.parameters(), lr=RATE)
     for step in range(STEPS):
-        seeds = [task_seed(0, TRAINING, rank, step) for rank in (0, 1)]
-        losses = [learner.objective.unroll(seed).loss for seed in seeds]
-        optimizer.zero_grad()
-        learner.meta_loss(rollout_of(torch.cat(losses, dim=1))).backward()
-        optimizer.step()
+        descend(learner, losses(learner, step))
 
     saved = load(trained[0] / "runs/0/checkpoints/last.ckpt")
     assert saved["global_step"] == STEPS
-    for name, weight in learner.state_dict().items():
-        torch.testing.assert_close(saved["state_dict"][name], weight, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(saved["state_dict"], learner.state_dict(), rtol=1e-5, atol=1e-7)
     with torch.no_grad():
         errors = [learner.objective.unroll(seed).loss[-1].mean() for seed in validation_seeds(0, 4)]
     best = saved["callbacks"]["EarlyStopping{'monitor': 'val/error', 'mode': 'min'}"]["best_score"]
@@ -86,16 +95,9 @@ def test_gradients_are_those_of_one_process_on_the_joined_batch(
 
 def test_processes_take_the_same_lessons(tmp_path: Path, untrained: MetaLearner) -> None:
     """One more output by their mean error, where each by itself would decide otherwise."""
-    learner = untrained
-    optimizer = torch.optim.SGD(learner.parameters(), lr=RATE)
-    chance = learner.task.chance
-
-    def losses(curriculum: OneMoreOutput, step: int) -> list[torch.Tensor]:
-        lesson = curriculum.lesson(0, step)
-        seeds = [task_seed(0, TRAINING, rank, step) for rank in (0, 1)]
-        return [learner.objective.unroll(seed, lesson).loss for seed in seeds]
-
-    small, large = sorted(loss[-1].mean().item() for loss in losses(OneMoreOutput(), 0))
+    learner, chance = untrained, untrained.task.chance
+    first = losses(learner, 0, OneMoreOutput().lesson(0, 0))
+    small, large = sorted(loss[-1].mean().item() for loss in first)
     mean = (small + large) / 2
     assert small < 0.9 * mean
     threshold = 0.95 * mean / chance  # the better one would go on at once
@@ -103,11 +105,9 @@ def test_processes_take_the_same_lessons(tmp_path: Path, untrained: MetaLearner)
     curriculum = OneMoreOutput(**options)
     stages = []
     for step in range(STEPS):
-        both = torch.cat(losses(curriculum, step), dim=1)
-        optimizer.zero_grad()
-        learner.meta_loss(rollout_of(both)).backward()
-        optimizer.step()
-        curriculum.learn(both[-1].mean().item(), chance)
+        both = losses(learner, step, curriculum.lesson(0, step))
+        descend(learner, both)
+        curriculum.learn(torch.cat(both, dim=1)[-1].mean().item(), chance)
         stages.append(curriculum.stage)
     assert stages[0] == 0 < stages[-1]
 
@@ -116,8 +116,7 @@ def test_processes_take_the_same_lessons(tmp_path: Path, untrained: MetaLearner)
     train(tmp_path, "--curriculum", "one_more_output", *map(str, flags), *alone)
     saved = load(tmp_path / "run/checkpoints/last.ckpt")
     assert saved["badger_graph_curriculum"]["stage"] == curriculum.stage
-    for name, weight in learner.state_dict().items():
-        torch.testing.assert_close(saved["state_dict"][name], weight, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(saved["state_dict"], learner.state_dict(), rtol=1e-5, atol=1e-7)
 
 
 def test_one_folder_one_evaluation(trained: tuple[Path, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,11 @@ def checkpoint(make_checkpoint: Callable[..., Path]) -> Path:
 
 def unrolled(checkpoint: Path, seed: int, **sizes: int) -> torch.Tensor:
     learner = load_learner(checkpoint)
-    size = {
-        name: sizes.get(name, getattr(learner.sizes, name))
-        for name in ("num_experts", "num_outputs", "num_steps")
-    }
+    asked = replace(learner.sizes, **sizes)
     generator = torch.Generator().manual_seed(seed)
-    task = learner.task.sample(TASKS, size["num_outputs"], generator)
+    task = learner.task.sample(TASKS, asked.num_outputs, generator)
     with torch.no_grad():
-        loss = unroll(learner.agent, task, size["num_experts"], size["num_steps"], generator).loss
+        loss = unroll(learner.agent, task, asked.num_experts, asked.num_steps, generator).loss
     return loss.double()
 
 

@@ -1,4 +1,4 @@
-"""The mean over in-neighbours by hand, what executors prepare, and which of them is chosen."""
+"""The mean over in-neighbours edge by edge, what executors prepare, and which of them is chosen."""
 
 from __future__ import annotations
 
@@ -74,15 +74,6 @@ def heard(
     prepared = prepare(edges, batch_size, len(hidden) // batch_size, executor, policy)
     nothing = hidden.new_zeros(len(hidden), 1)
     return prepared.round(policy, hidden, nothing, nothing[:, :0])[0]
-
-
-@every_torch_executor
-def test_mean_of_in_neighbours_by_hand(executor: ExecutorName) -> None:
-    """0 and 1 speak to 2; 2 speaks to 0; nobody speaks to 1."""
-    hidden = torch.tensor([[2.0, 1.0], [4.0, -1.0], [10.0, 7.0]])
-    edges = Edges.unweighted(torch.tensor([[0, 1, 2], [2, 2, 0]]))
-    expected = [[10.0, 7.0], [0.0, 0.0], [3.0, 0.0]]
-    torch.testing.assert_close(heard(hidden, edges, 1, executor), torch.tensor(expected))
 
 
 @every_torch_executor

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from authors_stand_in import MultitaskAgent
-from command_line import call
+from command_line import refuse, succeed
 
 from badger_graph import GuessingGame, load_agent, load_authors, load_learner, plots, unroll
 from badger_graph.analysis.seeds import mean_and_bar
@@ -318,13 +318,9 @@ def test_attention_is_measured_with_the_best_alone_too(tmp_path: Path) -> None:
 def test_from_the_command_line(groups: dict[str, list[str]], tmp_path: Path) -> None:
     given = [f"--groups={json.dumps(groups)}", "--experts=[6, 9]", "--num_tasks=4", "--num_steps=3"]
     main = command(ErrorAgainstExperts)
-    result = call(main, *given, cwd=tmp_path)
-    assert result.code == 0, result.err
+    succeed(main, *given, cwd=tmp_path)
     saved = json.loads((tmp_path / "results/error_against_experts.json").read_text())
     assert len(saved["rows"]) == 6
-    wrong = call(main, "--groups={a: [b]}", cwd=tmp_path)
-    assert wrong.code == 2
-    assert wrong.err.startswith("error: a trained agent must be a checkpoint file or one of the")
-    wrong = call(main, "--number=3", cwd=tmp_path)
-    assert wrong.code == 2
-    assert wrong.err.endswith("-h shows the flags\n")
+    wrong = refuse(main, "--groups={a: [b]}", cwd=tmp_path)
+    assert wrong.startswith("error: a trained agent must be a checkpoint file or one of the")
+    assert refuse(main, "--number=3", cwd=tmp_path).endswith("-h shows the flags\n")

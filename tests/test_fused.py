@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 import gc
 import itertools
-import os
+import math
 import typing
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -45,6 +44,7 @@ from badger_graph import (
 from badger_graph.executors.fused import pack
 from badger_graph.executors.prepare import ExecutorName, prepare
 from badger_graph.rollout import live
+from benchmarks.memory import peak_growth
 from topologies import RandomTopology
 
 pytestmark = pytest.mark.native
@@ -127,6 +127,8 @@ def test_any_number_of_threads_gives_the_same_bits(nodes: int, dtype: torch.dtyp
 
 WANTED = [*Inputs._fields, "weights"]
 
+PARAMETERS = [name for name, _ in make().named_parameters()]
+
 
 @pytest.mark.parametrize("nodes", [9, LARGE])
 @pytest.mark.parametrize(
@@ -138,15 +140,8 @@ def test_only_the_gradients_that_are_asked_for(nodes: int, wanted: list[str]) ->
     inputs = some_inputs(policy, edges, nodes)
     expected = outcome(policy, "reference", inputs, edges.index, 1)
     policy.requires_grad_("weights" in wanted)
-    given = Inputs(*(v.clone().requires_grad_(n in wanted) for n, v in inputs._asdict().items()))
-    prepared = prepare(Edges(edges.index, given.weight), 1, nodes, "fused", policy)
-    after, said = Stage(policy)(given, prepared)
-    loss = (after * uniform(98, *after.shape)).sum() + (said * uniform(99, *said.shape)).sum()
-    by = {n: v for n, v in given._asdict().items() if n in wanted}
-    if "weights" in wanted:
-        by |= dict(policy.named_parameters())
-    found = dict(zip(by, torch.autograd.grad(loss, list(by.values())), strict=True))
-    found = {f"the gradient of {name}": value for name, value in found.items()}
+    found = outcome(policy, "fused", inputs, edges.index, 1, wanted=wanted)
+    assert len(found) == 2 + len(wanted) + ("weights" in wanted) * (len(PARAMETERS) - 1)
     assert_near(found, {name: expected[name] for name in found})
 
 
@@ -416,11 +411,9 @@ def test_a_frozen_policy_and_a_thawed_one() -> None:
     expected = outcome(policy, "reference", inputs, edges.index, 2)
     for _ in range(2):
         policy.requires_grad_(False)
-        given = fresh(inputs)
-        after, said = Stage(policy)(given, prepared)
-        loss = (after * uniform(98, 10, 6)).sum() + (said * uniform(99, 10)).sum()
-        (of_hidden,) = torch.autograd.grad(loss, given.hidden)
-        assert_near({"it": of_hidden}, {"it": expected["the gradient of hidden"]})
+        found = outcome(policy, "fused", inputs, edges.index, 2)
+        assert len(found) == 2 + len(inputs)
+        assert_near(found, {name: expected[name] for name in found})
         assert not Stage(policy)(inputs, prepared)[0].requires_grad
         policy.requires_grad_(True)
         assert_near(outcome(policy, "fused", inputs, edges.index, 2), expected)
@@ -494,13 +487,6 @@ def test_a_large_stage_keeps_little_more_than_the_states(degree: int) -> None:
     assert 4 * 32 <= per_step <= 4 * 32 + 64
 
 
-def resident_bytes() -> int:
-    statm = Path("/proc/self/statm")
-    if not statm.exists():
-        pytest.skip("needs /proc")
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 def test_outer_steps_leave_nothing_behind() -> None:
     others = live_tensors()  # held, or what other tests left could go meanwhile
     policy = make(dtype=torch.float32)
@@ -509,18 +495,18 @@ def test_outer_steps_leave_nothing_behind() -> None:
     optimiser = torch.optim.Adam(policy.parameters())
     generator = seeded(0)
 
-    def outer_steps(number: int) -> tuple[int, int]:
+    def outer_steps(number: int) -> None:
         for _ in range(number):
             task = GuessingGame().sample(4, 2, generator)
             unroll(agent, task, 6, 3, generator).loss.mean().backward()
             optimiser.step()
             optimiser.zero_grad()
-        return len(live_tensors()) - len(others), resident_bytes()
 
-    tensors, resident = outer_steps(50)
-    tensors_later, resident_later = outer_steps(300)
-    assert tensors_later == tensors
-    assert resident_later - resident < 4 * 2**20
+    outer_steps(50)
+    tensors = len(live_tensors())
+    growth = peak_growth(lambda: outer_steps(300))
+    assert len(live_tensors()) == tensors >= len(others)
+    assert growth < 4 * 2**20 or math.isnan(growth)  # where the kernel is not Linux
 
 
 # --------------------------------------------------------------------------- as torch operators

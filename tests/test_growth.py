@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import torch
+from bad_inputs.command_line import main_of
+from command_line import succeed
 from properties import (
     Nearest,
     assert_gradients_reach_every_parameter,
@@ -55,8 +57,6 @@ from badger_graph.experiments.paper.growth import (
     situations,
     steps_until_back,
 )
-from badger_graph.outer.config import CONFIG_KEY
-from badger_graph.outer.learner import MetaLearner
 from topologies import (
     CompleteTopology,
     ErdosRenyiTopology,
@@ -112,7 +112,9 @@ def assert_near(actual: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-12)
 
 
-CHANGES: dict[str, Callable[[BadgerAgent, Life], Life]] = {
+Change = Callable[[BadgerAgent, Life], Life]
+
+CHANGES: dict[str, Change] = {
     "add": lambda agent, life: add_experts(agent, life, 3, seeded(2)),
     "clone": lambda agent, life: clone_experts(agent, life, [1, 4, 4]),
     "clone fresh": lambda agent, life: clone_experts(agent, life, [1, 4], "fresh", seeded(2)),
@@ -132,7 +134,7 @@ every_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @every_executor
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_changed_agents_live_on_and_those_before_are_unchanged(
-    change: Callable[[BadgerAgent, Life], Life], executor: ExecutorName, dtype: torch.dtype
+    change: Change, executor: ExecutorName, dtype: torch.dtype
 ) -> None:
     agent = make(RandomTopology(3, "agent"), executor=executor).to(dtype)
     life = grown_up(agent)
@@ -154,7 +156,7 @@ def test_changed_agents_live_on_and_those_before_are_unchanged(
 
 
 @every_change
-def test_nothing_leaks_between_agents(change: Callable[[BadgerAgent, Life], Life]) -> None:
+def test_nothing_leaks_between_agents(change: Change) -> None:
     with double_precision():
         agent = make(RandomTopology(3, "agent"))
         life = change(agent, grown_up(agent))
@@ -171,7 +173,7 @@ def test_nothing_leaks_between_agents(change: Callable[[BadgerAgent, Life], Life
 
 
 @every_change
-def test_gradients_flow_through(change: Callable[[BadgerAgent, Life], Life]) -> None:
+def test_gradients_flow_through(change: Change) -> None:
     """Back into the life before, and into every weight."""
     agent = make()
     before = unroll(agent, some_task(), N, 3, seeded(1)).life
@@ -184,9 +186,7 @@ def test_gradients_flow_through(change: Callable[[BadgerAgent, Life], Life]) -> 
 
 
 @every_change
-def test_what_is_kept_for_training_is_fit_for_it(
-    change: Callable[[BadgerAgent, Life], Life],
-) -> None:
+def test_what_is_kept_for_training_is_fit_for_it(change: Change) -> None:
     agent = make()
     with torch.inference_mode():
         life = change(agent, agent.reset(B, N, D, seeded(0)))
@@ -505,19 +505,11 @@ def test_the_experiment() -> None:
     assert_refused("got none", lambda: growth([]))
 
 
-def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "scripts")
-    import growth as command
-
-    names = []
-    for seed in range(2):
-        learner = MetaLearner(make(), GuessingGame())
-        content = {CONFIG_KEY: learner.config(), "state_dict": learner.state_dict()}
-        names.append(str(tmp_path / f"{seed}.ckpt"))
-        torch.save({**content, "global_step": 0}, names[-1])
+def test_the_command(tmp_path: Path) -> None:
+    names = ["micro_badger"] * 2
+    sizes = ["--num_tasks", "4", "--after", "2"]
+    succeed(main_of("growth"), "--checkpoints", *names, *sizes, cwd=tmp_path)
     out = tmp_path / "results" / "growth.json"
-    sizes = ["--num_tasks", "4", "--after", "2", "--out", str(out)]
-    command.main(["--checkpoints", *names, *sizes])
     result = json.loads(out.read_text())
     assert result["checkpoints"] == names
     assert out.with_suffix(".md").read_text().strip() == Growth.markdown(result)

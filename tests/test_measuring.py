@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-import runpy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from command_line import ROOT, call, refuse, succeed
+from bad_inputs.command_line import main_of
+from command_line import call, refuse, succeed
 from properties import Fit, Make, assert_refused
 from torch import Tensor
 
 from badger_graph import MetaLearner, load_learner
+from badger_graph.analysis import dynamic_modes, oscillating_share
 from badger_graph.analysis.measures import MEASURES, check_measures, intervals, take
 from badger_graph.analysis.subject import Recording, Subject
 from badger_graph.callbacks.measurements import Measurements, subject_of
@@ -139,9 +140,8 @@ def test_dynamic_modes_of_a_linear_system() -> None:
     assert isinstance(found, dict)
     assert found["rank"] == [1, 2, 4]
     assert found["spectral_radius"][-1] == pytest.approx(1)
-    turning = 39 * (2 * math.sin(math.pi / 8)) ** 2
-    falling = sum((0.2 * 0.9**t) ** 2 for t in range(39))
-    assert found["oscillating"][-1] == pytest.approx(turning / (turning + falling))
+    share = oscillating_share(dynamic_modes(hidden.view(40, 4)))
+    assert found["oscillating"][-1] == pytest.approx(share)
     first, second, last = found["residual"]
     assert first > second > 0.1
     assert last < 1e-10
@@ -173,7 +173,7 @@ def test_unknown_measures() -> None:
 
 
 def test_a_trained_agent_from_the_command_line(tmp_path: Path) -> None:
-    main = runpy.run_path(str(ROOT / "scripts" / "measure.py"))["main"]
+    main = main_of("measure")
     told = ["micro_badger", "--measures", "squared_error", "--num_tasks", "50"]
     result = call(main, *told, cwd=tmp_path)
     row = json.loads(result.out)
@@ -297,11 +297,10 @@ def test_lives_that_blow_up_are_a_divergence(
 def test_lives_that_blow_up_are_said_on_the_command_line(
     tiny_learner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    main = runpy.run_path(str(ROOT / "scripts" / "measure.py"))["main"]
     learner = overflowing(tiny_learner())
     broken = TrainedAgent(learner.agent, learner.task, learner.meta_loss, 5, 2, 3, 0)
-    monkeypatch.setitem(main.__globals__, "load_trained", lambda checkpoint: broken)
-    wrong = call(main, "micro_badger", "--num_tasks", "8", cwd=tmp_path)
+    monkeypatch.setattr("badger_graph.experiments.measure.load_trained", lambda checkpoint: broken)
+    wrong = call(main_of("measure"), "micro_badger", "--num_tasks", "8", cwd=tmp_path)
     assert (wrong.code, wrong.err.count("\n")) == (2, 1)
     assert "error: the agent's states must be finite, got" in wrong.err
 

@@ -10,16 +10,15 @@ import torch
 from properties import (
     GAME,
     assert_any_number_of_experts,
-    assert_gradients_reach_every_parameter,
-    assert_lives_as_any,
+    assert_like_any_agent,
     build_membrane,
     double_precision,
     edited,
+    in_double,
     seeded,
     small_agent,
     some_life,
     some_observation,
-    some_task,
     uniform,
 )
 from torch import Tensor
@@ -31,9 +30,7 @@ from badger_graph import (
     Birth,
     Bits,
     Choice,
-    GuessingGame,
     Interface,
-    unroll,
 )
 from badger_graph.life import Addresses
 from topologies import CompleteTopology
@@ -125,20 +122,10 @@ def test_outputs_and_experts_are_told_apart_by_address_and_identifier_alone() ->
         torch.testing.assert_close(again.hidden, renumbered.hidden[nodes])
 
 
-def test_agents_are_independent_and_of_any_size() -> None:
-    with double_precision():
-        assert_lives_as_any(make_agent(), 5, 3)
-        assert_any_number_of_experts(make_agent(), [(1, 1), (1, 6), (7, 2), (20, 9)])
-
-
-def test_gradients_reach_every_parameter() -> None:
-    agent = make_agent()
-    task = GuessingGame(feedback="per_output").sample(8, 3, seeded(0))
-    loss = unroll(agent, task, 5, 4, seeded(0)).loss[1:].mean()
-    assert_gradients_reach_every_parameter(loss, agent.membrane)
-    task = some_task(8, 3)
-    loss = unroll(agent, task, 5, 4, seeded(0)).loss[1:].mean()
-    assert_gradients_reach_every_parameter(loss, agent.policy)
+@in_double
+def test_it_is_like_any_agent_and_of_any_size() -> None:
+    assert_like_any_agent(make_agent(), 5, 3)
+    assert_any_number_of_experts(make_agent(), [(1, 1), (1, 6), (7, 2), (20, 9)])
 
 
 def test_outputs_keep_their_action() -> None:

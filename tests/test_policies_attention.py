@@ -14,11 +14,8 @@ from command_line import succeed
 from properties import (
     assert_any_number_of_experts,
     assert_free_experts_exchangeable,
-    assert_gradient_is_right,
-    assert_gradients_reach_every_parameter,
-    assert_lives_as_any,
+    assert_like_any_agent,
     assert_refused,
-    assert_round_trip,
     build_policy,
     double_precision,
     edited,
@@ -164,11 +161,6 @@ def test_experts_are_exchangeable(topology: Topology) -> None:
         assert_free_experts_exchangeable(make(topology, RANDOM), 5, 2, bound=0)
 
 
-def test_agents_live_as_any() -> None:
-    with double_precision():
-        assert_lives_as_any(make(RingTopology(), RANDOM), 7, 2)
-
-
 def test_any_number_of_experts_and_outputs() -> None:
     assert_any_number_of_experts(make(), [(1, 1), (1, 5), (4, 2), (9, 3), (70, 1)])
 
@@ -185,26 +177,12 @@ def test_actions_follow_their_addresses() -> None:
     assert not torch.allclose(life.action[:, 0], life.action[:, 2])
 
 
-@pytest.mark.parametrize("topology", [CompleteTopology(), RandomTopology(2)])
-def test_gradients_reach_every_parameter(topology: Topology) -> None:
-    with double_precision():
-        agent, task = make(topology), some_task()
-        loss = unroll(agent, task, 5, 4, seeded(0)).loss[-1].mean()
-        assert_gradients_reach_every_parameter(loss, agent)
-
-
-@pytest.mark.parametrize("topology", [CompleteTopology(), RandomTopology(2)], ids=repr)
-def test_gradients_are_right(topology: Topology) -> None:
-    with double_precision():
-        agent, task = make(topology, RANDOM), some_task()
-        assert_gradient_is_right(agent, lambda: unroll(agent, task, 5, 3, seeded(0)).loss.mean())
-
-
-def test_round_trip() -> None:
-    task = some_task()
-    assert_round_trip(
-        make(RingTopology()), lambda agent: unroll(agent, task, 5, 3, seeded(0)).action
-    )
+@in_double
+@pytest.mark.parametrize(
+    "topology", [CompleteTopology(), RandomTopology(2), RingTopology()], ids=repr
+)
+def test_it_is_like_any_agent(topology: Topology) -> None:
+    assert_like_any_agent(make(topology), 5, 2)
 
 
 # ------------------------------------------------------------------- topologies and executors

@@ -10,12 +10,10 @@ import pytest
 import torch
 from lightning import Trainer
 from properties import (
-    assert_gradients_reach_every_parameter,
-    assert_lives_as_any,
-    assert_round_trip,
+    assert_like_any_agent,
     build_membrane,
     build_policy,
-    double_precision,
+    in_double,
     seeded,
     small_agent,
     some_life,
@@ -102,9 +100,9 @@ def test_it_perceives_all_and_speaks_for_all() -> None:
 # --------------------------------------------------------------------------------- the agent
 
 
-def test_agents_live_as_any() -> None:
-    with double_precision():
-        assert_lives_as_any(make(), 1, D, num_steps=1)
+@in_double
+def test_it_is_like_any_agent() -> None:
+    assert_like_any_agent(make(), 1, D)
 
 
 @pytest.mark.parametrize("executor", ["auto", "reference", "sparse"])
@@ -114,17 +112,6 @@ def test_nobody_is_heard(executor: str) -> None:
     expected = unroll(make(), task, 1, 3).action
     other = make(topology=CompleteTopology(), executor=executor)
     torch.testing.assert_close(unroll(other, task, 1, 3).action, expected)
-
-
-def test_gradients_reach_every_parameter() -> None:
-    agent = make()
-    loss = unroll(agent, some_task(4, D), 1, 3).loss.mean()
-    assert_gradients_reach_every_parameter(loss, agent)
-
-
-def test_round_trip() -> None:
-    task = some_task(2, D)
-    assert_round_trip(make(), lambda agent: unroll(agent, task, 1, 3).action)
 
 
 def test_what_is_recorded() -> None:

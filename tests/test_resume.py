@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from badger_graph import files
 from badger_graph.cli import fit_main
 from badger_graph.logs import read_measurements
 from badger_graph.runs import last_checkpoint
+from scripts import kill_runs
 
 TINY = [
     *("--config", "smoke", "--evaluate", "false", "--batch_size", "4", "--num_steps", "4"),
@@ -141,31 +143,19 @@ class Killed(BaseException):
     """In place of a SIGKILL: nobody catches it, and nobody may clean up after it."""
 
 
-MOMENTS = ("first byte", "half-way", "before the swap", "after the swap")
+def die_in_a_save(kill: kill_runs.Kill, cwd: Path) -> None:
+    """Stop in the midst of a save, with the files that a kill leaves."""
 
-
-def die_in_a_save(
-    monkeypatch: pytest.MonkeyPatch, file: str, count: int, moment: str, cwd: Path
-) -> None:
-    """Stop at that moment of that save of a file, with the files that a kill leaves."""
-    replace, left = os.replace, [count]
-
-    def dying(partial: str | Path, path: str | Path) -> None:
-        left[0] -= Path(path).name == file
-        if left[0] >= 0:
-            replace(partial, path)
-            return
-        if moment == "after the swap":
-            replace(partial, path)
-        elif moment != "before the swap":
-            os.truncate(partial, os.path.getsize(partial) // 2 * (moment == "half-way"))
+    def die(*_: object) -> None:
         shutil.copytree(cwd / "run", cwd / "left")
         raise Killed
 
-    monkeypatch.setattr(os, "replace", dying)
-    with pytest.raises(Killed):
-        call(fit_main, *SHORT, "--run_dir", "run", cwd=cwd)
-    monkeypatch.setattr(os, "replace", replace)
+    try:
+        kill_runs.die_in_a_save(kill)
+        with mock.patch("os.kill", die), pytest.raises(Killed):
+            call(fit_main, *SHORT, "--run_dir", "run", cwd=cwd)
+    finally:
+        mock.patch.stopall()
     shutil.rmtree(cwd / "run")
     (cwd / "left").rename(cwd / "run")
 
@@ -180,7 +170,7 @@ SHORT = [
 
 # The first of all and each moment of it, then each file; scripts/kill_runs.py has them all.
 SAVES = [
-    *(("best.ckpt", 0, moment) for moment in MOMENTS),
+    *(("best.ckpt", 0, moment) for moment in kill_runs.MOMENTS),
     *(("last.ckpt", 0, "half-way"), ("last.ckpt", 1, "before the swap")),
     *(("stage0.ckpt", 0, "after the swap"), ("stage2.ckpt", 0, "first byte")),
     ("config.yaml", 0, "half-way"),
@@ -196,16 +186,9 @@ def unkilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-@pytest.mark.parametrize(("file", "count", "moment"), SAVES)
-def test_killed_inside_a_save(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    unkilled: Path,
-    file: str,
-    count: int,
-    moment: str,
-) -> None:
-    die_in_a_save(monkeypatch, file, count, moment, tmp_path)
+@pytest.mark.parametrize("save", SAVES, ids=str)
+def test_killed_inside_a_save(tmp_path: Path, unkilled: Path, save: tuple[str, int, str]) -> None:
+    die_in_a_save(kill_runs.Kill(*save), tmp_path)
     resumed = call(fit_main, "--run_dir", "run", "--ckpt_path", "last", cwd=tmp_path)
     if not list(tmp_path.glob("run/checkpoints/*.ckpt")):
         assert resumed.code == 2

@@ -9,8 +9,6 @@ from typing import ClassVar
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from properties import (
     assert_gradient_is_right,
     double_precision,
@@ -87,29 +85,6 @@ def test_three_steps_are_three_manual_steps() -> None:
     assert torch.equal(rollout.life.hidden, life.hidden)
     assert torch.equal(rollout.graph.hidden, life.hidden)
     assert rollout.task is task
-
-
-def test_a_rollout_leaves_weights_and_targets_alone() -> None:
-    agent, task = make(), some_task()
-    weights = [parameter.clone() for parameter in agent.parameters()]
-    target = task.target.clone()
-    unroll(agent, task, N, 4, seeded(0)).loss.sum().backward()
-    assert all(torch.equal(a, b) for a, b in zip(agent.parameters(), weights, strict=True))
-    assert torch.equal(task.target, target)
-
-
-@given(
-    batch_size=st.integers(1, 4),
-    num_experts=st.integers(3, 9),
-    num_outputs=st.integers(1, 3),
-    num_steps=st.integers(1, 4),
-)
-def test_shapes(batch_size: int, num_experts: int, num_outputs: int, num_steps: int) -> None:
-    task = some_task(batch_size, num_outputs)
-    rollout = unroll(make(), task, num_experts, num_steps, seeded(0))
-    assert rollout.loss.shape == (num_steps, batch_size)
-    assert rollout.action.shape == (num_steps, batch_size, num_outputs)
-    assert rollout.life.batch_size == batch_size
 
 
 def test_on_every_device(device: torch.device) -> None:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import runpy
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from command_line import ROOT, succeed
-from safetensors.torch import load_file
-from torch import Tensor
 
 from badger_graph import load_agent, load_learner, read_card, shipped_policies, unroll
 from badger_graph.callbacks.record import TrainingRecord, recorded_pieces
 from badger_graph.cli import evaluate_main, fit_main
 from badger_graph.experiments.paper.relative_error import relative_error
 from badger_graph.library.load import read_checkpoint
-from badger_graph.library.shipping import SHIPPED, write_policy
+from badger_graph.library.shipping import SHIPPED
 from badger_graph.runs import run_folder
 
 SHIP = runpy.run_path(str(ROOT / "scripts" / "ship.py"))["ship"]
@@ -51,16 +48,10 @@ def test_a_policy_does_what_its_card_says(name: str) -> None:
     card, learner = read_card(name), load_learner(name)
     errors, agent = card["errors"], load_agent(name)
     trained_for = min(learner.sizes.num_outputs, 6)  # more take longer
+    told = {name: errors[name] for name in ("num_steps", "num_tasks", "seed")}
     for row in [row for row in errors["table"] if row["num_outputs"] in (1, trained_for)]:
-        measured = relative_error(
-            agent,
-            learner.task,
-            row["num_experts"],
-            row["num_outputs"],
-            errors["num_steps"],
-            errors["num_tasks"],
-            errors["seed"],
-        )
+        sizes = (row["num_experts"], row["num_outputs"])
+        measured = relative_error(agent, learner.task, *sizes, **told)
         assert measured.error == pytest.approx(row["error"], abs=LAST_DIGIT)
         assert measured.standard_error == pytest.approx(row["standard_error"], abs=LAST_DIGIT)
 
@@ -77,10 +68,8 @@ def test_a_card_says_how_the_policy_came_about(name: str) -> None:
     assert (SHIPPED / f"{name}.safetensors").stat().st_size < 2**20
 
 
-def test_a_shipped_agent_is_frozen_and_solves_its_task() -> None:
+def test_a_shipped_agent_solves_its_task() -> None:
     agent, learner = load_agent("micro_badger"), load_learner("micro_badger")
-    assert not agent.training
-    assert not any(parameter.requires_grad for parameter in agent.parameters())
     task = learner.task.sample(64, learner.sizes.num_outputs, torch.Generator().manual_seed(3))
     loss = unroll(agent, task, learner.sizes.num_experts, learner.sizes.num_steps).loss
     assert loss[-1].mean() < 0.01 < loss[0].mean()
@@ -111,32 +100,12 @@ def test_a_file_comes_before_a_shipped_policy_of_its_name(
 # ------------------------------------------------------------------------------- damaged policies
 
 
-def rewritten(file: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
-    """The weights changed by somebody who changes the hash on the card too."""
-    weights = load_file(file)
-    change(weights)
-    write_policy(file, read_card(file), weights)
-
-
 def test_a_changed_weight_is_noticed(copied: Path) -> None:
     contents = bytearray(copied.read_bytes())
     contents[-1] ^= 1
     copied.write_bytes(contents)
     with pytest.raises(ValueError, match=r"must be those of its card, .* was changed"):
         load_agent(copied)
-
-
-def test_missing_extra_and_misshapen_tensors_are_refused(copied: Path) -> None:
-    whole = copied.read_bytes()
-    for change in (
-        lambda weights: weights.popitem(),
-        lambda weights: weights.update(extra=torch.zeros(1)),
-        lambda weights: weights.update({"policy.readout.bias": torch.zeros(2)}),
-    ):
-        copied.write_bytes(whole)
-        rewritten(copied, change)
-        with pytest.raises(ValueError, match=r"the weights in .* must fit its GRUPolicy"):
-            load_agent(copied)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ from topologies import (
     RingTopology,
     StarTopology,
     from_networkx,
-    is_strongly_connected,
     laplacian,
     summarise,
 )
@@ -131,9 +130,3 @@ def test_weights_that_need_gradients() -> None:
     weight = torch.ones(2, requires_grad=True)
     summary = summarise(Edges(torch.tensor([[0, 1], [1, 0]]), weight), 2)
     assert summary.algebraic_connectivity == pytest.approx(2)
-
-
-def test_strongly_connected() -> None:
-    assert is_strongly_connected(Edges.unweighted(torch.tensor([[0, 1], [1, 0]])), 2)
-    assert not is_strongly_connected(Edges.unweighted(torch.tensor([[0, 1], [1, 0]])), 3)
-    assert not is_strongly_connected(Edges.unweighted(torch.tensor([[0], [1]])), 2)

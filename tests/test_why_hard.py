@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import runpy
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,14 +12,15 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from command_line import ROOT, call
+from bad_inputs.command_line import main_of
+from command_line import ROOT, refuse
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 from properties import assert_refused, seeded
 from recorded import recorded
 
 from badger_graph import plots
-from badger_graph.cli import DIVERGED, program, saying_what_is_wrong
+from badger_graph.cli import DIVERGED, saying_what_is_wrong
 from badger_graph.experiments.paper.error_bars import interval
 from badger_graph.experiments.runner import run
 from badger_graph.experiments.trainings import Training, train
@@ -447,7 +447,5 @@ def test_a_figure_has_a_panel() -> None:
 
 
 def test_wrong_names(tmp_path: Path) -> None:
-    why_hard = runpy.run_path(str(ROOT / "scripts" / "why_hard.py"))["why_hard"]
-    wrong = call(lambda arguments: program(why_hard, arguments), "nonsense", cwd=tmp_path)
-    assert wrong.code == 2
-    assert wrong.err.startswith("error: experiment must be one of plateaus")
+    wrong = refuse(main_of("why_hard"), "nonsense", cwd=tmp_path)
+    assert wrong.startswith("error: experiment must be one of plateaus")

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import math
-import runpy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,12 +13,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from command_line import ROOT, call
+from bad_inputs.command_line import main_of
+from command_line import succeed
 from properties import seeded
 from recorded import recorded
 
 from badger_graph import plots
-from badger_graph.cli import program
 from badger_graph.experiments.runner import run
 from badger_graph.experiments.tables import median_steps
 from badger_graph.experiments.trainings import Run, Training
@@ -192,7 +191,6 @@ def test_arguments_are_those_of_every_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In folders and results of their own: they are not the experiment as committed."""
-    why_hard = runpy.run_path(str(ROOT / "scripts" / "why_hard.py"))["why_hard"]
     full = EXPERIMENTS["mutual_information"].full
     told: list[Training] = []
 
@@ -203,8 +201,7 @@ def test_arguments_are_those_of_every_training(
 
     monkeypatch.setattr("badger_graph.experiments.why_hard.experiment.train", train)
     arguments = ["mutual_information", "--full", "true", "--arguments", "--config fast"]
-    result = call(lambda words: program(why_hard, words), *arguments, cwd=tmp_path)
-    assert result.code == 0, result.err
+    succeed(main_of("why_hard"), *arguments, cwd=tmp_path)
     assert len(told) == full.seeds
     assert {tuple(one.words()[-6:-4]) for one in told} == {("--config", "fast")}
     written = tmp_path / "runs" / "why_hard" / "results" / "mutual_information-config-fast.json"

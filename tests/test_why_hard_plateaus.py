@@ -17,8 +17,6 @@ from badger_graph.experiments.why_hard.base import CHANCE
 from badger_graph.experiments.why_hard.findings import Claim
 from badger_graph.experiments.why_hard.plateaus import THREE, Plateaus, _noise
 
-OUTPUTS = 4
-
 LEARNED = (250, 250, 350, None)
 """When each number is learned."""
 

@@ -77,7 +77,7 @@ def write(experiment: Experiment | type[Experiment], result: Result, file: str |
 def command(make: type[Experiment]) -> Callable[..., None]:
     """The program of an experiment: its flags, and ``--out``, where the JSON goes.
 
-    A list without a default is typed as several words.
+    A list, which an experiment takes without a default or with a tuple, is typed as several words.
     """
 
     def main(arguments: Sequence[str] | None = None) -> None:
@@ -85,10 +85,15 @@ def command(make: type[Experiment]) -> Callable[..., None]:
         parser = ArgumentParser(description=says, exit_on_error=False)
         parser.add_argument("--config", action="config", help="path to a configuration file")
         parameters = inspect.signature(make).parameters.values()
-        words = {p.name for p in parameters if p.default is p.empty}
-        parser.add_class_arguments(make, skip=words)
-        for name in sorted(words):
-            parser.add_argument(f"--{name}", nargs="+", required=True)
+        lists = {p.name: p.default for p in parameters if p.default is p.empty}
+        lists |= {p.name: p.default for p in parameters if isinstance(p.default, tuple)}
+        parser.add_class_arguments(make, skip={*lists})
+        for name, usual in sorted(lists.items()):
+            if usual is inspect.Parameter.empty:
+                parser.add_argument(f"--{name}", nargs="+", required=True)
+            else:
+                kind = type(usual[0])
+                parser.add_argument(f"--{name}", nargs="+", type=kind, default=[*usual])
         out = f"results/{make.name}.json"
         parser.add_argument(
             "--out", type=str, default=out, help="the JSON; table and figure beside"

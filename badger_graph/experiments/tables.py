@@ -5,11 +5,24 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
+from badger_graph.analysis.seeds import mean_and_bar
+
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table: its heads, then a line a row."""
     head, *body = (f"| {' | '.join(cells)} |" for cells in (heads, *rows))
     return "\n".join([head, "|" + "---|" * len(heads), *body])
+
+
+def with_bar(values: Sequence[float], form: str) -> str:
+    """The mean over seeds with its standard error; of one seed, what it gave.
+
+    Args:
+        values: of each seed.
+        form: how both are written.
+    """
+    mean, bar = mean_and_bar(values)
+    return f"{mean:{form}} ± {bar:{form}}" if len(values) > 1 else f"{mean:{form}} (one seed)"
 
 
 def median_steps(steps: Sequence[int | None], form: str = ".0f") -> str:

@@ -11,13 +11,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from badger_graph.analysis.seeds import mean_and_bar
 from badger_graph.baselines.online.classifiers import CLASSIFIERS, FAST
 from badger_graph.datasets import Dataset
 from badger_graph.experiments.online.learn_tables import load_classes
 from badger_graph.experiments.online.lives import right_answers
 from badger_graph.experiments.runner import Experiment
-from badger_graph.experiments.tables import table
+from badger_graph.experiments.tables import table, with_bar
 from badger_graph.library.load import load_agent
 from badger_graph.progress import track
 from topologies.checks import SEED, checked, size
@@ -117,8 +116,7 @@ class FewShot(Experiment):
         first = next(iter(result.values()))
         rows = [["Badger, frozen"]]
         for kept in result.values():
-            mean, bar = mean_and_bar(list(kept["policies"].values()))
-            rows[0].append(f"{mean:.3f} ± {bar:.3f}")
+            rows[0].append(with_bar(list(kept["policies"].values()), ".3f"))
         rows += [
             [name, *(f"{kept['baselines'][name]:.3f}" for kept in result.values())]
             for name in first["baselines"]

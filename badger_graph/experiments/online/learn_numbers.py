@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.analysis.seeds import mean_and_bar
 from badger_graph.baselines.online import bayes_linear, gaussian_process, nlms
 from badger_graph.experiments.runner import Experiment
-from badger_graph.experiments.tables import table
+from badger_graph.experiments.tables import table, with_bar
 from badger_graph.library.load import load_agent
 from badger_graph.progress import track
 from badger_graph.rollout import live
@@ -60,12 +60,12 @@ class LearnNumbers(Experiment):
     def __init__(
         self,
         policies: list[str],
-        dimensions: list[int] | None = None,
+        dimensions: Sequence[int] = (2, 8, 20),
         num_tasks: int = 2000,
         seed: int = 0,
     ) -> None:
         self.policies = policies
-        self.dimensions = dimensions or [2, 8, 20]
+        self.dimensions = dimensions
         self.num_tasks = num_tasks
         self.seed = seed
 
@@ -154,8 +154,7 @@ class LearnNumbers(Experiment):
             rows = [["Badger, frozen"]]
             for place in range(len(kept["after"])):
                 values = [one[place] for one in kept["policies"].values()]
-                mean, bar = mean_and_bar(values)
-                rows[0].append(f"{mean:.4f} ± {bar:.4f}")
+                rows[0].append(with_bar(values, ".4f"))
             rows += [[key, *(f"{e:.4f}" for e in one)] for key, one in kept["learners"].items()]
             parts.append(table([name, *(f"after {k}" for k in kept["after"])], rows))
         return "\n\n".join(parts)

@@ -9,13 +9,12 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from badger_graph.analysis.seeds import mean_and_bar
 from badger_graph.baselines.online import CLASSIFIERS
 from badger_graph.baselines.online.classifiers import FAST
 from badger_graph.datasets import DATASETS, Dataset, load_dataset
 from badger_graph.experiments.online.lives import draw_orders, right_answers
 from badger_graph.experiments.runner import Experiment
-from badger_graph.experiments.tables import table
+from badger_graph.experiments.tables import table, with_bar
 from badger_graph.files import read_json, write_json
 from badger_graph.library.load import load_agent
 from badger_graph.plots.accuracy import accuracy_over_examples
@@ -135,5 +134,4 @@ def _mean(own: dict[str, Any], window: tuple[int, int]) -> float:
 
 
 def _of_policies(policies: dict[str, Any], window: tuple[int, int]) -> str:
-    mean, bar = mean_and_bar([_mean(own, window) for own in policies.values()])
-    return f"{mean:.3f} ± {bar:.3f}"
+    return with_bar([_mean(own, window) for own in policies.values()], ".3f")

@@ -12,10 +12,9 @@ import torch
 from matplotlib.figure import Figure
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.analysis.seeds import mean_and_bar
 from badger_graph.baselines.online import bandits
 from badger_graph.experiments.runner import Experiment
-from badger_graph.experiments.tables import table
+from badger_graph.experiments.tables import table, with_bar
 from badger_graph.files import read_json, write_json
 from badger_graph.library.load import load_agent
 from badger_graph.plots.bandits import reward_against_players
@@ -128,8 +127,7 @@ class PlayBandits(Experiment):
         rows = []
         own = ["Badger, one frozen policy"]
         for kept in result.values():
-            mean, bar = mean_and_bar([one["mean"] for one in kept["policies"].values()])
-            own.append(f"{mean:.2f} ± {bar:.2f}")
+            own.append(with_bar([one["mean"] for one in kept["policies"].values()], ".2f"))
         rows.append(own)
         for name in names:
             row = [name]
