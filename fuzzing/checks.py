@@ -298,13 +298,13 @@ def _generator(config: Config) -> torch.Generator:
 
 def _alone(made: MetaLearner, life: Life) -> Life:
     """The same agents, with nothing of how they came to be."""
-    parts = life.experts, life.addresses, life.action
 
     def own(part: Tensor) -> Tensor:
         return part.detach().clone()
 
     links = life.links if isinstance(life.links, Wires) else tree_map(own, life.edges)
-    return made.agent.life(*tree_map(own, parts), links)
+    experts, addresses = tree_map(own, (life.experts, life.addresses))
+    return made.agent.life(experts, addresses, own(life.action), links)
 
 
 def _disturbed(

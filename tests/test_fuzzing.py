@@ -42,7 +42,7 @@ SINCE = {
     *("wired_gru", "crossbar"),
     *("tables", "regressions", "bandits", "several_lives"),
 }
-"""Components that came after the committed run: it says nothing of them. Empty it with a new one."""
+"""Components that came after the committed run, which says nothing of them."""
 
 
 def test_the_committed_run_is_whole() -> None:
