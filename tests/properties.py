@@ -97,7 +97,11 @@ EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 NEEDS_ARGUMENTS = {"networkx", "file"}
 """Topologies that cannot be built by their name alone."""
 
-BUILDABLE = [name for name in TOPOLOGIES if name not in NEEDS_ARGUMENTS]
+OF_WIRES = {"crossbar"}
+"""Topologies without edges, which serve no policy that hears along edges and no number of experts
+but that of their crossings: tests/test_crossbar.py holds agents on them to the same."""
+
+BUILDABLE = [name for name in TOPOLOGIES if name not in NEEDS_ARGUMENTS | OF_WIRES]
 
 FOR_ANY_SIZE = [name for name in BUILDABLE if name != "learned_graph"]
 """Topologies that serve any number of experts."""
