@@ -184,7 +184,7 @@ def test_without_a_target_there_are_errors_of_every_step(config: str, tmp_path: 
     errors = result["errors"]["agent"]
     assert len(errors) == len(result["standard_error"]["agent"]) == task.num_steps
     assert np.isfinite(errors).all()
-    assert "at each step of a life" in told.out
+    assert "at each step of a life" in " ".join(told.out.split())
     made = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert made == ["error_over_steps.png", "evaluation.json"]
 
