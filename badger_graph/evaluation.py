@@ -21,7 +21,7 @@ from badger_graph.outer.config import to_config
 from badger_graph.pyg import split
 from badger_graph.rollout import Recorder, unroll
 from badger_graph.runs import run_folder
-from badger_graph.tasks import GuessingGame, target_of
+from badger_graph.tasks import GuessingGame, Targeted, target_of
 from topologies import Topology
 from topologies.checks import EXPERTS, SEED, checked, size
 
@@ -47,15 +47,17 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate a trained agent, frozen, on tasks it never saw, and draw what it does.
 
-    Writes ``evaluation.json``, ``rollouts.npz`` and the figures into a folder.
+    Writes ``evaluation.json``, ``rollouts.npz`` and the figures into a folder. Of tasks without a
+    target there are the errors alone, and a figure of them.
 
     Args:
         checkpoint: a checkpoint that fit.py wrote, or the name of a shipped policy.
         topology: another topology than the one trained on.
         num_experts: another number of experts than trained on.
         num_outputs: another number of outputs than trained on.
-        num_steps: another number of inner steps than trained on.
-        num_tasks: how many tasks to evaluate on.
+        num_steps: another number of inner steps than trained on; where tasks say themselves how
+            long a life with them is, that holds.
+        num_tasks: how many tasks to evaluate on; fewer, where a family draws no more at once.
         seed: seed of the tasks.
         baselines: whether to run the baselines on the same tasks; only the guessing game has any.
         figures: whether to draw.
@@ -78,6 +80,7 @@ def evaluate(
         agent.topology = topology
     generator = torch.Generator(agent.device).manual_seed(seed)
     task = family.sample(num_tasks, training.num_outputs, generator)
+    has_target = isinstance(task, Targeted)
     rollout = unroll(agent, task, training.num_experts, training.num_steps, generator)
     if not rollout.loss.isfinite().all():
         raise ValueError("the errors of an agent must be finite, got some that are not")
@@ -87,24 +90,29 @@ def evaluate(
     result = {
         "checkpoint": str(checkpoint),
         "outer_steps": training.outer_steps,
-        **{name: getattr(training, name) for name in sizes},
+        "num_experts": rollout.life.num_experts,
+        "num_outputs": task.num_outputs,
+        "num_steps": len(rollout.loss),
         "topology": to_config(agent.topology),
         "task": to_config(family),
-        "num_tasks": num_tasks,
+        "has_target": has_target,
+        "num_tasks": task.batch_size,
         "seed": seed,
         "chance": family.chance,
         "errors": {name: table.mean(axis=1).tolist() for name, table in errors.items()},
         "standard_error": {
-            name: (table.std(axis=1) / math.sqrt(num_tasks)).tolist()
+            name: (table.std(axis=1) / math.sqrt(task.batch_size)).tolist()
             for name, table in errors.items()
         },
     }
     out.mkdir(parents=True, exist_ok=True)
-    with whole_file(out / "rollouts.npz") as partial, partial.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **_record(training, generator))
+    if has_target:
+        with whole_file(out / "rollouts.npz") as partial, partial.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **_record(training, generator))
     write_json(out / "evaluation.json", result)
     if figures:
-        plots.save_all(out)
+        draw = plots.save_all if has_target else plots.save_errors
+        draw(out)
     return result
 
 
@@ -134,14 +142,18 @@ def baseline_errors(
 
 
 def print_evaluation(result: dict[str, Any]) -> None:
-    """Print the errors after each number of queries as a table."""
+    """Print the errors after each number of queries, or steps, as a table."""
+    if result["has_target"]:
+        steps, after, outputs = "queries", "after each number of queries", "numbers"
+    else:
+        steps, after, outputs = "step", "at each step of a life", "outputs"
     title = (
-        f"error after each number of queries: N={result['num_experts']} experts, "
-        f"d={result['num_outputs']} numbers, {result['num_tasks']} tasks "
+        f"error {after}: N={result['num_experts']} experts, "
+        f"d={result['num_outputs']} {outputs}, {result['num_tasks']} tasks "
         f"(chance {result['chance']:.3f})"
     )
     table = Table(title=title)
-    table.add_column("queries", justify="right")
+    table.add_column(steps, justify="right")
     for name in result["errors"]:
         table.add_column(name, justify="right", style="bold" if name == "agent" else "")
     num_steps, num_outputs = result["num_steps"], result["num_outputs"]

@@ -138,22 +138,22 @@ def grow_crossbar(
             f"a crossbar that grows must have at least (d, n) = {before}, got "
             f"{(num_outputs, num_inputs)}"
         )
-    old = CrossbarLayout.of(life.num_experts, *before)
-    layout = CrossbarLayout(num_inputs + 1, num_outputs, old.hidden)
+    hidden = CrossbarLayout.of(life.num_experts, *before).hidden
+    layout = CrossbarLayout(num_inputs + 1, num_outputs, hidden)
     sizes = (life.batch_size, layout.num_experts, num_outputs)
     newborn = agent.reset(*sizes, generator, num_inputs)
     rows = torch.tensor([*range(life.num_inputs), num_inputs])  # that of the constant is the last
 
-    def beside(new: Tensor, there: Tensor) -> Tensor:
-        grown, own = Blocks.of(new.clone(), newborn), Blocks.of(there, life)
-        grown.direct[:, rows[:, None], torch.arange(life.num_outputs)] = own.direct
-        grown.before[:, :, rows] = own.before
-        grown.after[:, :, : life.num_outputs] = own.after
-        return grown.join()
-
+    number = Blocks.of(torch.arange(len(newborn.hidden), device=life.hidden.device), newborn)
+    there = Blocks(
+        number.direct[:, rows, : life.num_outputs],
+        number.before[:, :, rows],
+        number.after[:, :, : life.num_outputs],
+    ).join()
     more = num_outputs - life.num_outputs
     action, score = (F.pad(value, (0, more)) for value in (life.action, life.score))
-    experts = Experts(*map(beside, newborn.experts, life.experts))
+    pairs = zip(newborn.experts, life.experts, strict=True)
+    experts = Experts(*(new.index_copy(0, there, old) for new, old in pairs))
     return agent.life(experts, newborn.addresses, action, newborn.links, score)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import torch
@@ -15,11 +15,12 @@ from badger_graph.communication import FixedRounds
 from badger_graph.executors.prepare import EXECUTORS
 from badger_graph.life import Life
 from badger_graph.outer.finite import NonFiniteLossError
-from badger_graph.outer.gradients import Backpropagation
+from badger_graph.outer.gradients import Backpropagation, ScoreFunction
 from badger_graph.policies import MessagePolicy
-from badger_graph.tasks import GuessingTask
+from badger_graph.tasks import Bandit, Classification, GuessingTask, Regression, Task
 from fuzzing.draw import Config
-from fuzzing.lives import Lived, clear, learner, live, precision, rebuilt
+from fuzzing.lives import Lived, alike, clear, learner, live, precision, rebuilt
+from topologies import Wires
 
 Ending = Literal["ran", "diverged", "refused"]
 
@@ -139,7 +140,7 @@ UPDATED = tuple(f"agent.policy.{part}." for part in ("query", "receive", "merge"
 
 
 def _detach_every(made: MetaLearner) -> int | None:
-    assert isinstance(made.gradient, Backpropagation)
+    assert isinstance(made.gradient, Backpropagation | ScoreFunction)
     return made.gradient.detach_every
 
 
@@ -179,7 +180,8 @@ def check_same_bits(made: MetaLearner, lived: Lived, config: Config) -> None:
     expected = lived.values["actions of rollout 0"]
     assert first.equal(expected), "other bits of actions without gradients"
     every = None if config["checkpoint_every"] else 1 + config["seed"] % 3
-    again.gradient = Backpropagation(_detach_every(made), every)
+    if isinstance(made.gradient, Backpropagation):
+        again.gradient = Backpropagation(_detach_every(made), every)
     _assert_same_bits(live(again, config), lived, f"checkpoint_every={every}")
 
 
@@ -259,8 +261,8 @@ def check_leak(made: MetaLearner, lived: Lived, config: Config) -> bool:
         Whether all is the same to the bit.
     """
     life = _alone(made, lived.life)
-    task = made.task.sample(life.batch_size, life.num_outputs, _generator(config))
-    assert isinstance(task, GuessingTask)
+    family = alike(made.task, life)
+    task = family.sample(life.batch_size, life.num_outputs, _generator(config))
     usual, gradients = _first(made, life, task, inputs=True)
     must_be_finite("the action of living agents", usual)
     experts = slice(life.num_experts)
@@ -296,13 +298,18 @@ def _generator(config: Config) -> torch.Generator:
 
 def _alone(made: MetaLearner, life: Life) -> Life:
     """The same agents, with nothing of how they came to be."""
-    parts = life.experts, life.addresses, life.action, life.edges
-    return made.agent.life(*tree_map(lambda part: part.detach().clone(), parts))
+
+    def own(part: Tensor) -> Tensor:
+        return part.detach().clone()
+
+    links = life.links if isinstance(life.links, Wires) else tree_map(own, life.edges)
+    experts, addresses = tree_map(own, (life.experts, life.addresses))
+    return made.agent.life(experts, addresses, own(life.action), links)
 
 
 def _disturbed(
-    made: MetaLearner, life: Life, task: GuessingTask, generator: torch.Generator
-) -> tuple[Life, GuessingTask]:
+    made: MetaLearner, life: Life, task: Task, generator: torch.Generator
+) -> tuple[Life, Task]:
     """All agents but the first in other states, and with other tasks."""
 
     def moved(value: Tensor, first: int) -> Tensor:
@@ -316,12 +323,27 @@ def _disturbed(
     )
     action = moved(life.action, 1)
     addresses = life.addresses._replace(outputs=moved(life.addresses.outputs, 1))
-    after = made.agent.life(experts, addresses, action, life.edges)
-    return after, GuessingTask(moved(task.target, 1), task.family)
+    after = made.agent.life(experts, addresses, action, life.links)
+    return after, _other(task, moved)
+
+
+def _other(task: Task, moved: Callable[[Tensor, int], Tensor]) -> Task:
+    """The same task for the first agent, others for all others."""
+    match task:
+        case GuessingTask():
+            return GuessingTask(moved(task.target, 1), task.family)
+        case Classification() | Regression():
+            inputs = moved(task.inputs.transpose(0, 1), 1).transpose(0, 1)
+            return type(task)(inputs, task.truth)
+        case Bandit():
+            value = task.value.clone()
+            value[1:] = 1 - value[1:]
+            return Bandit(value, task.rewards, task.num_steps)
+    raise AssertionError(f"nobody says what another {type(task).__name__} is")
 
 
 def _first(
-    made: MetaLearner, life: Life, task: GuessingTask, inputs: bool
+    made: MetaLearner, life: Life, task: Task, inputs: bool
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """What the first agent of a batch does, and the gradients of its errors."""
     agent = made.agent
@@ -333,9 +355,10 @@ def _first(
             by["edge_weight"] = life.edges.weight
         for value in by.values():
             value.requires_grad_()
-        life = agent.life(life.experts, life.addresses, life.action, life.edges)
+        life = agent.life(life.experts, life.addresses, life.action, life.links)
     steps = min(2, made.sizes.num_steps)
-    rollout = unroll(agent, task, life.num_experts, steps, life=life)
+    generator = torch.Generator().manual_seed(0)
+    rollout = unroll(agent, task, life.num_experts, steps, generator, life=life)
     gradients = torch.autograd.grad(
         rollout.loss[:, 0].sum(), list(by.values()), allow_unused=True, materialize_grads=True
     )

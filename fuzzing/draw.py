@@ -20,6 +20,7 @@ from badger_graph.communication import COMMUNICATIONS
 from badger_graph.executors.prepare import ExecutorName
 from badger_graph.membranes import MEMBRANES
 from badger_graph.outer.curriculum import CURRICULA
+from badger_graph.outer.gradients import ScoreFunction
 from badger_graph.outer.losses import META_LOSSES, Alikeness, Sum
 from badger_graph.policies import POLICIES
 from badger_graph.tasks import TASKS
@@ -35,6 +36,7 @@ TABLES: dict[str, dict[str, Callable[..., Any]]] = {
     "topology": {**TOPOLOGIES, "given": GivenGraph},
     "task": dict(TASKS),
     "meta_loss": {k: v for k, v in META_LOSSES.items() if v not in (Alikeness, Sum)},
+    "gradient": {"score_function": ScoreFunction},
     "curriculum": dict(CURRICULA),
     "regulariser": {"alikeness": Alikeness},
     "communication": dict(COMMUNICATIONS),
@@ -43,6 +45,19 @@ TABLES: dict[str, dict[str, Callable[..., Any]]] = {
     "agent": {"agent": BadgerAgent},
 }
 """Every component by its name."""
+
+ON_WIRES = {"policy": "wired_gru", "membrane": "crossbar", "topology": "crossbar"}
+"""Parts that go with each other and with nothing else, in a world of examples."""
+
+EXAMPLES = ("tables", "regressions")
+"""Their worlds."""
+
+CHOICES = ("bandits", "several_lives")
+"""Worlds in which one output is chosen."""
+
+OTHER_WORLDS = 0.12
+"""So many configurations are on wires, and as many have choices; in all others there is a target to
+guess, which every other part can do."""
 
 MISTAKES = 0.15
 """Of so many configurations one number or word is replaced, most often by a wrong one."""
@@ -116,6 +131,20 @@ def another_meta_loss(random: Random, sizes: Sizes) -> Config | None:
     return None if name is None else component(random, sizes, "meta_loss", name)
 
 
+def some_range(least: int, most: int) -> Draw:
+    """A number or a range of them, both ends included."""
+
+    def draw(random: Random, sizes: Sizes) -> int | list[int]:
+        low, high = sorted((random.randint(least, most), random.randint(least, most)))
+        return high if random.random() < 0.5 else [low, high]
+
+    return draw
+
+
+def some_bandits(random: Random, sizes: Sizes) -> Config:
+    return component(random, sizes, "task", "bandits")
+
+
 def range_around(value: int, random: Random) -> int | list[int]:
     return value if random.random() < 0.5 else [max(1, value - 1), value + 1]
 
@@ -147,7 +176,8 @@ def spare(random: Random, sizes: Sizes) -> int:
     return max(0, sizes.num_experts - sizes.num_outputs)
 
 
-EXECUTORS = get_args(ExecutorName)
+EXECUTORS = tuple(name for name in get_args(ExecutorName) if name != "wires")
+"""Those of edges."""
 
 ARGUMENTS: dict[str, Draw] = {
     # Sizes that several parts must agree on.
@@ -171,6 +201,7 @@ ARGUMENTS: dict[str, Draw] = {
     "value_size": whole(1, 4),
     "width": whole(1, 6),
     "feedback_scale": between(0.5, 3),
+    "hidden_wires": whole(0, 4),
     "max_outputs": lambda random, sizes: sizes.num_outputs + random.randint(0, 9),
     # Topologies.
     "seed": whole(0, 2**31),
@@ -183,7 +214,15 @@ ARGUMENTS: dict[str, Draw] = {
     "temperature": between(0.2, 2),
     # Tasks.
     "bins": seldom(one_of(2, 5, 12), None),
-    # Meta-losses and regularisers.
+    **{f"{name}.num_inputs": some_range(1, 4) for name in EXAMPLES},
+    "num_examples": some_range(1, 6),
+    "few_inputs": between(0, 1),
+    "most_numbers": seldom(whole(1, 200), 20_000),
+    "num_pulls": some_range(1, 6),
+    "lives": whole(2, 3),
+    "family": some_bandits,
+    # Meta-losses, regularisers and gradients.
+    "detach_every": seldom(whole(1, 4), None),
     "discount": between(0.1, 1),
     "fraction": between(0.1, 1),
     "of": another_meta_loss,
@@ -250,8 +289,14 @@ MEMBRANES_OF = {"lstm": ("whole",), "attention": ("attention",)}
 """The membranes that show what a policy perceives; others take any that shows channels."""
 
 USUAL_MEMBRANES = [
-    name for name in MEMBRANES if name not in chain.from_iterable(MEMBRANES_OF.values())
+    name
+    for name in MEMBRANES
+    if name not in (*chain.from_iterable(MEMBRANES_OF.values()), ON_WIRES["membrane"])
 ]
+
+USUAL = {kind: [name for name in TABLES[kind] if name != own] for kind, own in ON_WIRES.items()}
+USUAL["task"] = [name for name in TASKS if name not in EXAMPLES + CHOICES]
+"""Parts of all configurations in which there is a target to guess."""
 
 SCORED = ("attention", "top_k", "learned_graph")
 """Topologies with weights to learn, which the attentional policy does not take."""
@@ -260,13 +305,30 @@ SCORED = ("attention", "top_k", "learned_graph")
 def configuration(seed: int) -> Config:
     """The configuration of a number: everything that a learner is made of, as plain data."""
     random = Random(seed)
-    policy = random.choice([*POLICIES, "gru", "gru"])
+    config = _with_a_target(random, seed)
+    # Drawn apart, so that all others are what they were before there were other worlds.
+    world = Random(f"the world of {seed}")
+    match world.choices(("target", *OTHERS), (1 - 2 * OTHER_WORLDS, *[OTHER_WORLDS] * 2))[0]:
+        case "wires":
+            _put_on_wires(world, config)
+        case "choices":
+            _let_choose(world, config)
+    if config["mistake"]:
+        _replace_one(random, config)
+    return config
+
+
+OTHERS = ("wires", "choices")
+
+
+def _with_a_target(random: Random, seed: int) -> Config:
+    policy = random.choice([*USUAL["policy"], "gru", "gru"])
     membrane = random.choice(MEMBRANES_OF.get(policy, USUAL_MEMBRANES))
     if random.random() < 0.02:
-        membrane = random.choice(list(MEMBRANES))
-    task = random.choice(list(TASKS))
+        membrane = random.choice(USUAL["membrane"])
+    task = random.choice(USUAL["task"])
     sizes = _sizes(random, policy, membrane, task)
-    kind = random.choice(list(TABLES["topology"]))
+    kind = random.choice(USUAL["topology"])
     wrong = SCORED if policy == "attention" else ("networkx", "layered", "given", "file")
     if kind in wrong and (policy == "attention" or membrane == "whole") and random.random() < 0.9:
         kind = "random"
@@ -282,6 +344,7 @@ def configuration(seed: int) -> Config:
         "task": component(random, sizes, "task", task),
         "meta_loss": component(random, sizes, "meta_loss"),
         "regulariser": component(random, sizes, "regulariser") if random.random() < 0.3 else None,
+        "gradient": None,
         "curriculum": _curriculum(random, sizes, kind, membrane, task),
         "num_experts": sizes.num_experts,
         "num_outputs": sizes.num_outputs,
@@ -299,9 +362,44 @@ def configuration(seed: int) -> Config:
         "seed": seed,
     }
     config["mistake"] = random.random() < MISTAKES
-    if config["mistake"]:
-        _replace_one(random, config)
     return config
+
+
+def _put_on_wires(random: Random, config: Config) -> None:
+    """Make it learn examples with a crossbar, of as many experts as there are crossings."""
+    sizes = _sizes(random, ON_WIRES["policy"], ON_WIRES["membrane"], "")
+    sizes = sizes._replace(num_outputs=random.randint(1, 4))
+    for part, name in ON_WIRES.items():
+        config[part] = component(random, sizes, part, name)
+    config["task"] = component(random, sizes, "task", random.choice(EXAMPLES))
+    for part in ("birth", "agent"):
+        config[part] = component(random, sizes, part)
+    config["agent"]["arguments"]["executor"] = random.choice(["auto", "wires"])
+    config["num_experts"], config["num_outputs"] = None, sizes.num_outputs
+    few = range_around(sizes.num_outputs, random)
+    stages = [{"num_outputs": few, "steps": random.randint(1, 3)}]
+    curriculum = {"name": "stages", "arguments": {"stages": stages}}
+    config["curriculum"] = curriculum if random.random() < 0.3 else None
+
+
+def _let_choose(random: Random, config: Config) -> None:
+    """Make it play bandits, most often several agents each and with what came of their choices."""
+    policy, membrane = "gru", random.choice(USUAL_MEMBRANES)
+    task = random.choice(["several_lives", "several_lives", "bandits"])
+    sizes = _sizes(random, policy, membrane, task)
+    kind = random.choice([name for name in USUAL["topology"] if name not in ONE_SIZE])
+    config["topology"], sizes = _topology(random, kind, sizes)
+    config["policy"] = component(random, sizes, "policy", policy)
+    config["membrane"] = component(random, sizes, "membrane", membrane)
+    config["task"] = component(random, sizes, "task", task)
+    for part in ("birth", "agent"):
+        config[part] = component(random, sizes, part)
+    _suit(random, policy, config)
+    config["num_experts"], config["num_outputs"] = sizes.num_experts, sizes.num_outputs
+    config["curriculum"] = _curriculum(random, sizes, kind, membrane, task)
+    if task == "several_lives" and random.random() < 0.9:
+        config["gradient"] = component(random, sizes, "gradient", "score_function")
+        config["detach_every"] = config["checkpoint_every"] = None
 
 
 def component(random: Random, sizes: Sizes, kind: str, name: str | None = None) -> Config:
@@ -322,6 +420,7 @@ def component(random: Random, sizes: Sizes, kind: str, name: str | None = None) 
 
 
 _NEEDED = {*Sizes._fields, "path", "generator", "index", "stages", "first", "last", "largest"}
+_NEEDED |= {"num_examples", "num_pulls", "family"}
 _NEEDED |= {"spare_experts", "readers", "max_outputs", "num_inputs", "k"}
 """Arguments whose defaults do not fit sizes as small as ours."""
 

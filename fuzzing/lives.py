@@ -18,14 +18,15 @@ import networkx
 import torch
 from torch import Tensor
 
-from badger_graph import BadgerAgent, MetaLearner, Stage, unroll
+from badger_graph import BadgerAgent, MetaLearner, Stage, TaskFamily, unroll
 from badger_graph.building import SAID_BY_AGENTS
 from badger_graph.library.resume import build_learner
 from badger_graph.life import Life
 from badger_graph.outer.curriculum import Lesson
-from badger_graph.outer.gradients import Backpropagation
+from badger_graph.outer.gradients import Backpropagation, ScoreFunction
 from badger_graph.outer.losses import Sum
 from badger_graph.outer.sizes import Sizes
+from badger_graph.tasks import Regressions, Tables
 from fuzzing.draw import BUILT_BY_AGENTS, TABLES, Config
 from fuzzing.edits import edit
 
@@ -68,7 +69,8 @@ def learner(config: Config) -> MetaLearner:
         ),
         task,
         meta_loss if regulariser is None else Sum([meta_loss, regulariser]),
-        Backpropagation(config["detach_every"], config["checkpoint_every"]),
+        _built("gradient", config["gradient"])
+        or Backpropagation(config["detach_every"], config["checkpoint_every"]),
         _built("curriculum", config["curriculum"]),
         Sizes(**{name: config[name] for name in Sizes.__dataclass_fields__}),
     )
@@ -101,6 +103,8 @@ def _built(kind: str, part: Config | None, **others: Any) -> Any:
         arguments["stages"] = [Stage(**stage) for stage in arguments["stages"]]
     if isinstance(arguments.get("of"), dict):
         arguments["of"] = _built("meta_loss", arguments["of"])
+    if isinstance(arguments.get("family"), dict):
+        arguments["family"] = _built("task", arguments["family"])
     entry = TABLES[kind][part["name"]]
     if kind in BUILT_BY_AGENTS and SAID_BY_AGENTS & inspect.signature(entry).parameters.keys():
         return partial(entry, **arguments)
@@ -161,24 +165,28 @@ def _live(learner: MetaLearner, config: Config) -> Lived:
     lesson = learner.objective.lesson
     if learner.curriculum is not None and not learner.curriculum.finished:
         lesson = learner.curriculum.lesson(seed, config["lessons"])
-    assert isinstance(learner.gradient, Backpropagation)
-    every = (learner.gradient.detach_every, learner.gradient.checkpoint_every)
+    gradient = learner.gradient
+    assert isinstance(gradient, Backpropagation | ScoreFunction)
+    every = (gradient.detach_every, getattr(gradient, "checkpoint_every", None))
     rollouts = [learner.objective.unroll(seed, lesson, *every)]
     life, refusals = rollouts[0].life, []
     for change in config["edits"]:
         try:
             after = edit(agent, life, **change)
-            learner.task.sample(1, after.num_outputs)
+            alike(learner.task, after).sample(1, after.num_outputs)
         except ValueError as error:
             refusals.append(clear(error))
         else:
             life = after
     if config["edits"]:
         generator = torch.Generator().manual_seed(seed + 1)
-        task = learner.task.sample(life.batch_size, life.num_outputs, generator)
+        task = alike(learner.task, life).sample(life.batch_size, life.num_outputs, generator)
         steps = max(1, learner.sizes.num_steps // 2)
         rollouts.append(unroll(agent, task, life.num_experts, steps, generator, *every, life=life))
-    wanted = torch.stack([learner.meta_loss(rollout) for rollout in rollouts]).sum()
+    losses = [learner.meta_loss(rollout) for rollout in rollouts]
+    if isinstance(gradient, ScoreFunction):
+        losses[0] = gradient(learner.objective, seed, lesson).meta_loss
+    wanted = torch.stack(losses).sum()
     named = {name: p for name, p in learner.named_parameters() if p.requires_grad}
     gradients = torch.autograd.grad(wanted, list(named.values()), allow_unused=True)
     values = {"what is minimised": wanted.detach()}
@@ -193,6 +201,14 @@ def _live(learner: MetaLearner, config: Config) -> Lived:
         refusals=refusals,
         edited=len(config["edits"]) - len(refusals),
     )
+
+
+def alike(family: TaskFamily, life: Life) -> TaskFamily:
+    """Of the same kind, with tasks that those living agents can go on with, for all of them."""
+    if isinstance(family, Tables | Regressions):
+        sizes = (life.num_inputs, family.num_examples)
+        return type(family)(*sizes, family.few_inputs, most_numbers=2**30)
+    return family
 
 
 def clear(error: ValueError) -> str:

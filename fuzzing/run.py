@@ -134,7 +134,7 @@ def _parts(seeds: list[int]) -> dict[str, dict[str, int]]:
         kind: _sorted(config[kind]["name"] if config[kind] else "none" for config in configs)
         for kind in (
             *("policy", "topology", "membrane", "communication", "channel", "task"),
-            *("meta_loss", "regulariser", "curriculum"),
+            *("meta_loss", "regulariser", "gradient", "curriculum"),
         )
     }
     executors = _sorted(config["agent"]["arguments"].get("executor", "auto") for config in configs)

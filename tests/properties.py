@@ -56,7 +56,7 @@ from badger_graph.policies import POLICIES, GRUPolicy, MessagePolicy
 from badger_graph.policies.aggregation import Aggregation
 from badger_graph.products import Ports
 from badger_graph.rollout import Rollout
-from badger_graph.tasks import GuessingTask
+from badger_graph.tasks import CLASSIFICATION, GuessingTask
 from topologies import TOPOLOGIES, RandomTopology, Topology
 
 MESSAGE_POLICIES = {
@@ -97,7 +97,11 @@ EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 NEEDS_ARGUMENTS = {"networkx", "file"}
 """Topologies that cannot be built by their name alone."""
 
-BUILDABLE = [name for name in TOPOLOGIES if name not in NEEDS_ARGUMENTS]
+OF_WIRES = {"crossbar"}
+"""Topologies without edges, which serve no policy that hears along edges and no number of experts
+but that of their crossings: tests/test_crossbar.py holds agents on them to the same."""
+
+BUILDABLE = [name for name in TOPOLOGIES if name not in NEEDS_ARGUMENTS | OF_WIRES]
 
 FOR_ANY_SIZE = [name for name in BUILDABLE if name != "learned_graph"]
 """Topologies that serve any number of experts."""
@@ -112,6 +116,9 @@ CPU = torch.device("cpu")
 
 GAME = GuessingGame.interface
 """One channel for the agent, one for each output."""
+
+WORLDS: dict[str, Interface] = {"crossbar": CLASSIFICATION}
+"""Membranes that serve one world only, and not the game."""
 
 
 @contextmanager
@@ -742,11 +749,11 @@ def some_life(
 
 
 def assert_percepts_of_agents_independent(
-    membrane: Membrane, num_experts: int, num_outputs: int
+    membrane: Membrane, num_experts: int, num_outputs: int, num_inputs: int = 0
 ) -> None:
     """What the experts of one agent perceive has ``percept_size`` channels and is their own."""
-    life = some_life(membrane, 4, num_experts, num_outputs)
-    observation = some_observation(4, num_outputs)
+    life = some_life(membrane, 4, num_experts, num_outputs, num_inputs=num_inputs)
+    observation = some_observation(4, num_outputs, 0, membrane.interface, num_inputs)
     percept = membrane.perceive(life, observation)
     if isinstance(percept, Ports):
         assert (percept.keys.size(-1), percept.values.size(-1)) == membrane.percept_size
@@ -758,7 +765,7 @@ def assert_percepts_of_agents_independent(
         percept = (percept.unflatten(0, (4, num_experts)),)
     for b in range(4):
         told = Observation(*(field[b : b + 1] for field in observation))
-        alone = some_life(membrane, 4, num_experts, num_outputs, only=b)
+        alone = some_life(membrane, 4, num_experts, num_outputs, b, num_inputs)
         own = membrane.perceive(alone, told)
         for part, whole in zip(
             own if isinstance(own, Ports) else (own[None],), percept, strict=True
@@ -776,15 +783,26 @@ def assert_zero_is_chance(family: TaskFamily, num_outputs: int) -> None:
     assert abs(error.mean() - family.chance) < 4 * error.std() / 20_000**0.5 + 1e-6
 
 
+def some_action(task: Task) -> Tensor:
+    """Probabilities, which a task takes whatever its actions are."""
+    action = uniform(0, task.batch_size, task.num_outputs).softmax(dim=-1)
+    return action.to(torch.get_default_dtype())
+
+
+def held(task: Task) -> dict[str, Tensor]:
+    """The tensors of a task: what was drawn when it was sampled."""
+    return {name: value for name, value in vars(task).items() if isinstance(value, Tensor)}
+
+
 def assert_task_is_pure(task: Task) -> None:
-    """A step can be taken again, and changes neither its action, the state nor the targets."""
-    target, (state, _) = task.target.clone(), task.reset()
-    action = uniform(0, *task.target.shape).to(task.target)
+    """A step can be taken again, and changes neither its action, the state nor the task."""
+    kept, (state, _) = copy.deepcopy(held(task)), task.reset(seeded(0))
+    action = some_action(task)
     before = action.clone(), copy.deepcopy(state)
-    first, again = task.step(state, action), task.step(state, action)
+    first, again = (task.step(state, action, seeded(1)) for _ in range(2))
     torch.testing.assert_close(first, again, rtol=0, atol=0, allow_subclasses=True)
     torch.testing.assert_close((action, state), before, rtol=0, atol=0)
-    assert torch.equal(task.target, target)
+    torch.testing.assert_close(held(task), kept, rtol=0, atol=0, equal_nan=True)
 
 
 def assert_target_is_right(task: Task) -> None:
@@ -806,12 +824,12 @@ def assert_first_feedback_is_on_zero(task: Task) -> None:
 
 def assert_tasks_independent(task: Task) -> None:
     """What one agent does changes only its own feedback and error."""
-    state, _ = task.reset()
-    action = uniform(0, *task.target.shape).to(task.target)
+    state, _ = task.reset(seeded(0))
+    action = some_action(task)
     other = action.clone()
     other[0] += 0.5
-    _, observation, error = task.step(state, action)
-    _, other_observation, other_error = task.step(state, other)
+    _, observation, error = task.step(state, action, seeded(1))
+    _, other_observation, other_error = task.step(state, other, seeded(1))
     pairs = [*zip(observation, other_observation, strict=True), (error, other_error)]
     for before, after in pairs:
         assert torch.equal(before[1:], after[1:])
@@ -830,7 +848,7 @@ class Mean(nn.Module):
 
 def rollout_of(loss: Tensor) -> Rollout:
     """Lives of which only the errors are known."""
-    return Rollout(loss, *[None] * 3)  # type: ignore[arg-type]
+    return Rollout(loss, *[None] * 4)  # type: ignore[arg-type]
 
 
 def assert_weighted_mean_over_steps(meta_loss: MetaLoss, num_steps: int) -> None:

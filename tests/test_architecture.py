@@ -55,7 +55,7 @@ OTHERS = {"_dynamo", "_C", "_pytree", "_num_graphs"}
 
 LAYERS = (
     ("topologies",),
-    ("actions", "typing", "products"),
+    ("actions", "typing", "products", "ranges", "scaling", "datasets"),
     ("channels", "checks"),
     ("communication", "policies", "birth"),
     ("executors",),
@@ -68,7 +68,7 @@ LAYERS = (
     ("analysis", "baselines"),
     ("outer",),
     ("library",),
-    ("callbacks", "plots"),
+    ("callbacks", "online", "plots"),
     ("evaluation",),
     ("arguments", "cli"),
     ("experiments",),

@@ -65,8 +65,8 @@ def strange(
             percept = super().perceive(life, observation)
             return show(percept) if show else percept
 
-        def act(self, life: Life, speech: Tensor) -> typing.Any:
-            action = super().act(life, speech)
+        def act(self, life: Life, speech: Tensor, observation: Observation) -> typing.Any:
+            action = super().act(life, speech, observation)
             return do(action) if do else action
 
     return Strange

@@ -23,9 +23,16 @@ from badger_graph import (
     HardwiredMembrane,
     Interface,
 )
-from badger_graph.membranes import MEMBRANES, AttentionMembrane, Membrane, WholeMembrane
+from badger_graph.membranes import (
+    MEMBRANES,
+    AttentionMembrane,
+    CrossbarMembrane,
+    Membrane,
+    WholeMembrane,
+)
 from badger_graph.outer.config import from_config, to_config
 from badger_graph.policies import POLICIES
+from badger_graph.tasks import CLASSIFICATION
 from topologies import GivenGraph, NetworkXTopology, RandomTopology
 
 
@@ -44,7 +51,7 @@ def test_every_part_of_an_agent_has_a_config_without_its_sizes(cls: type) -> Non
     membranes = {"AttentionPolicy": AttentionMembrane, "LSTMPolicy": WholeMembrane}
     membrane = membranes.get(cls.__name__, HardwiredMembrane)
     if issubclass(cls, Membrane):
-        part = cls(GAME, 12, 32)
+        part = cls(CLASSIFICATION if cls is CrossbarMembrane else GAME, 12, 32)
     else:
         part = cls(membrane(GAME, 12, 32).percept_size, 12, 32)
     config = json.loads(json.dumps(to_config(part)))

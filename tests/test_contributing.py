@@ -34,6 +34,7 @@ from properties import (
     small_agent,
     some_edges,
     some_life,
+    some_observation,
     some_task,
 )
 from pytorch_optimizer import SOAP
@@ -112,7 +113,8 @@ def test_the_membrane() -> None:
         assert_any_number_of_experts(agent, [(4, 1), (6, 3)])
         said = torch.tensor([1.0, 2.0, 3.0, 6.0])
         life = some_life(membrane, 1, num_experts=4, num_outputs=2)
-        assert membrane.act(life, said).tolist() == [[2.0, 4.0]]
+        told = some_observation(1, 2)
+        assert membrane.act(life, said, told).tolist() == [[2.0, 4.0]]
     message = "equally many voters, got num_experts=5 and num_outputs=2"
     assert_refused(message, lambda: agent.reset(1, 5, 2))
 

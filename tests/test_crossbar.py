@@ -7,6 +7,7 @@ import torch
 from properties import (
     assert_gradients_reach_every_parameter,
     assert_refused,
+    assert_round_trip,
     in_double,
     seeded,
     uniform,
@@ -254,6 +255,40 @@ def test_the_graph_has_an_edge_for_each_pair_on_a_wire() -> None:
     life = crossbar().reset(2, 6, 2, seeded(0), num_inputs=2)
     graph = to_pyg(life)
     assert graph.edge_index.size(1) == 2 * 6 * (2 + 3 - 1)  # a row of 2, a column of 3, itself once
+
+
+@in_double
+def test_steps_are_pure_and_agents_of_a_batch_independent() -> None:
+    agent = crossbar()
+    life = agent.step(agent.reset(3, None, 2, seeded(0), 2), some_examples(3, 2, 2, 0))
+    told, before = some_examples(3, 2, 2, 1), life.hidden.clone()
+    after, again = agent.step(life, told), agent.step(life, told)
+    assert torch.equal(again.hidden, after.hidden)
+    assert torch.equal(life.hidden, before)
+    other = Observation(*(field.clone() for field in told))
+    other.inputs[1] += 1.0
+    disturbed = agent.step(life, other)
+    of_agents = (after.action, disturbed.action), (after.hidden, disturbed.hidden)
+    for value, changed in of_agents:
+        value, changed = value.view(3, -1), changed.view(3, -1)
+        torch.testing.assert_close(changed[[0, 2]], value[[0, 2]], rtol=0, atol=1e-12)
+        assert not torch.allclose(changed[1], value[1])
+
+
+def test_an_agent_from_its_config_is_the_same() -> None:
+    def actions(agent: BadgerAgent) -> Tensor:
+        life = agent.reset(2, None, 2, seeded(0), num_inputs=2)
+        return agent.step(life, some_examples(2, 2, 2, 0)).action
+
+    assert_round_trip(crossbar(), actions)
+
+
+def test_a_topology_first_used_for_inference_serves_training() -> None:
+    agent = crossbar()
+    with torch.inference_mode():
+        agent.reset(2, None, 2, seeded(0), num_inputs=2)
+    life = agent.reset(2, None, 2, seeded(0), num_inputs=2)
+    agent.step(life, some_examples(2, 2, 2, 0)).action.sum().backward()
 
 
 def test_an_agent_goes_on_from_its_graph() -> None:

@@ -163,6 +163,32 @@ def test_baselines_that_cannot_play_are_left_out(
     assert read(tmp_path) == result
 
 
+# -------------------------------------------------------------------------- tasks without target
+
+
+@pytest.mark.parametrize("config", ["tables", "regression", "bandits"])
+def test_without_a_target_there_are_errors_of_every_step(config: str, tmp_path: Path) -> None:
+    few = ["--max_steps", "1", "--batch_size", "16", "--evaluate", "false"]
+    succeed(fit_main, "--config", config, *few, cwd=tmp_path)
+    checkpoint = tmp_path / "runs/0/checkpoints/last.ckpt"
+    told = succeed(
+        evaluate_main, checkpoint, "--num_tasks", 16, "--folder", tmp_path / "out", cwd=tmp_path
+    )
+    result = read(tmp_path / "out")
+    task = load_learner(checkpoint).task.sample(
+        16, result["num_outputs"], torch.Generator().manual_seed(1)
+    )
+    assert result["num_tasks"] == task.batch_size
+    assert result["num_steps"] == task.num_steps
+    assert result["errors"].keys() == {"agent"}
+    errors = result["errors"]["agent"]
+    assert len(errors) == len(result["standard_error"]["agent"]) == task.num_steps
+    assert np.isfinite(errors).all()
+    assert "at each step of a life" in " ".join(told.out.split())
+    made = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert made == ["error_over_steps.png", "evaluation.json"]
+
+
 # ---------------------------------------------------------------------------------------- places
 
 

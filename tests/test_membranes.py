@@ -9,6 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import (
+    GAME,
+    WORLDS,
     assert_percepts_of_agents_independent,
     assert_refused,
     assert_round_trip,
@@ -29,7 +31,7 @@ from badger_graph import (
     Observation,
     WholeMembrane,
 )
-from badger_graph.membranes import MEMBRANES
+from badger_graph.membranes import MEMBRANES, CrossbarMembrane
 from topologies import IsolatedTopology
 
 every_membrane = pytest.mark.parametrize("name", MEMBRANES)
@@ -40,11 +42,18 @@ ACTION = torch.tensor([[-1.0, 1.0], [-2.0, 2.0]])
 """Two agents with two outputs."""
 
 
-def possible(membrane: Membrane, num_experts: int, num_outputs: int) -> tuple[int, int]:
-    """Other sizes, where a membrane serves no others."""
+def build(name: str) -> Membrane:
+    """A membrane by its name, in a world that it serves."""
+    return build_membrane(MEMBRANES[name], WORLDS.get(name, GAME))
+
+
+def possible(membrane: Membrane, num_experts: int, num_outputs: int) -> tuple[int, int, int]:
+    """So many experts, outputs and inputs; others, where a membrane does not serve so many."""
     if isinstance(membrane, WholeMembrane):
-        return 1, membrane.num_outputs
-    return num_experts, num_outputs
+        return 1, membrane.num_outputs, 0
+    if isinstance(membrane, CrossbarMembrane):
+        return membrane.usual_experts(num_outputs, num_inputs=2), num_outputs, 2
+    return num_experts, num_outputs, 0
 
 
 # ------------------------------------------------------------ what holds for every membrane
@@ -53,27 +62,34 @@ def possible(membrane: Membrane, num_experts: int, num_outputs: int) -> tuple[in
 @every_membrane
 @given(num_outputs=st.integers(1, 6), free=st.integers(0, 6))
 def test_percepts_of_agents_are_independent(name: str, num_outputs: int, free: int) -> None:
-    membrane = build_membrane(MEMBRANES[name])
-    num_experts, num_outputs = possible(membrane, num_outputs + free, num_outputs)
-    membrane.check(num_experts, num_outputs)
-    assert_percepts_of_agents_independent(membrane, num_experts, num_outputs)
+    membrane = build(name)
+    sizes = possible(membrane, num_outputs + free, num_outputs)
+    membrane.check(*sizes)
+    assert_percepts_of_agents_independent(membrane, *sizes)
 
 
 @every_membrane
 def test_round_trip(name: str) -> None:
-    membrane = build_membrane(MEMBRANES[name])
-    sizes = possible(membrane, 5, 3)
-    told = some_observation(2, sizes[1])
-    assert_round_trip(membrane, lambda other: other.perceive(some_life(other, 2, *sizes), told))
+    membrane = build(name)
+    num_experts, num_outputs, num_inputs = possible(membrane, 5, 3)
+    told = some_observation(2, num_outputs, 0, membrane.interface, num_inputs)
+
+    def perceived(other: Membrane) -> object:
+        life = some_life(other, 2, num_experts, num_outputs, num_inputs=num_inputs)
+        return other.perceive(life, told)
+
+    assert_round_trip(membrane, perceived)
 
 
 @every_membrane
 def test_perceives_on_every_device(name: str, device: torch.device) -> None:
-    membrane = build_membrane(MEMBRANES[name]).to(device)
-    sizes = possible(membrane, 5, 3)
-    told = Observation(*(field.to(device) for field in some_observation(2, sizes[1])))
+    membrane = build(name).to(device)
+    num_experts, num_outputs, num_inputs = possible(membrane, 5, 3)
+    told = some_observation(2, num_outputs, 0, membrane.interface, num_inputs)
+    told = Observation(*(field.to(device) for field in told))
     with device:
-        percept = membrane.perceive(some_life(membrane, 2, *sizes), told)
+        life = some_life(membrane, 2, num_experts, num_outputs, num_inputs=num_inputs)
+        percept = membrane.perceive(life, told)
     assert percept[0].device.type == device.type
 
 
@@ -109,8 +125,8 @@ def test_expert_j_speaks_for_output_j() -> None:
     """Only the first d experts are listened to, each for its own output."""
     said = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     membrane = build_membrane(HardwiredMembrane)
-    life = some_life(membrane, 2, 3, 2)
-    assert membrane.act(life, said.flatten()).tolist() == [[1.0, 2.0], [4.0, 5.0]]
+    life, told = some_life(membrane, 2, 3, 2), some_observation(2, 2)
+    assert membrane.act(life, said.flatten(), told).tolist() == [[1.0, 2.0], [4.0, 5.0]]
 
 
 # -------------------------------------------------------------------------------------- inputs
@@ -163,7 +179,7 @@ def test_any_number_of_inputs(name: str, num_outputs: int, num_inputs: int, free
     told = some_observation(2, num_outputs, 0, WIDE, num_inputs)
     assert membrane.perceive(life, told).shape == (2 * num_experts, membrane.percept_size)
     said = uniform(0, 2 * num_experts).float()
-    assert membrane.act(life, said).shape == (2, num_outputs)
+    assert membrane.act(life, said, told).shape == (2, num_outputs)
 
 
 def test_inputs_permuted_with_their_addresses_are_the_same() -> None:
@@ -184,7 +200,8 @@ def test_inputs_permuted_with_their_addresses_are_the_same() -> None:
             assert not torch.allclose(shuffled.hidden, life.hidden)
 
 
-@pytest.mark.parametrize("name", sorted(set(MEMBRANES) - set(WITH_INPUTS)))
+# A crossbar shows inputs, but of one world only: tests/test_crossbar.py.
+@pytest.mark.parametrize("name", sorted(set(MEMBRANES) - {*WITH_INPUTS, *WORLDS}))
 def test_membranes_without_inputs_refuse_them(name: str) -> None:
     shows = f"a {MEMBRANES[name].__name__} shows no inputs, .* got input=3"
     assert_refused(shows, lambda: build_membrane(MEMBRANES[name], WIDE))

@@ -63,7 +63,8 @@ def test_the_equations_one_expert_and_port_at_a_time(num_inputs: int) -> None:
         address, identifier = torch.cat(addresses, dim=1), uniform(9, 1, 4, IDENTIFIER)
         life = some_life(membrane, 1, 4, 3, num_inputs=num_inputs)
         life = life._replace(contacts=membrane.open(addresses, identifier))
-        percept, action = membrane.perceive(life, observation), membrane.act(life, said)
+        percept = membrane.perceive(life, observation)
+        action = membrane.act(life, said, observation)
 
     keys = HEADS * KEY
     affinity, seen, told = torch.zeros(HEADS, 4, ports), torch.zeros(ports, HEADS, VALUE), []

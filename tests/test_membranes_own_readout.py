@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from properties import GAME, assert_refused, build_membrane, some_life, uniform
+from properties import GAME, assert_refused, build_membrane, some_life, some_observation, uniform
 
 from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, unroll
 from badger_graph.membranes import HardwiredMembrane, OwnReadoutMembrane
@@ -14,7 +14,7 @@ def test_every_output_by_hand() -> None:
     membrane = build_membrane(OwnReadoutMembrane, hidden_size=6, max_outputs=3)
     life = some_life(membrane, 2, 4, 2)
     said = uniform(5, 8).to(life.hidden)
-    acted = membrane.act(life, said)
+    acted = membrane.act(life, said, some_observation(2, 2))
     for agent in range(2):
         for output in range(2):
             hidden = life.hidden[4 * agent + output]

@@ -149,7 +149,7 @@ def test_the_last_round_speaks() -> None:
     after, said = life.executor.round(agent.policy, between, percept, life.traits)
     lived = agent.step(life, told)
     torch.testing.assert_close(lived.hidden, after)
-    torch.testing.assert_close(lived.action, agent.membrane.act(life, said))
+    torch.testing.assert_close(lived.action, agent.membrane.act(life, said, told))
 
 
 # ---------------------------------------------------------------------- properties of agents

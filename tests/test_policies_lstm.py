@@ -94,7 +94,7 @@ def test_it_perceives_all_and_speaks_for_all() -> None:
     told = Observation(torch.tensor([[0.5], [0.25]]), torch.ones(2, 0, 0), torch.ones(2, 2, 1))
     percept = membrane.perceive(life, told)
     assert percept.tolist() == [[0.5, -1.0, 1.0], [0.25, -2.0, 2.0]]
-    assert membrane.act(life, 2 * action).tolist() == [[-2.0, 2.0], [-4.0, 4.0]]
+    assert membrane.act(life, 2 * action, told).tolist() == [[-2.0, 2.0], [-4.0, 4.0]]
 
 
 # --------------------------------------------------------------------------------- the agent

@@ -120,7 +120,8 @@ class CrossbarTopology(Topology):
         key = (batch_size, layout, hidden.device)
         wires = self._wires.get(key)
         if wires is None:
-            wires = layout.wires().repeat(batch_size, num_experts)
-            wires = wires._replace(wire=wires.wire.to(hidden.device))
+            with torch.inference_mode(False):  # or training could not use it later
+                wires = layout.wires().repeat(batch_size, num_experts)
+                wires = wires._replace(wire=wires.wire.to(hidden.device))
             self._wires.keep(key, wires, wires.wire.numel())
         return wires

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from badger_graph.logs import read_log
 from badger_graph.plots.animation import animate
 from badger_graph.plots.communication import communication
 from badger_graph.plots.error_after_queries import error_after_queries
+from badger_graph.plots.error_over_steps import error_over_steps
 from badger_graph.plots.learning_curve import learning_curve
 from badger_graph.plots.rollouts import rollouts
 from badger_graph.plots.topology import topology
@@ -37,20 +40,49 @@ def save_all(folder: str | Path) -> list[Path]:
     evaluation = json.loads((folder / "evaluation.json").read_text())
     with np.load(folder / "rollouts.npz", allow_pickle=False) as arrays:
         record = dict(arrays)
-    history = read_history(folder / "logs")
-
     figures = {
         "error_after_queries": error_after_queries(evaluation),
         "rollouts": rollouts(record),
         "communication": communication(record),
         "topology": topology(record),
     }
-    if history is not None:
-        curve = learning_curve(history, evaluation["chance"], evaluation.get("solved"))
-        figures = {"learning_curve": curve} | figures
+    pictures = _save(folder, _curve(folder, evaluation) | figures)
+    return [*pictures, animate(record, folder / "rollout.gif")]
+
+
+def save_errors(folder: str | Path) -> list[Path]:
+    """Draw what there is of a run whose tasks have no target: its errors.
+
+    Args:
+        folder: as of :func:`save_all`, without ``rollouts.npz``.
+
+    Returns:
+        The files written.
+
+    Raises:
+        FileNotFoundError: when ``evaluation.json`` is missing.
+        ValueError: when a file does not hold what it should.
+    """
+    folder = Path(folder)
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    figures = _curve(folder, evaluation) | {"error_over_steps": error_over_steps(evaluation)}
+    return _save(folder, figures)
+
+
+def _curve(folder: Path, evaluation: dict[str, Any]) -> dict[str, Figure]:
+    """The learning curve, where there are logs."""
+    history = read_history(folder / "logs")
+    if history is None:
+        return {}
+    return {
+        "learning_curve": learning_curve(history, evaluation["chance"], evaluation.get("solved"))
+    }
+
+
+def _save(folder: Path, figures: dict[str, Figure]) -> list[Path]:
     for name, figure in track(figures.items(), "drawing"):
         figure.savefig(folder / f"{name}.png")
-    return [*(folder / f"{name}.png" for name in figures), animate(record, folder / "rollout.gif")]
+    return [folder / f"{name}.png" for name in figures]
 
 
 def read_history(folder: Path) -> dict[str, list[float]] | None:
