@@ -105,9 +105,7 @@ class StreamClassifier(StreamLearner, base.Classifier):
         truth[self._classes[y]] = 1
         self._table.learn(row, truth)
 
-    def predict_proba_one(
-        self, x: dict[FeatureName, Any], **kwargs: Any
-    ) -> dict[ClfTarget, float]:
+    def predict_proba_one(self, x: dict[FeatureName, Any], **kwargs: Any) -> dict[ClfTarget, float]:
         """How probable each class is that was seen so far.
 
         Raises:
