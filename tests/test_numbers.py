@@ -14,6 +14,7 @@ from pages import PAGES as WITH_TABLES
 from pages import read
 from sources import Block, Source, blocks, missing, results, sources
 
+from badger_graph.experiments.online import EXPERIMENTS as ONLINE
 from badger_graph.experiments.paper import EXPERIMENTS
 from badger_graph.experiments.why_hard.findings import markdown as why_hard
 from badger_graph.library.shipping import read_card
@@ -37,6 +38,7 @@ def by_workload(table: Callable[[Any], str]) -> Callable[[Any], str]:
 
 WRITERS: dict[str, Callable[[Any], str]] = {
     **{experiment.name: experiment.markdown for experiment in EXPERIMENTS.values()},
+    **{experiment.name: experiment.markdown for experiment in ONLINE.values()},
     "growth_addressed": EXPERIMENTS["growth"].markdown,
     "growth_recurrent": EXPERIMENTS["growth"].markdown,
     "authors_checkpoints": EXPERIMENTS["error_against_outputs"].markdown,
