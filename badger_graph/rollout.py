@@ -178,12 +178,12 @@ def _begin(
         sizes = (task.batch_size, num_experts, task.num_outputs)
         newborn = agent.reset(*sizes, generator, task.num_inputs, birth)
         return _Now(newborn, state, observation)
-    sizes = (task.batch_size, num_experts or life.num_experts, task.num_outputs)
-    alive = (life.batch_size, life.num_experts, life.num_outputs)
+    sizes = (task.batch_size, num_experts or life.num_experts, task.num_outputs, task.num_inputs)
+    alive = (life.batch_size, life.num_experts, life.num_outputs, life.num_inputs)
     if alive != sizes:
         raise ValueError(
-            "agents go on with as many experts and outputs as they have, and one task each, got "
-            f"(B, N, d) = {alive} for {sizes}"
+            "agents go on with as many experts, outputs and inputs as they have, and one task "
+            f"each, got (B, N, d, n) = {alive} for {sizes}"
         )
     # They hear of what they did last, as if they had lived on.
     state, observation, _ = task.step(state, life.action, generator)
