@@ -197,12 +197,15 @@ def test_weights_that_do_not_fit(tiny_learner: Make, path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        ({"sizes": {"num_experts": 0}}, "num_experts must be at least 1, got 0"),
+        ({"sizes": {"num_experts": 0}}, "num_experts must be at least 1, or none, got 0"),
         (
             {"sizes": {"num_experts": 1}},
             "k must be less than the number of experts|num_outputs <= num_exp",
         ),
-        ({"sizes": {"num_experts": "five"}}, "num_experts must be a whole number, got 'five'"),
+        (
+            {"sizes": {"num_experts": "five"}},
+            "num_experts must be a whole number, or none, got 'five'",
+        ),
         ({"colour": "red"}, "a checkpoint must say how its agent is built, .*colour"),
         ({"task": {"class_path": "os.system"}}, "a config must name .* got 'os.system'"),
         ({"agent": 3}, "agent must be a BadgerAgent, got 3"),

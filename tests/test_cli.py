@@ -309,7 +309,7 @@ WRONG = {
     "--trainer.strategy foo": "strategy='foo'",
     "--frobnicate 3": "unrecognized arguments: --frobnicate 3",
     "fitt": "unrecognized arguments: fitt",
-    "--config nope": "--config must be a file or one of addressed, binding, .*got 'nope'",
+    "--config nope": "--config must be a file or one of addressed, bandits, binding, .*got 'nope'",
     "--config malformed.graphml": "malformed.graphml|<graphml",
     "--ckpt_path last": "--ckpt_path last needs a run to resume, got none in runs",
     "--ckpt_path last --run_dir x": "got none in x",

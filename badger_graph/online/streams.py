@@ -33,6 +33,10 @@ class StreamLearner(base.Estimator):
     hidden_wires: int | None
     seed: int
 
+    def _unit_test_skips(self) -> set[str]:
+        # It compares pickles byte by byte, and in those of tensors are addresses.
+        return {"check_no_state_aliasing_with_input"}
+
     def _start(self) -> None:
         self._table: TableLife | None = None
         self._inputs: dict[FeatureName, int] = {}
