@@ -175,8 +175,8 @@ def _begin(
         raise ValueError("agents that go on are not born, so birth must be none, got one with life")
     state, observation = task.reset(generator)
     if life is None:
-        sizes = (task.batch_size, num_experts, task.num_outputs)
-        newborn = agent.reset(*sizes, generator, task.num_inputs, birth)
+        usual = (task.batch_size, num_experts, task.num_outputs)
+        newborn = agent.reset(*usual, generator, task.num_inputs, birth)
         return _Now(newborn, state, observation)
     sizes = (task.batch_size, num_experts or life.num_experts, task.num_outputs, task.num_inputs)
     alive = (life.batch_size, life.num_experts, life.num_outputs, life.num_inputs)
