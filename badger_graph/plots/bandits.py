@@ -36,5 +36,5 @@ def reward_against_players(result: Mapping[str, Any]) -> Figure:
     axes.errorbar(place, mean, bars, fmt="D", color=INK, label="Badger, one frozen policy")
     axes.set_xticks(place, [cell.replace("x", " x ") for cell in result])
     axes.set(xlabel="pulls x arms", ylabel="reward over that of Gittins' index", ylim=(0.7, 1.03))
-    axes.legend(loc="lower left", fontsize=9)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
     return figure
