@@ -145,6 +145,15 @@ def test_bad_input_is_refused_and_nothing_is_lost(
     np.testing.assert_array_equal(learner.predict_proba(good), before)
 
 
+def test_policies_for_other_worlds_are_refused() -> None:
+    rows, labels = [[1.0], [2.0]], [0, 1]
+    for learner in (OnlineClassifier("bandits-0"), OnlineRegressor("tables-0")):
+        assert_refused("must be for a world with", lambda one=learner: one.fit(rows, labels))
+    assert_refused("must be for a world with", lambda: BanditPlayer(2, 5, policy="tables-0"))
+    learner = OnlineClassifier(hidden_wires=-1)
+    assert_refused("hidden_wires must be at least 0", lambda: learner.fit(rows, labels))
+
+
 def test_classes_must_be_announced() -> None:
     inputs, classes = iris()
     assert_refused(

@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from badger_graph.online.learner import OnlineLearner
+from badger_graph.tasks import CLASSIFICATION
 
 
 class OnlineClassifier(ClassifierMixin, OnlineLearner):
@@ -39,6 +40,8 @@ class OnlineClassifier(ClassifierMixin, OnlineLearner):
         agent_: the agent, frozen.
         life_: its life so far; :func:`badger_graph.to_pyg` shows what its experts do.
     """
+
+    _interface = CLASSIFICATION
 
     classes_: np.ndarray
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from badger_graph.life import Life
 from badger_graph.online.table_life import TableLife
+from badger_graph.typing import Interface
 
 
 class OnlineLearner(BaseEstimator):
@@ -26,6 +27,8 @@ class OnlineLearner(BaseEstimator):
         allow_missing: take NaN for a number that is missing.
         random_state: seed of what tells hidden wires apart.
     """
+
+    _interface: ClassVar[Interface]
 
     policy: str | Path
     hidden_wires: int | None
@@ -45,7 +48,7 @@ class OnlineLearner(BaseEstimator):
 
     def _begin(self, num_inputs: int, num_outputs: int) -> None:
         sizes = (num_inputs, num_outputs, self.hidden_wires, self.random_state)
-        self.table_ = TableLife(self.policy, *sizes)
+        self.table_ = TableLife(self.policy, self._interface, *sizes)
 
     def _examples(self, X: Any, reset: bool) -> np.ndarray:
         finite = "allow-nan" if self.allow_missing else True

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from badger_graph.library.load import load_agent
+from badger_graph.online.policy import load_for
+from badger_graph.tasks import Bandits
 from badger_graph.typing import Observation
 from topologies.checks import SEED, checked, size
 
@@ -40,7 +41,7 @@ class BanditPlayer:
     ) -> None:
         self.num_arms = num_arms
         self.num_pulls = num_pulls
-        self.agent = load_agent(policy)
+        self.agent = load_for(policy, Bandits.interface)
         self.generator = torch.Generator().manual_seed(seed)
         self.life = self.agent.reset(1, num_arms, num_arms, self.generator)
         self.pulls = 0

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from badger_graph.online.learner import OnlineLearner
 from badger_graph.scaling import RunningScale
+from badger_graph.tasks import REGRESSION
 
 
 class OnlineRegressor(RegressorMixin, OnlineLearner):
@@ -34,6 +35,8 @@ class OnlineRegressor(RegressorMixin, OnlineLearner):
         agent_: the agent, frozen.
         life_: its life so far; :func:`badger_graph.to_pyg` shows what its experts do.
     """
+
+    _interface = REGRESSION
 
     def __init__(
         self,

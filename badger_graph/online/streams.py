@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable, Mapping
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from river.base.typing import ClfTarget, FeatureName
 
 from badger_graph.online.table_life import TableLife
 from badger_graph.scaling import RunningScale
+from badger_graph.tasks import CLASSIFICATION, REGRESSION
+from badger_graph.typing import Interface
 
 
 class StreamLearner(base.Estimator):
@@ -28,6 +30,8 @@ class StreamLearner(base.Estimator):
         hidden_wires: how many there are; none for as many as the policy was trained with.
         seed: of what tells hidden wires apart.
     """
+
+    _interface: ClassVar[Interface]
 
     policy: str | Path
     hidden_wires: int | None
@@ -58,7 +62,9 @@ class StreamLearner(base.Estimator):
             self._inputs[name] = len(self._inputs)
         sizes = (len(self._inputs), num_outputs)
         if self._table is None:
-            self._table = TableLife(self.policy, *sizes, self.hidden_wires, self.seed)
+            self._table = TableLife(
+                self.policy, self._interface, *sizes, self.hidden_wires, self.seed
+            )
         elif sizes != (self._table.life.num_inputs, self._table.life.num_outputs):
             self._table.grow(*sizes)
         return self._row(x)
@@ -81,6 +87,8 @@ class StreamClassifier(StreamLearner, base.Classifier):
             policy was trained with by default.
         seed: of what tells hidden wires apart.
     """
+
+    _interface = CLASSIFICATION
 
     def __init__(
         self, policy: str = "tables-0", hidden_wires: int | None = None, seed: int = 0
@@ -133,6 +141,8 @@ class StreamRegressor(StreamLearner, base.Regressor):
             policy was trained with by default.
         seed: of what tells hidden wires apart.
     """
+
+    _interface = REGRESSION
 
     def __init__(
         self, policy: str = "regression-0", hidden_wires: int | None = None, seed: int = 0

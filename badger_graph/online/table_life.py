@@ -11,10 +11,11 @@ from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.growth import grow_crossbar, repeat_agents
-from badger_graph.library.load import load_agent
 from badger_graph.life import Life
+from badger_graph.online.policy import load_for
 from badger_graph.scaling import RunningScale
-from badger_graph.typing import Observation
+from badger_graph.typing import Interface, Observation
+from topologies.checks import check, size
 from topologies.crossbar import CrossbarLayout
 
 EXPERTS_AT_ONCE = 2**18
@@ -25,7 +26,8 @@ class TableLife:
     """An agent with a frozen policy that is shown examples one by one, and learns in its states.
 
     Args:
-        policy: a shipped policy for examples, or a checkpoint.
+        policy: a shipped policy, or a checkpoint.
+        interface: of the examples; the policy must be for it.
         num_inputs: n.
         num_outputs: d.
         hidden_wires: how many there are; none for as many as the policy was trained with.
@@ -36,20 +38,23 @@ class TableLife:
         life: its life so far.
 
     Raises:
-        ValueError: for a policy that is none or not for examples.
+        ValueError: for a policy that is none or for another interface, or a number of hidden wires
+            below 0.
     """
 
     def __init__(
         self,
         policy: str | Path,
+        interface: Interface,
         num_inputs: int,
         num_outputs: int,
         hidden_wires: int | None = None,
         seed: int = 0,
     ) -> None:
-        self.agent: BadgerAgent = load_agent(policy)
+        self.agent: BadgerAgent = load_for(policy, interface)
         num_experts = None
         if hidden_wires is not None:
+            check("hidden_wires", hidden_wires, *size(0), optional=True)
             num_experts = CrossbarLayout(num_inputs + 1, num_outputs, hidden_wires).num_experts
         self._generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
