@@ -379,7 +379,7 @@ def test_agents_cannot_go_on_as_others(sizes: tuple[int, int, int]) -> None:
     agent = make()
     life = agent.reset(B, N, D, seeded(0))
     task = some_task(sizes[0], sizes[2])
-    message = rf"as many experts and outputs as they have.* = \({B}, {N}, {D}\) for "
+    message = rf"as many experts, outputs and inputs as they have.* = \({B}, {N}, {D}, 0\) for "
     with pytest.raises(ValueError, match=message):
         unroll(agent, task, sizes[1], 2, life=life)
     with pytest.raises(ValueError, match=message):

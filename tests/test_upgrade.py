@@ -136,7 +136,7 @@ def test_shipped_policies_are_described_as_today(name: str) -> None:
     assert said["sizes"] == card["sizes"]
     assert said["task"] == card["task"]
     assert said["meta_loss"]["class_path"] == card["meta_loss"]["class_path"]
-    assert said["gradient"] == card["gradient"] == to_config(Backpropagation())
+    assert said["gradient"] == card["gradient"]
 
 
 @pytest.mark.parametrize(
