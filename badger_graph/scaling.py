@@ -35,6 +35,11 @@ class RunningScale:
         self.mean = torch.zeros(shape, dtype=torch.float64)
         self.square = torch.zeros(shape, dtype=torch.float64)
 
+    @property
+    def deviation(self) -> Tensor:
+        """The standard deviation of those seen."""
+        return (self.square / self.count.clamp_min(1)).sqrt()
+
     def see(self, values: Tensor) -> None:
         """Take note of the next example, of the shape that was said."""
         values = values.double()
@@ -46,7 +51,7 @@ class RunningScale:
 
     def scale(self, values: Tensor) -> Tensor:
         """An example in the units of those seen, cut off at 4 deviations."""
-        deviation = (self.square / self.count.clamp_min(1)).sqrt()
+        deviation = self.deviation
         varies = deviation > CONSTANT * (1 + self.mean.abs())
         away = (values.double() - self.mean) / deviation.where(varies, 1.0)
         away = torch.where(varies | away.isnan(), away, 0.0)
@@ -54,8 +59,7 @@ class RunningScale:
 
     def unscale(self, values: Tensor) -> Tensor:
         """The way back: numbers in the units of those seen, in their own, in float64."""
-        deviation = (self.square / self.count.clamp_min(1)).sqrt()
-        return self.mean + deviation * values.double()
+        return self.mean + self.deviation * values.double()
 
     def grow(self, num: int) -> None:
         """Count so many inputs more, of which nothing was seen."""

@@ -19,6 +19,7 @@ from badger_graph import BanditPlayer, OnlineClassifier, OnlineRegressor, to_pyg
 from badger_graph.datasets import Dataset
 from badger_graph.experiments.online.lives import answers, draw_orders
 from badger_graph.library.load import load_agent
+from badger_graph.tasks import Classification
 
 torch.set_num_threads(1)
 
@@ -59,7 +60,8 @@ def test_it_is_the_agent_of_the_library() -> None:
     again = OnlineClassifier(random_state=0)
     for row in order[:-1]:
         again.partial_fit(inputs[row][None], [classes[row]], classes=[0, 1, 2])
-    said = answers(load_agent("tables-0"), scaled, label, 3)[-1, 0]
+    truth = torch.nn.functional.one_hot(label, 3).float()
+    said = answers(load_agent("tables-0"), Classification, scaled, truth)[-1, 0]
     np.testing.assert_allclose(again.predict_proba(inputs[order[-1]][None])[0], said, atol=1e-5)
     assert np.allclose(np.sum(told, axis=1), 1)
 

@@ -8,23 +8,25 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from badger_graph.ranges import Range, between, check_range, ends
+from badger_graph.ranges import Range
 from badger_graph.scaling import scale_online
-from badger_graph.tasks.base import TaskFamily
 from badger_graph.tasks.draws import Draw, correlated, in_units, relevant
 from badger_graph.tasks.examples import REGRESSION, Regression
+from badger_graph.tasks.made_up import MadeUpExamples
 from topologies.checks import PROBABILITY, checked, size
 
 WAVES = 64
 """Random features of one function; with so many it is nearly a sample of a Gaussian process."""
 
+FEW_INPUTS = 2
+"""Up to so many, what is not linear can be learned from a hundred examples."""
 
 DEFAULT_INPUTS: Range = [1, 32]
 
 DEFAULT_EXAMPLES: Range = [10, 120]
 
 
-class Regressions(TaskFamily):
+class Regressions(MadeUpExamples):
     r"""Which number belongs to an example? Functions of many kinds, a new one in every life.
 
     A function is linear in its inputs, or a sample of a Gaussian process with a squared exponential
@@ -60,16 +62,7 @@ class Regressions(TaskFamily):
         few_inputs: float = 0.5,
         most_numbers: int = 15_000,
     ) -> None:
-        check_range("num_inputs", num_inputs)
-        check_range("num_examples", num_examples)
-        self.num_inputs = num_inputs
-        self.num_examples = num_examples
-        self.few_inputs = few_inputs
-        self.most_numbers = most_numbers
-
-    @property
-    def chance(self) -> float:
-        return 1.0
+        super().__init__(num_inputs, num_examples, few_inputs, most_numbers)
 
     @checked(batch_size=size(), num_outputs=size())
     def sample(
@@ -83,13 +76,7 @@ class Regressions(TaskFamily):
             generator: source of the random draws; the regressions are on its device.
         """
         draw = Draw(generator)
-        few = draw.chance(self.few_inputs)
-        low, high = ends(self.num_inputs)
-        num_inputs = draw.whole(low, min(high, max(low, 2)) if few else high)
-        num_examples = between(self.num_examples, draw.number())
-        numbers = num_inputs * num_outputs * num_examples
-        batch_size = max(1, min(batch_size, self.most_numbers // numbers))
-        sizes = (num_examples, batch_size, num_inputs)
+        sizes, few = self.draw_sizes(draw, batch_size, num_outputs, FEW_INPUTS)
         as_they_are = draw.chance(0.5)
         if as_they_are:
             even = draw.chance(0.5)
@@ -103,7 +90,7 @@ class Regressions(TaskFamily):
             value = _kinked(draw, inputs, num_outputs)
         else:
             value = _linear(draw, inputs, num_outputs)
-        noise = draw.uniform(batch_size, 1).square() * 0.5 * draw.normal(*value.shape)
+        noise = draw.uniform(sizes[1], 1).square() * 0.5 * draw.normal(*value.shape)
         truth = value + noise
         if not as_they_are:
             inputs, truth = scale_online(in_units(draw, inputs)), scale_online(truth)

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from badger_graph.ranges import Range, between, check_range, ends
+from badger_graph.ranges import Range
 from badger_graph.scaling import scale_online
-from badger_graph.tasks.base import TaskFamily
 from badger_graph.tasks.draws import Draw, correlated, in_units, relevant
 from badger_graph.tasks.examples import CLASSIFICATION, Classification
+from badger_graph.tasks.made_up import MadeUpExamples
 from topologies.checks import PROBABILITY, check, checked, size
 
 FEW_INPUTS = 4
@@ -24,7 +24,7 @@ DEFAULT_INPUTS: Range = [1, 32]
 DEFAULT_EXAMPLES: Range = [20, 200]
 
 
-class Tables(TaskFamily):
+class Tables(MadeUpExamples):
     r"""Which of d classes is an example of? Tables of many kinds, a new one in every life.
 
     A table is drawn in three steps. First what the classes come from: clusters, one to three for
@@ -61,16 +61,7 @@ class Tables(TaskFamily):
         few_inputs: float = 0.5,
         most_numbers: int = 20_000,
     ) -> None:
-        check_range("num_inputs", num_inputs)
-        check_range("num_examples", num_examples)
-        self.num_inputs = num_inputs
-        self.num_examples = num_examples
-        self.few_inputs = few_inputs
-        self.most_numbers = most_numbers
-
-    @property
-    def chance(self) -> float:
-        return 1.0
+        super().__init__(num_inputs, num_examples, few_inputs, most_numbers)
 
     @checked(batch_size=size(), num_outputs=size())
     def sample(
@@ -88,18 +79,12 @@ class Tables(TaskFamily):
         """
         check("num_outputs, the classes of a table,", num_outputs, *size(2))
         draw = Draw(generator)
-        few = draw.chance(self.few_inputs)
-        low, high = ends(self.num_inputs)
-        num_inputs = draw.whole(low, min(high, max(low, FEW_INPUTS)) if few else high)
-        num_examples = between(self.num_examples, draw.number())
-        numbers = num_inputs * num_outputs * num_examples
-        batch_size = max(1, min(batch_size, self.most_numbers // numbers))
-        sizes = (num_examples, batch_size, num_inputs)
+        sizes, few = self.draw_sizes(draw, batch_size, num_outputs, FEW_INPUTS)
         if draw.chance(0.4):
             inputs, label = _clusters(draw, sizes, num_outputs)
         else:
             inputs, label = _teacher(draw, sizes, num_outputs, few)
-        wrong = draw.uniform(*sizes[:2]) < (0.3 * draw.uniform(batch_size) - 0.1)
+        wrong = draw.uniform(*sizes[:2]) < (0.3 * draw.uniform(sizes[1]) - 0.1)
         label = label.where(~wrong, draw.labels(num_outputs, *sizes[:2]))
         inputs = in_units(draw, inputs)
         truth = torch.nn.functional.one_hot(label, num_outputs).to(inputs)

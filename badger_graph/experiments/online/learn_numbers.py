@@ -13,11 +13,10 @@ from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.baselines.online import bayes_linear, gaussian_process, nlms
+from badger_graph.experiments.online.lives import answers
 from badger_graph.experiments.runner import Experiment
 from badger_graph.experiments.tables import table, with_bar
 from badger_graph.library.load import load_agent
-from badger_graph.progress import track
-from badger_graph.rollout import live
 from badger_graph.tasks import Regression
 from topologies.checks import SEED, checked, size
 
@@ -33,8 +32,6 @@ RATES = (0.3, 0.5, 0.7, 1.0)
 AFTER_LINEAR = (0, 4, 8, 12, 16, 32)
 
 AFTER_PROCESS = (0, 1, 2, 5, 10, 20)
-
-EXPERTS_AT_ONCE = 60_000
 
 
 class LearnNumbers(Experiment):
@@ -102,7 +99,7 @@ class LearnNumbers(Experiment):
         name: str,
     ) -> dict[str, Any]:
         policies = {
-            policy: _errors(agent, inputs, truth, told, f"{policy}, {name}")
+            policy: (answers(agent, Regression, inputs, told, name) - truth).square()[..., 0]
             for policy, agent in agents.items()
         }
         return {
@@ -162,26 +159,6 @@ class LearnNumbers(Experiment):
             rows += [[key, *(f"{e:.4f}" for e in one)] for key, one in kept["learners"].items()]
             parts.append(table([name, *(f"after {k}" for k in kept["after"])], rows))
         return "\n\n".join(parts)
-
-
-@torch.no_grad()
-def _errors(
-    agent: BadgerAgent, inputs: Tensor, truth: Tensor, told: Tensor, name: str
-) -> Float[Tensor, "T B"]:
-    """What a frozen policy is wrong by, against what is true."""
-    count = agent.membrane.usual_experts(1, inputs.size(2))
-    at_once = max(1, EXPERTS_AT_ONCE // count)
-    errors = []
-    batches = range(0, inputs.size(1), at_once)
-    for first in track(batches, name, len(batches)):
-        lives = slice(first, first + at_once)
-        task = Regression(inputs[:, lives], told[:, lives])
-        generator = torch.Generator().manual_seed(first)
-        steps = zip(truth[:, lives], live(agent, task, None, generator), strict=False)
-        errors.append(
-            torch.stack([(moment.life.action - true).square()[:, 0] for true, moment in steps])
-        )
-    return torch.cat(errors, dim=1)
 
 
 def _linear_error(

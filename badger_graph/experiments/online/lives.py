@@ -12,7 +12,7 @@ from badger_graph.datasets import Dataset
 from badger_graph.progress import track
 from badger_graph.rollout import live
 from badger_graph.scaling import scale_online
-from badger_graph.tasks import Classification
+from badger_graph.tasks import Classification, Examples
 
 EXPERTS_AT_ONCE = 60_000
 """Experts of all agents of a batch: what a step of them needs stays in the caches."""
@@ -39,34 +39,29 @@ def draw_orders(
 @torch.no_grad()
 def answers(
     agent: BadgerAgent,
+    task: type[Examples],
     inputs: Float[Tensor, "T B n"],
-    label: Int[Tensor, "T B"],
-    num_classes: int,
-    num_experts: int | None = None,
+    truth: Float[Tensor, "T B d"],
     name: str = "lives",
-    seed: int = 0,
 ) -> Float[Tensor, "T B d"]:
-    """How probable the agent finds each class of each example, before it is told.
+    """What the agent says of each example, before it is told the truth.
 
     Args:
         agent: trained, frozen.
+        task: of the examples, ``Classification`` or ``Regression``.
         inputs: T examples of B lives.
-        label: the class of each.
-        num_classes: classes d.
-        num_experts: none for as many as the membrane usually needs.
+        truth: what is told about them.
         name: of what is done, for the bar.
-        seed: of what newborn agents are given; those of a batch of lives draw from one generator.
     """
-    truth = torch.nn.functional.one_hot(label, num_classes).to(inputs)
-    count = num_experts or agent.membrane.usual_experts(num_classes, inputs.size(2))
+    count = agent.membrane.usual_experts(truth.size(2), inputs.size(2))
     at_once = max(1, EXPERTS_AT_ONCE // count)
     batches = range(0, inputs.size(1), at_once)
     said = []
     for first in track(batches, name, len(batches)):
         lives = slice(first, first + at_once)
-        task = Classification(inputs[:, lives], truth[:, lives])
-        generator = torch.Generator().manual_seed(seed + first)
-        steps = zip(range(len(inputs)), live(agent, task, num_experts, generator), strict=False)
+        generator = torch.Generator().manual_seed(first)
+        world = task(inputs[:, lives], truth[:, lives])
+        steps = zip(range(len(inputs)), live(agent, world, None, generator), strict=False)
         said.append(torch.stack([moment.life.action for _, moment in steps]))
     return torch.cat(said, dim=1)
 
@@ -76,7 +71,7 @@ def right_answers(
     inputs: Float[Tensor, "T B n"],
     label: Int[Tensor, "T B"],
     num_classes: int,
-    **options: str,
+    name: str = "lives",
 ) -> Bool[Tensor, "T B"]:
     """Which answers were right, the most probable class being the answer.
 
@@ -85,7 +80,7 @@ def right_answers(
         inputs: T examples of B lives.
         label: the class of each.
         num_classes: classes d.
-        options: of :func:`answers`.
+        name: of what is done, for the bar.
     """
-    said = answers(agent, inputs, label, num_classes, **options)  # type: ignore[arg-type]
-    return said.argmax(dim=-1) == label
+    truth = torch.nn.functional.one_hot(label, num_classes).to(inputs)
+    return answers(agent, Classification, inputs, truth, name).argmax(dim=-1) == label
