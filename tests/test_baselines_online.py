@@ -81,7 +81,7 @@ def test_nobody_beats_the_optimum_and_gittins_comes_near() -> None:
     value = np.random.default_rng(0).random((40_000, 5))
     best, bar = bandits.optimum(5, 10), 4 * 2.2 / 200
     won = {
-        name: float(bandits.play(value, 10, rule, seed=0).mean())
+        name: float(bandits.play(value, 10, rule, seed=0).sum(axis=0).mean())
         for name, rule in {
             "gittins": bandits.gittins(10, levels=100),
             "thompson": bandits.thompson,
@@ -92,3 +92,13 @@ def test_nobody_beats_the_optimum_and_gittins_comes_near() -> None:
     assert max(won.values()) < best + bar
     assert won["gittins"] > best - bar
     assert won["thompson"] < won["greedy"] < won["gittins"] + bar
+
+
+def test_the_index_of_an_arm_knows_of_no_other() -> None:
+    """With one pull left it is the posterior mean; so it is, too, where there are many arms."""
+    rule, rng = bandits.gittins(9, levels=100), np.random.default_rng(0)
+    won, lost = np.array([[0, 3, 1]]), np.array([[0, 1, 2]])
+    assert rule(won, lost, 1, rng).tolist() == [pytest.approx([0.5, 0.66, 0.4], abs=1e-3)]
+    many = rule(np.tile(won, 70), np.tile(lost, 70), 5, rng)
+    np.testing.assert_array_equal(many, np.tile(rule(won, lost, 5, rng), 70))
+    assert (rule(won, lost, 5, rng) > rule(won, lost, 2, rng)).all()  # it is worth to know more

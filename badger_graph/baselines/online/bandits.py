@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -25,8 +25,8 @@ PLAYERS = 1
 
 def play(
     value: Float[np.ndarray, "lives d"], num_pulls: int, rule: Rule, seed: int
-) -> Float[np.ndarray, " lives"]:
-    """What each life of a player is worth: the sum of the means of what it pulled.
+) -> Float[np.ndarray, "T lives"]:
+    """The mean of the arm that each life of a player pulls, pull by pull.
 
     Args:
         value: the probability that each arm pays.
@@ -37,15 +37,15 @@ def play(
     rng = np.random.default_rng((seed, PLAYERS))
     won = np.zeros(value.shape, dtype=np.int32)
     lost = np.zeros_like(won)
-    life, total = np.arange(len(value)), np.zeros(len(value))
+    life, pulled = np.arange(len(value)), np.empty((num_pulls, len(value)))
     for pull in range(num_pulls):
         worth = rule(won, lost, num_pulls - pull, rng)
         arm = (worth + 1e-6 * rng.random(worth.shape)).argmax(axis=1)
         success = rng.random(len(value)) < value[life, arm]
         won[life, arm] += success
         lost[life, arm] += ~success
-        total += value[life, arm]
-    return total
+        pulled[pull] = value[life, arm]
+    return pulled
 
 
 def greedy(won: np.ndarray, lost: np.ndarray, left: int, rng: np.random.Generator) -> np.ndarray:
@@ -90,6 +90,7 @@ def tuned_ucb(value: Float[np.ndarray, "lives d"], num_pulls: int, seed: int) ->
     return max(WIDTHS, key=lambda width: float(play(some, num_pulls, ucb(width), seed).mean()))
 
 
+@lru_cache(maxsize=1)  # an index knows of no other arm: one table serves any number of them
 def gittins(num_pulls: int, levels: int = 400) -> Rule:
     """The finite-horizon Gittins index: the sure reward for which one would as well stop pulling.
 

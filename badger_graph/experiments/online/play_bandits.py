@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from badger_graph.agent import BadgerAgent
 from badger_graph.baselines.online import bandits
+from badger_graph.experiments.online.resumption import resume
 from badger_graph.experiments.runner import Experiment
 from badger_graph.experiments.tables import table, with_bar
 from badger_graph.files import read_json, write_json
 from badger_graph.library.load import load_agent
-from badger_graph.plots.bandits import reward_against_players
+from badger_graph.plots.bandits import reward_and_regret
 from badger_graph.progress import track
 from badger_graph.rollout import live
 from badger_graph.tasks import Bandit
@@ -50,7 +52,24 @@ PUBLISHED: dict[str, dict[str, float]] = {
 """Total rewards by cell, means of 1,000 instances, of Duan et al. 2016, "RL²", and Mishra et al.
 2018, "A simple neural attentive meta-learner"."""
 
-CELLS = ("10x5", "10x10", "10x50", "100x5", "100x10", "100x50", "500x5", "500x10", "500x50")
+CELLS = (
+    *("10x5", "10x10", "10x50"),
+    *("100x5", "100x10", "100x50", "100x200"),
+    *("500x5", "500x10", "500x50"),
+)
+
+PLAYERS: dict[str, Callable[[np.ndarray, int, int], bandits.Rule]] = {
+    "Gittins": lambda _, num_pulls, __: bandits.gittins(num_pulls, 400 if num_pulls < 500 else 160),
+    "Thompson": lambda *_: bandits.thompson,
+    "UCB, best width": lambda value, num_pulls, seed: bandits.ucb(
+        bandits.tuned_ucb(value, num_pulls, seed + 1)
+    ),
+    "greedy": lambda *_: bandits.greedy,
+}
+"""The rule of each player for bandits of these means, so many pulls and a seed."""
+
+POINTS = 50
+"""Of a curve of regret, at most."""
 
 EXPERTS_AT_ONCE = 100_000
 
@@ -63,7 +82,8 @@ class PlayBandits(Experiment):
 
     What counts is the sum of the means of the arms that were pulled, over new bandits with means
     uniform in [0, 1]. All players meet the same bandits. That of the exact optimum, for few pulls,
-    is computed and not played.
+    is computed and not played. The regret of all others is kept, too, over the pulls of a life.
+    What is in the file from before is not played again.
 
     Args:
         policies: shipped ones or checkpoints, one a training seed.
@@ -72,7 +92,8 @@ class PlayBandits(Experiment):
         seed: of the bandits.
 
     Raises:
-        ValueError: for a number below 1, or cells that are not of this form.
+        ValueError: for a number below 1, or cells that are not of this form; and where the
+            file has a cell with another number of bandits.
     """
 
     name = "play_bandits"
@@ -95,31 +116,25 @@ class PlayBandits(Experiment):
         result: dict[str, Any] = read_json(file) if file.exists() else {}
         for cell, (num_pulls, num_arms) in self.cells.items():
             count = self.num_bandits if num_pulls < 500 else max(1, self.num_bandits // 4)
-            kept = result.setdefault(cell, {"bandits": count, "policies": {}, "players": {}})
+            kept = resume(result, cell, {"bandits": count}, ["policies", "players"])
+            kept["pulls"] = noted_pulls(num_pulls)
             value = np.random.default_rng(self.seed).random((count, num_arms))
             if num_pulls <= FEW_PULLS:
                 best = bandits.optimum(num_arms, num_pulls)
                 kept["players"]["exact optimum"] = {"mean": round(best, 4), "error": 0.0}
-            players: dict[str, bandits.Rule] = {}
-            if "Gittins" not in kept["players"]:
-                levels = 400 if num_pulls < 500 else 160
-                width = bandits.tuned_ucb(value, num_pulls, self.seed + 1)
-                players = {
-                    "Gittins": bandits.gittins(num_pulls, levels),
-                    "Thompson": bandits.thompson,
-                    "UCB, best width": bandits.ucb(width),
-                    "greedy": bandits.greedy,
-                }
-            for name, rule in track(players.items(), f"players, {cell}", len(players)):
-                kept["players"][name] = _outcome(bandits.play(value, num_pulls, rule, self.seed))
+            players = lacking(kept["players"], PLAYERS)
+            for name in track(players, f"players, {cell}"):
+                rule = PLAYERS[name](value, num_pulls, self.seed)
+                pulled = bandits.play(value, num_pulls, rule, self.seed)
+                kept["players"][name] = outcome(value, pulled)
                 write_json(file, result)
-            for policy, agent in agents.items():
-                if policy not in kept["policies"]:
-                    begin = time.process_time()
-                    won = rewards(agent, value, num_pulls, self.seed, f"{policy}, {cell}")
-                    seconds = round(time.process_time() - begin, 1)
-                    kept["policies"][policy] = {**_outcome(won), "cpu_seconds": seconds}
-                    write_json(file, result)
+            for policy in lacking(kept["policies"], agents):
+                begin = time.process_time()
+                name = f"{policy}, {cell}"
+                pulled = play(agents[policy], value, num_pulls, self.seed, name)
+                seconds = round(time.process_time() - begin, 1)
+                kept["policies"][policy] = {**outcome(value, pulled), "cpu_seconds": seconds}
+                write_json(file, result)
         return result
 
     @staticmethod
@@ -142,7 +157,7 @@ class PlayBandits(Experiment):
 
     @staticmethod
     def figure(result: dict[str, Any]) -> Figure:
-        return reward_against_players(result)
+        return reward_and_regret(result)
 
 
 def read_cell(cell: str) -> tuple[int, int]:
@@ -158,34 +173,73 @@ def read_cell(cell: str) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def rewards(
-    agent: BadgerAgent, value: np.ndarray, num_pulls: int, seed: int, name: str
-) -> np.ndarray:
-    """What each life of an agent is worth: the sum of the means of what it pulled.
+def play(
+    agent: BadgerAgent,
+    value: Float[np.ndarray, "lives d"],
+    num_pulls: int,
+    seed: int,
+    name: str = "lives",
+) -> Float[np.ndarray, "T lives"]:
+    """The mean of the arm that each life of an agent pulls, pull by pull.
 
     Args:
         agent: trained, frozen.
-        value: the probability that each arm pays, ``[lives, d]``.
+        value: the probability that each arm pays.
         num_pulls: T.
         seed: of rewards and choices.
         name: of what is done, for the bar.
     """
-    total = []
+    pulled = []
     at_once = max(1, EXPERTS_AT_ONCE // value.shape[1])
     pieces = torch.from_numpy(value).float().split(at_once)
     for number, piece in enumerate(track(pieces, name, len(pieces))):
         generator = torch.Generator().manual_seed((seed << 20) + number)
         task = Bandit(piece, "bernoulli", num_pulls)
-        won = torch.zeros(len(piece))
-        lives = live(agent, task, piece.size(1), generator)
-        for _, moment in zip(range(num_pulls), lives, strict=False):
-            won += (moment.life.action * piece).sum(dim=1)
-        total.append(won)
-    return torch.cat(total).numpy()
+        lives = zip(range(num_pulls), live(agent, task, piece.size(1), generator), strict=False)
+        means = [(moment.life.action * piece).sum(dim=1) for _, moment in lives]
+        pulled.append(torch.stack(means))
+    everything: np.ndarray = torch.cat(pulled, dim=1).double().numpy()
+    return everything
 
 
-def _outcome(won: np.ndarray) -> dict[str, float]:
+def noted_pulls(num_pulls: int) -> list[int]:
+    """After which pulls the regret is kept: all of few, else as many, evenly, and the last.
+
+    Args:
+        num_pulls: T.
+    """
+    few = min(num_pulls, POINTS)
+    return [round((k + 1) * num_pulls / few) for k in range(few)]
+
+
+def outcome(
+    value: Float[np.ndarray, "lives d"], pulled: Float[np.ndarray, "T lives"]
+) -> dict[str, Any]:
+    r"""What lives are worth in the mean, with its standard error, and their regret.
+
+    .. math::
+        R_t = \sum_{s \le t} \big( \max_j \mu_j - \mu_{a_s} \big)
+
+    in the mean, after the pulls t of :func:`noted_pulls`.
+
+    Args:
+        value: the mean :math:`\mu_j` of each arm.
+        pulled: that of the arm of each pull.
+    """
+    won = pulled.sum(axis=0)
+    regret = (value.max(axis=1) - pulled).mean(axis=1).cumsum()
     return {
         "mean": round(float(won.mean()), 4),
         "error": round(float(won.std() / len(won) ** 0.5), 4),
+        "regret": [round(float(regret[pull - 1]), 4) for pull in noted_pulls(len(pulled))],
     }
+
+
+def lacking(kept: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Those that did not play yet, or of whom no regret was kept.
+
+    Args:
+        kept: outcomes by name.
+        names: who should play.
+    """
+    return [name for name in names if "regret" not in kept.get(name, {})]
