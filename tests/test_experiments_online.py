@@ -12,6 +12,7 @@ from properties import assert_refused
 
 from badger_graph.baselines.online import bandits
 from badger_graph.experiments.online import play_bandits
+from badger_graph.experiments.online.learn_tables import LearnTables
 from badger_graph.experiments.online.play_bandits import PlayBandits, noted_pulls, outcome
 from badger_graph.experiments.online.resumption import resume
 from badger_graph.experiments.runner import run
@@ -24,6 +25,25 @@ def test_entries_are_resumed_with_their_settings_alone() -> None:
     assert result["new"]["lives"] == 5
     message = "resumed with its own wires=None of old, got 0"
     assert_refused(message, lambda: resume(result, "old", {"lives": 3, "wires": 0}, []))
+
+
+# --------------------------------------------------------------------------------------- tables
+
+
+def test_without_hidden_wires_nobody_learns_what_no_line_divides(tmp_path: Path) -> None:
+    def late(wires: int | None) -> float:
+        experiment = LearnTables(["tables-0"], ["xor"], 5, 60, slow_orders=0, hidden_wires=wires)
+        result = run(experiment, tmp_path / f"{wires}.json")
+        return float(np.mean(result["xor"]["policies"]["tables-0"]["accuracy"][30:]))
+
+    assert late(0) < 0.62 < 0.72 < late(None)
+    assert "| Badger, 0 hidden wires |" in (tmp_path / "0.md").read_text()
+    assert "| Badger |" in (tmp_path / "None.md").read_text()
+    other = LearnTables(["tables-0"], ["xor"], 5, 60, slow_orders=0)
+    assert_refused(
+        "its own hidden_wires=0 of xor, got None", lambda: run(other, tmp_path / "0.json")
+    )
+    assert_refused("hidden_wires must be at least 0", lambda: LearnTables([], hidden_wires=-1))
 
 
 # -------------------------------------------------------------------------------------- bandits

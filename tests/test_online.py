@@ -46,10 +46,11 @@ def test_it_learns_one_example_at_a_time() -> None:
     assert np.mean(right[60:]) > 0.9
 
 
-def test_it_is_the_agent_of_the_library() -> None:
+@pytest.mark.parametrize("wires", [None, 0, 3])
+def test_it_is_the_agent_of_the_library(wires: int | None) -> None:
     """The same answers as a life with the task of examples."""
     inputs, classes = iris()
-    learner = OnlineClassifier(random_state=0)
+    learner = OnlineClassifier(hidden_wires=wires, random_state=0)
     told = []
     for row, label in zip(inputs[:12], classes[:12], strict=True):
         if hasattr(learner, "life_"):
@@ -57,11 +58,12 @@ def test_it_is_the_agent_of_the_library() -> None:
         learner.partial_fit(row[None], [label], classes=[0, 1, 2])
     scaled, label = draw_orders(Dataset(inputs[:12], classes[:12]), 1, 12, seed=0)
     order = np.random.default_rng(0).permutation(12)
-    again = OnlineClassifier(random_state=0)
+    again = OnlineClassifier(hidden_wires=wires, random_state=0)
     for row in order[:-1]:
         again.partial_fit(inputs[row][None], [classes[row]], classes=[0, 1, 2])
     truth = torch.nn.functional.one_hot(label, 3).float()
-    said = answers(load_agent("tables-0"), Classification, scaled, truth)[-1, 0]
+    agent = load_agent("tables-0")
+    said = answers(agent, Classification, scaled, truth, hidden_wires=wires)[-1, 0]
     np.testing.assert_allclose(again.predict_proba(inputs[order[-1]][None])[0], said, atol=1e-5)
     assert np.allclose(np.sum(told, axis=1), 1)
 

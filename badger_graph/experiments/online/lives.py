@@ -13,6 +13,7 @@ from badger_graph.progress import track
 from badger_graph.rollout import live
 from badger_graph.scaling import scale_online
 from badger_graph.tasks import Classification, Examples
+from topologies.crossbar import CrossbarLayout
 
 EXPERTS_AT_ONCE = 60_000
 """Experts of all agents of a batch: what a step of them needs stays in the caches."""
@@ -43,6 +44,7 @@ def answers(
     inputs: Float[Tensor, "T B n"],
     truth: Float[Tensor, "T B d"],
     name: str = "lives",
+    hidden_wires: int | None = None,
 ) -> Float[Tensor, "T B d"]:
     """What the agent says of each example, before it is told the truth.
 
@@ -52,8 +54,12 @@ def answers(
         inputs: T examples of B lives.
         truth: what is told about them.
         name: of what is done, for the bar.
+        hidden_wires: how many there are; none for as many as the policy was trained with.
     """
-    count = agent.membrane.usual_experts(truth.size(2), inputs.size(2))
+    if hidden_wires is None:
+        count = agent.membrane.usual_experts(truth.size(2), inputs.size(2))
+    else:
+        count = CrossbarLayout(inputs.size(2) + 1, truth.size(2), hidden_wires).num_experts
     at_once = max(1, EXPERTS_AT_ONCE // count)
     batches = range(0, inputs.size(1), at_once)
     said = []
@@ -61,7 +67,7 @@ def answers(
         lives = slice(first, first + at_once)
         generator = torch.Generator().manual_seed(first)
         world = task(inputs[:, lives], truth[:, lives])
-        steps = zip(range(len(inputs)), live(agent, world, None, generator), strict=False)
+        steps = zip(range(len(inputs)), live(agent, world, count, generator), strict=False)
         said.append(torch.stack([moment.life.action for _, moment in steps]))
     return torch.cat(said, dim=1)
 
@@ -72,6 +78,7 @@ def right_answers(
     label: Int[Tensor, "T B"],
     num_classes: int,
     name: str = "lives",
+    hidden_wires: int | None = None,
 ) -> Bool[Tensor, "T B"]:
     """Which answers were right, the most probable class being the answer.
 
@@ -81,6 +88,8 @@ def right_answers(
         label: the class of each.
         num_classes: classes d.
         name: of what is done, for the bar.
+        hidden_wires: as of :func:`answers`.
     """
     truth = torch.nn.functional.one_hot(label, num_classes).to(inputs)
-    return answers(agent, Classification, inputs, truth, name).argmax(dim=-1) == label
+    said = answers(agent, Classification, inputs, truth, name, hidden_wires)
+    return said.argmax(dim=-1) == label
