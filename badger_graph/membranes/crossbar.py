@@ -129,7 +129,7 @@ class CrossbarMembrane(Membrane):
         value, known = _with_constant(observation.inputs[..., :2])
         truth, told = observation.outputs.unbind(-1)
         answered = told.amax(dim=1, keepdim=True)
-        weight = self._read(life)
+        weight = self.weights(life)
         error = (truth - life.action) * told
         active = self._compete(weight, value) * answered
         blame = active * (weight.after * error[:, None]).sum(dim=2)
@@ -148,13 +148,18 @@ class CrossbarMembrane(Membrane):
         self, life: Life, speech: Float[Tensor, " V"], observation: Observation
     ) -> Float[Tensor, "B d"]:
         value, _ = _with_constant(observation.inputs[..., 2:])
-        said, weight = Blocks.of(speech, life), self._read(life)
+        said, weight = Blocks.of(speech, life), self.weights(life)
         direct = (said.direct + weight.direct * value[..., None]).sum(dim=1)
         active = self._compete(weight, value)
         through = (said.after * active[..., None]).sum(dim=1)
         return direct / math.sqrt(value.size(1)) + through
 
-    def _read(self, life: Life) -> Blocks:
+    def weights(self, life: Life) -> Blocks:
+        """The w of all crossings, which the membrane reads of the states of experts.
+
+        Args:
+            life: of agents with this membrane; those by which it acted are in what came of it.
+        """
         return Blocks.of(self.reading(life.hidden)[:, 0], life)
 
     def _compete(self, weight: Blocks, value: Float[Tensor, "B n"]) -> Float[Tensor, "B K"]:

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from badger_graph.agent import BadgerAgent
 from badger_graph.life import Life
 from badger_graph.online.table_life import TableLife
 from badger_graph.typing import Interface
@@ -45,6 +46,16 @@ class OnlineLearner(BaseEstimator):
         """
         check_is_fitted(self, "table_")
         return self.table_.life
+
+    @property
+    def agent_(self) -> BadgerAgent:
+        """The agent, frozen.
+
+        Raises:
+            NotFittedError: before anything was learned.
+        """
+        check_is_fitted(self, "table_")
+        return self.table_.agent
 
     def _begin(self, num_inputs: int, num_outputs: int) -> None:
         sizes = (num_inputs, num_outputs, self.hidden_wires, self.random_state)

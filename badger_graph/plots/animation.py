@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from PIL import Image
 
+from badger_graph.plots.gif import frame, write_gif
 from badger_graph.plots.graph import contrast, draw_graph
 from badger_graph.plots.record import Record, check, finite
 from badger_graph.plots.style import (
@@ -36,7 +35,7 @@ from badger_graph.plots.style import (
 Reveal = Callable[[int], None]
 """Shows the state of things after one inner step."""
 
-MILLISECONDS, LAST_MILLISECONDS = 250, 2500
+MILLISECONDS = 250
 
 
 @styled
@@ -56,18 +55,14 @@ def animate(record: Record, path: str | Path, rollout: int = 0) -> Path:
         ValueError: when there is no such rollout.
     """
     check(record)
-    num_steps, num_rollouts = record["loss"].shape
+    num_rollouts = record["loss"].shape[1]
     if not 0 <= rollout < num_rollouts:
         raise ValueError(f"rollout must be between 0 and {num_rollouts - 1}, got {rollout}")
-    first, *others = _frames(record, rollout)
-    wait = [MILLISECONDS] * (num_steps - 1) + [LAST_MILLISECONDS]
-    first.save(path, save_all=True, append_images=others, duration=wait, loop=0)
-    return Path(path)
+    return write_gif(_frames(record, rollout), path, MILLISECONDS)
 
 
 def _frames(record: Record, rollout: int) -> Iterator[Image.Image]:
     figure = Figure(figsize=(9.6, 5.2), dpi=80)
-    canvas: Any = FigureCanvasAgg(figure)  # its methods have no types
     ratios = {"width_ratios": [1.2, 1], "height_ratios": [1.35, 1]}
     margins = {"left": 0.01, "right": 0.97, "top": 0.89, "bottom": 0.115, "wspace": 0.2}
     grid = figure.add_gridspec(2, 2, **ratios, **margins)
@@ -86,11 +81,7 @@ def _frames(record: Record, rollout: int) -> Iterator[Image.Image]:
         title.set_text(f"inner step {t + 1} of {len(loss)}, error {loss[t]:.2g}")
         for reveal in reveals:
             reveal(t)
-        canvas.draw()
-        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        # The octree keeps thin coloured rims, where a median cut would merge blue and green;
-        # without dithering the flat colours stay flat and the file stays small.
-        yield image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        yield frame(figure)
 
 
 def _graph(axes: Axes, record: Record, rollout: int) -> Reveal:
