@@ -36,7 +36,8 @@ def test_without_hidden_wires_nobody_learns_what_no_line_divides(tmp_path: Path)
         result = run(experiment, tmp_path / f"{wires}.json")
         return float(np.mean(result["xor"]["policies"]["tables-0"]["accuracy"][30:]))
 
-    assert late(0) < 0.62 < 0.72 < late(None)
+    assert late(0) < 0.62
+    assert late(None) > late(0) + 0.15
     assert "| Badger, 0 hidden wires |" in (tmp_path / "0.md").read_text()
     assert "| Badger |" in (tmp_path / "None.md").read_text()
     other = LearnTables(["tables-0"], ["xor"], 5, 60, slow_orders=0)
