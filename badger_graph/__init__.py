@@ -41,7 +41,7 @@ from badger_graph.policies import (
     GRUPolicy,
     LSTMPolicy,
     MessagePolicy,
-    WiredGRUPolicy,
+    WiredFastWeightPolicy,
 )
 from badger_graph.pyg import from_pyg, split, to_pyg
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
@@ -118,7 +118,7 @@ __all__ = [
     "Task",
     "TaskFamily",
     "WholeMembrane",
-    "WiredGRUPolicy",
+    "WiredFastWeightPolicy",
     "add_experts",
     "change_outputs",
     "clone_experts",

@@ -46,7 +46,7 @@ TABLES: dict[str, dict[str, Callable[..., Any]]] = {
 }
 """Every component by its name."""
 
-ON_WIRES = {"policy": "wired_gru", "membrane": "crossbar", "topology": "crossbar"}
+ON_WIRES = {"policy": "wired_fast_weights", "membrane": "crossbar", "topology": "crossbar"}
 """Parts that go with each other and with nothing else, in a world of examples."""
 
 EXAMPLES = ("tables", "regressions")

@@ -21,7 +21,7 @@ from badger_graph.growth import grow_crossbar
 from badger_graph.life import Life
 from badger_graph.membranes import CrossbarMembrane
 from badger_graph.membranes.crossbar import Blocks
-from badger_graph.policies import WiredGRUPolicy
+from badger_graph.policies import WiredFastWeightPolicy
 from badger_graph.tasks import CLASSIFICATION, Tables
 from topologies import CrossbarTopology, RingTopology, Topology, Wires
 from topologies.crossbar import CrossbarLayout
@@ -32,7 +32,7 @@ def crossbar(seed: int = 0) -> BadgerAgent:
     torch.manual_seed(seed)
     return BadgerAgent(
         CLASSIFICATION,
-        WiredGRUPolicy,
+        WiredFastWeightPolicy,
         CrossbarTopology(),
         CrossbarMembrane,
         birth=Birth(identifiers="random"),
@@ -89,7 +89,7 @@ def test_pairs_hear_each_other_where_they_share_a_wire() -> None:
 @in_double
 def test_an_expert_hears_the_mean_of_each_of_its_wires() -> None:
     wires = CrossbarLayout(inputs=3, outputs=2, hidden=2).wires().repeat(2, 16)
-    policy = WiredGRUPolicy(4, 0, 8)
+    policy = WiredFastWeightPolicy(4, 0, 8)
     sent = uniform(0, 32, 5)
     exchange = WiresExecutor(wires, 2, 16).neighbours(policy, None)
     assert callable(exchange)
@@ -119,9 +119,14 @@ def test_wires_that_no_agent_could_have_are_refused(
 @pytest.mark.parametrize(
     ("topology", "policy", "executor", "message"),
     [
-        (CrossbarTopology(), GRUPolicy, "auto", "hears 2 wires, such as WiredGRUPolicy"),
-        (CrossbarTopology(), WiredGRUPolicy, "dense", "edges between experts, got wires"),
-        (RingTopology(), WiredGRUPolicy, "auto", "wires, such as CrossbarTopology, as a WiredGRU"),
+        (CrossbarTopology(), GRUPolicy, "auto", "hears 2 wires, such as WiredFastWeightPolicy"),
+        (CrossbarTopology(), WiredFastWeightPolicy, "dense", "edges between experts, got wires"),
+        (
+            RingTopology(),
+            WiredFastWeightPolicy,
+            "auto",
+            "wires, such as CrossbarTopology, as a WiredFastWeight",
+        ),
     ],
 )
 def test_policy_topology_and_executor_must_all_be_of_wires(
@@ -142,23 +147,32 @@ def test_a_number_of_experts_that_makes_no_crossbar_is_refused() -> None:
 
 @in_double
 def test_scores_are_sums_over_crossings() -> None:
-    """Worked out by hand from what experts say and the membrane reads."""
+    """Worked out by hand from what experts say and what their states are."""
     agent = crossbar().double()
+    for parameter in agent.membrane.reading.parameters():
+        parameter.data.uniform_(-1, 1)
     life = agent.reset(2, 3 * 2 + 2 * 5, 2, seeded(0), num_inputs=2)
     life = life.with_hidden(uniform(1, *life.hidden.shape))
     observation = some_examples(2, 2, 2, seed=3)
     said = uniform(2, len(life.hidden))
     score = agent.membrane.act(life, said, observation)
-    reading = agent.membrane.reading(life.hidden)[:, 0]
+    reading = life.hidden[:, 0] + agent.membrane.reading(life.hidden)[:, 0]
     for b in range(2):
         own, read = said.view(2, -1)[b], reading.view(2, -1)[b]
-        x = observation.inputs[b, :, 2] * observation.inputs[b, :, 3]
-        x = torch.cat([x, torch.ones(1)])
-        pre = torch.stack([(read[6 + 5 * k : 9 + 5 * k] * x).sum() for k in range(2)])
-        z = 2**0.5 * (4 / 3**0.5 * pre).softmax(dim=0)
+        known = torch.cat([observation.inputs[b, :, 3], torch.ones(1)])
+        x = torch.cat([observation.inputs[b, :, 2], torch.ones(1)]) * known
+        start = life.experts.identifier.view(2, -1, 3)[b, :, 0] * 2 / 3**0.5
+        away = []
+        for k in range(2):
+            first = 6 + 5 * k
+            own_start = torch.cat([start[first : first + 2], torch.ones(1)])
+            prototype = read[first : first + 3] + own_start
+            away.append((known * (x - prototype)).square().sum())
+        z = (-4 / 2 / 3**0.5 * torch.stack(away)).softmax(dim=0)
         for j in range(2):
             direct = sum(own[2 * i + j] + read[2 * i + j] * x[i] for i in range(3)) / 3**0.5
-            through = sum(z[k] * own[9 + 5 * k + j] for k in range(2))
+            after = [9 + 5 * k + j for k in range(2)]
+            through = sum(z[k] * (own[after[k]] + read[after[k]]) for k in range(2))
             torch.testing.assert_close(score[b, j], direct + through)
 
 
@@ -222,6 +236,8 @@ def test_any_number_of_inputs_outputs_and_hidden_wires_with_the_same_weights() -
 
 def test_gradients_reach_every_parameter() -> None:
     agent = crossbar()
+    for parameter in agent.parameters():  # some are silent at first
+        parameter.data += 0.1 * uniform(0, *parameter.shape).to(parameter)
     task = Tables(num_inputs=3, num_examples=10).sample(4, 3, seeded(0))
     rollout = unroll(agent, task, None, 1, seeded(0))
     assert rollout.loss.shape == (10, 4)  # the task says how long a life is

@@ -39,7 +39,7 @@ RENAMED = {"more_worlds": "more_codebooks"}
 """Components that had another name when the committed run was made, and their names now."""
 
 SINCE = {
-    *("wired_gru", "crossbar"),
+    *("wired_fast_weights", "crossbar"),
     *("tables", "regressions", "bandits", "several_lives"),
 }
 """Components that came after the committed run, which says nothing of them."""

@@ -49,8 +49,8 @@ class WiresExecutor(Executor):
             return "a topology of wires, such as CrossbarTopology, got edges"
         if policy.num_wires != len(edges.wire):
             return (
-                f"a policy that hears {len(edges.wire)} wires, such as WiredGRUPolicy, got a "
-                f"{type(policy).__name__}"
+                f"a policy that hears {len(edges.wire)} wires, such as WiredFastWeightPolicy, "
+                f"got a {type(policy).__name__}"
             )
         return None
 

@@ -10,16 +10,17 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from badger_graph.life import Life
+from badger_graph.actions import Distribution
+from badger_graph.life import Addresses, Life
 from badger_graph.membranes.base import Membrane
 from badger_graph.typing import Interface, Observation
 from topologies.checks import checked, size
 from topologies.crossbar import CrossbarLayout
 
-INVERSE_TEMPERATURE = 4.0
-"""Of the competition of hidden wires, so that it is neither even nor settled at the start."""
+SHARPNESS = 4.0
+"""Of the competition of prototypes at the start, so that it is neither even nor settled."""
 
-PERCEPT_SIZE = 7 + 3
+PERCEPT_SIZE = 8 + 3
 """What is on both wires, and which of three kinds of crossings an expert is."""
 
 
@@ -37,68 +38,82 @@ class Blocks(NamedTuple):
     after: Tensor
 
     @classmethod
-    def of(cls, values: Float[Tensor, V * any], life: Life) -> Blocks:
+    def of(cls, values: Float[Tensor, " V *any"], life: Life) -> Blocks:
         """The blocks of numbers of all experts, agent after agent.
 
         Args:
             values: ``[V, ...]``, of each expert.
             life: whose experts they are; gives the sizes.
         """
-        layout = CrossbarLayout.of(life.num_experts, life.num_outputs, life.num_inputs)
         each = values.unflatten(0, (life.batch_size, life.num_experts))
-        direct = each[:, : layout.direct].unflatten(1, (layout.inputs, layout.outputs))
-        units = each[:, layout.direct :].unflatten(1, (layout.hidden, layout.unit))
+        return cls.split(each, life.num_outputs, life.num_inputs)
+
+    @classmethod
+    def split(cls, values: Float[Tensor, "B N *any"], num_outputs: int, num_inputs: int) -> Blocks:
+        """The same of ``[B, N, ...]``, of agents with d outputs and n inputs of the world."""
+        layout = CrossbarLayout.of(values.size(1), num_outputs, num_inputs)
+        direct = values[:, : layout.direct].unflatten(1, (layout.inputs, layout.outputs))
+        units = values[:, layout.direct :].unflatten(1, (layout.hidden, layout.unit))
         return cls(direct, units[:, :, : layout.inputs], units[:, :, layout.inputs :])
 
-    def join(self) -> Float[Tensor, V * any]:
+    def join(self) -> Float[Tensor, " V *any"]:
         """The numbers of all experts, agent after agent."""
         units = torch.cat([self.before, self.after], dim=2)
         return torch.cat([self.direct.flatten(1, 2), units.flatten(1, 2)], dim=1).flatten(0, 1)
 
 
 class CrossbarMembrane(Membrane):
-    r"""Expert (i, j) takes from input i and gives to output j; hidden wires compete in between.
+    r"""Expert (i, j) takes from input i and gives to output j; prototypes compete in between.
 
     Experts are on all crossings of wires of inputs with those of outputs and with hidden wires, and
     on those of hidden wires with outputs; :class:`topologies.crossbar.CrossbarLayout` numbers them.
 
-    With :math:`x_i` the number that input i shows, 0 where it is missing, and :math:`x_0 = 1` on a
-    wire of its own, the score of output j is
+    With :math:`x_i` the number that input i shows, and :math:`x_0 = 1` on a wire of its own, the
+    score of output j is
 
     .. math::
-        s_j = \frac{1}{\sqrt{n + 1}} \sum_i (y_{ij} + w_{ij} x_i) + \sum_k z_k\, y_{kj}, \qquad
-        z = \sqrt K\, \mathrm{softmax}_k \Big( \frac{4}{\sqrt{n + 1}} \sum_i w_{ki} x_i \Big)
+        s_j = \frac{1}{\sqrt{n + 1}} \sum_i (y_{ij} + w_{ij} x_i) + \sum_k z_k (y_{kj} + w_{kj}),
+        \qquad
+        z = \mathrm{softmax}_k \Big( -\frac{\beta}{2 \sqrt{n + 1}} \sum_i (x_i - w_{ki})^2 \Big)
 
-    where :math:`y` is what an expert says and :math:`w` what the membrane reads of its state, by a
-    small network that all experts share. Only a few hidden wires are active for an example, as only
-    a few prototypes are near it: so what is learned of some is not lost over others. Once an
-    example is answered, every expert perceives what its two wires carried and how wrong that was:
-    for outputs and hidden wires
+    where :math:`y` is what an expert says and :math:`w` the first number of its state and what a
+    small network, which all experts share, reads of all of it; sums leave out what is missing. So
+    hidden wires hold prototypes, which begin at random (where identifiers say), and only those near
+    an example are active for it: what is learned of some is not lost over others. Once an example
+    is answered, every expert perceives what its two wires carried and how wrong that was,
+    :math:`e_j = t_j - a_j` with :math:`a_j` the action and :math:`t_j` the truth, zero where
+    output j is told none; and before it the step that would be right if it were alone to blame:
 
     .. math::
-        e_j = t_j - a_j, \qquad e_k = z_k \sum_j w_{kj}\, e_j
+        \Delta w_{ij} = \frac{c\, x_i e_j}{\sum_i x_i^2 / (n + 1) + \sum_k z_k^2}, \qquad
+        \Delta w_{kj} = \frac{z_k e_j}{\sum_i x_i^2 / (n + 1) + \sum_k z_k^2}, \qquad
+        \Delta w_{ki} = z_k (x_i - w_{ki})
 
-    with :math:`a_j` the action and :math:`t_j` the truth, and :math:`e_j` zero where output j is
-    told none; and the products of what is taken with what is given and with how wrong that was. If
-    no output was told anything, an expert perceives the last action only.
+    For numbers, :math:`c = 1 / \sqrt{n + 1}`, the least change after which the answer would have
+    been right (normalised least mean squares); for probabilities c = 1. Prototypes come nearer to
+    the example (competitive learning), and perceive the gradient of their part in the error apart.
+    If no output was told anything, an expert perceives the last action only.
 
     There may be any number of inputs, hidden wires and outputs, of which those of inputs and
     outputs are the world's, and that of hidden wires follows from the number of experts. Permuting
     inputs or outputs together with their experts permutes all there is.
 
+    Sources: Nagumo and Noda 1967, "A learning method for system identification"; Moody and Darken
+    1989, "Fast learning in networks of locally-tuned processing units".
+
     Args:
         interface: of a world of examples: an input shows the example that was answered last and the
             one to answer now, each as a number and whether it is known, four channels; an output is
             told the truth about the last, and whether it is told, two channels.
-        identifier_size: of the agent; what tells hidden wires apart.
+        identifier_size: of the agent, at least 1; what tells hidden wires apart.
         hidden_size: size H of an expert's state.
         hidden_wires: K, where nobody says how many experts there are.
 
     Raises:
-        ValueError: for another interface, or a number of hidden wires below 0.
+        ValueError: for another interface, no identifiers, or a number of hidden wires below 0.
     """
 
-    @checked(hidden_size=size(), hidden_wires=size(0))
+    @checked(identifier_size=size(), hidden_size=size(), hidden_wires=size(0))
     def __init__(
         self,
         interface: Interface,
@@ -117,6 +132,9 @@ class CrossbarMembrane(Membrane):
         self.reading = nn.Sequential(
             nn.Linear(hidden_size, hidden_size), nn.Tanh(), nn.Linear(hidden_size, 1)
         )
+        nn.init.zeros_(self.reading[2].weight)  # at first a weight is what the state says it is
+        nn.init.zeros_(self.reading[2].bias)
+        self.log_sharpness = nn.Parameter(torch.tensor(math.log(SHARPNESS)))
 
     def usual_experts(self, num_outputs: int, num_inputs: int) -> int:
         return CrossbarLayout(num_inputs + 1, num_outputs, self.hidden_wires).num_experts
@@ -125,33 +143,46 @@ class CrossbarMembrane(Membrane):
         super().check(num_experts, num_outputs, num_inputs)
         CrossbarLayout.of(num_experts, num_outputs, num_inputs)
 
+    def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> Float[Tensor, " V"]:
+        """Where weights begin: prototypes at random, and as 1 where the input is 1; others at 0."""
+        num_inputs = addresses.inputs.size(1)
+        blocks = Blocks.split(identifier[..., 0], addresses.outputs.size(1), num_inputs)
+        start = 2 / math.sqrt(num_inputs + 1) * blocks.before
+        start = torch.cat([start[..., :-1], torch.ones_like(start[..., -1:])], dim=-1)
+        return Blocks(torch.zeros_like(blocks.direct), start, torch.zeros_like(blocks.after)).join()
+
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "V P"]:
         value, known = _with_constant(observation.inputs[..., :2])
         truth, told = observation.outputs.unbind(-1)
         answered = told.amax(dim=1, keepdim=True)
-        weight = self.weights(life)
-        error = (truth - life.action) * told
-        active = self._compete(weight, value) * answered
-        blame = active * (weight.after * error[:, None]).sum(dim=2)
-        marks = answered.expand_as(active)
-        inputs = torch.stack([value * answered, known * answered], dim=-1)
-        outputs = torch.stack([life.action, error, told], dim=-1)
-        before = torch.stack([active, blame, marks], dim=-1)
-        after = torch.stack([active, marks], dim=-1)
-        return Blocks(
-            _crossings(inputs[:, :, None], outputs[:, None], 0),
-            _crossings(inputs[:, None], before[:, :, None], 1),
-            _crossings(after[:, :, None], outputs[:, None], 2),
-        ).join()
+        value, known = value * answered, known * answered
+        weight, action, error = self.weights(life), life.action, (truth - life.action) * told
+        share = self._compete(weight, value, known)
+        active = share * answered
+        gain = (weight.after * error[:, None]).sum(dim=2)
+        blame = active * (gain - (share * gain).sum(dim=1, keepdim=True))
+        away = (value[:, None] - weight.before) * known[:, None]
+        size = value.square().mean(dim=1) + active.square().sum(dim=1)
+        step = error / (size[:, None] + 1 - answered)  # that of nothing is 0
+        c = 1.0 if isinstance(self.interface.action, Distribution) else value.size(1) ** -0.5
+        # Each of inputs, hidden wires and outputs along its own dimension of a block.
+        x, known, given = value[:, :, None], known[:, :, None], (action, error, told)
+        a, e, told = (channel[:, None] for channel in given)
+        direct = (c * x * step[:, None], x * a, x * e, x, known, a, e, told)
+        z, b = active[:, :, None], blame[:, :, None]
+        x, known, mark = x.mT, known.mT, answered[:, :, None]
+        before = (z * away, b * away, z * x, x, known, z, b, mark)
+        after = (z * step[:, None], z * a, z * e, z, mark, a, e, told)
+        return Blocks(*(_stack(kind, *b) for kind, b in enumerate((direct, before, after)))).join()
 
     def act(
         self, life: Life, speech: Float[Tensor, " V"], observation: Observation
     ) -> Float[Tensor, "B d"]:
-        value, _ = _with_constant(observation.inputs[..., 2:])
+        value, known = _with_constant(observation.inputs[..., 2:])
         said, weight = Blocks.of(speech, life), self.weights(life)
         direct = (said.direct + weight.direct * value[..., None]).sum(dim=1)
-        active = self._compete(weight, value)
-        through = (said.after * active[..., None]).sum(dim=1)
+        share = self._compete(weight, value, known)
+        through = ((said.after + weight.after) * share[..., None]).sum(dim=1)
         return direct / math.sqrt(value.size(1)) + through
 
     def weights(self, life: Life) -> Blocks:
@@ -160,13 +191,16 @@ class CrossbarMembrane(Membrane):
         Args:
             life: of agents with this membrane; those by which it acted are in what came of it.
         """
-        return Blocks.of(self.reading(life.hidden)[:, 0], life)
+        read = self.reading(life.hidden)[:, 0]
+        return Blocks.of(life.contacts + life.hidden[:, 0] + read, life)
 
-    def _compete(self, weight: Blocks, value: Float[Tensor, "B n"]) -> Float[Tensor, "B K"]:
+    def _compete(
+        self, weight: Blocks, value: Float[Tensor, "B n"], known: Float[Tensor, "B n"]
+    ) -> Float[Tensor, "B K"]:
         """How active each hidden wire is for an example."""
-        scale = INVERSE_TEMPERATURE / math.sqrt(value.size(1))
-        share = (scale * (weight.before @ value[..., None])[..., 0]).softmax(dim=1)
-        return math.sqrt(share.size(1)) * share
+        away = ((value[:, None] - weight.before) * known[:, None]).square().sum(dim=2)
+        sharpness = self.log_sharpness.exp() / (2 * math.sqrt(value.size(1)))
+        return (-sharpness * away).softmax(dim=1)
 
 
 def _with_constant(
@@ -177,25 +211,10 @@ def _with_constant(
     return value * known, known
 
 
-def _crossings(
-    take: Float[
-        Tensor,
-        (
-            B  # r #c 2
-        ),
-    ],
-    give: Float[
-        Tensor,
-        (
-            B  # r #c 3
-        ),
-    ],
-    kind: int,
-) -> Float[Tensor, "B r c P"]:
-    """What experts on the crossings of wires perceive of both."""
-    shape = torch.broadcast_shapes(take.shape[:3], give.shape[:3])
-    take, give = take.expand(*shape, 2), give.expand(*shape, 3)
-    products = take[..., :1] * give[..., :2]
-    kinds = torch.zeros(3, device=take.device, dtype=take.dtype)
+def _stack(kind: int, *channels: Tensor) -> Float[Tensor, "B r c P"]:
+    """What experts on the crossings of one kind perceive."""
+    first = channels[0]
+    kinds = torch.zeros(3, device=first.device, dtype=first.dtype)
     kinds[kind] = 1
-    return torch.cat([take, give, products, kinds.expand(*shape, 3)], dim=-1)
+    each = torch.stack([channel.expand_as(first) for channel in channels], dim=-1)
+    return torch.cat([each, kinds.expand(*first.shape, 3)], dim=-1)

@@ -23,3 +23,13 @@ def clip_gradients(
     else:
         module.clip_gradients(optimizer, limit, algorithm)
     return norm
+
+
+def pass_over(optimizer: torch.optim.Optimizer, norm: Tensor, largest: float) -> Tensor:
+    """Make gradients zero if they are longer than that, or not finite; and their norm with them."""
+    usable = norm <= largest
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                parameter.grad = parameter.grad.where(usable, 0.0)
+    return norm.where(usable, 0.0)

@@ -7,7 +7,7 @@ from badger_graph.policies.exponential import ExponentialPolicy
 from badger_graph.policies.gru import GRUPolicy
 from badger_graph.policies.lstm import LSTMPolicy
 from badger_graph.policies.message import MessagePolicy
-from badger_graph.policies.wired_gru import WiredGRUPolicy
+from badger_graph.policies.wired_fast_weights import WiredFastWeightPolicy
 
 POLICIES: dict[str, type[ExpertPolicy]] = {
     "attention": AttentionPolicy,
@@ -15,5 +15,5 @@ POLICIES: dict[str, type[ExpertPolicy]] = {
     "exponential": ExponentialPolicy,
     "gru": GRUPolicy,
     "lstm": LSTMPolicy,
-    "wired_gru": WiredGRUPolicy,
+    "wired_fast_weights": WiredFastWeightPolicy,
 }

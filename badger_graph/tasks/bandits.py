@@ -47,6 +47,7 @@ class Bandits(TaskFamily):
         rewards: what arms pay, ``"bernoulli"`` or ``"gaussian"``.
         num_pulls: T, a number, or a range to draw from in every outer step, evenly in its
             logarithm.
+        most_numbers: a batch is made smaller where its bandits, arms and pulls multiply to more.
 
     Raises:
         ValueError: for an empty range or a number below 1.
@@ -54,11 +55,17 @@ class Bandits(TaskFamily):
 
     interface = Interface(feedback=2, output=2, action=Choice())
 
-    @checked()
-    def __init__(self, rewards: Rewards = "bernoulli", num_pulls: Range = DEFAULT_PULLS) -> None:
+    @checked(most_numbers=size(most=2**40))
+    def __init__(
+        self,
+        rewards: Rewards = "bernoulli",
+        num_pulls: Range = DEFAULT_PULLS,
+        most_numbers: int = 200_000,
+    ) -> None:
         check_range("num_pulls", num_pulls)
         self.rewards = rewards
         self.num_pulls = num_pulls
+        self.most_numbers = most_numbers
 
     @property
     def chance(self) -> float:
@@ -68,10 +75,10 @@ class Bandits(TaskFamily):
     def sample(
         self, batch_size: int, num_outputs: int, generator: Generator | None = None
     ) -> Bandit:
-        """Sample a batch of bandits, all for as many pulls.
+        """Sample a batch of bandits, as many as there is room for, all for as many pulls.
 
         Args:
-            batch_size: bandits B.
+            batch_size: bandits B, at most.
             num_outputs: arms d.
             generator: source of the random draws; the bandits are on its device.
 
@@ -81,9 +88,11 @@ class Bandits(TaskFamily):
         check("num_outputs, the arms of a bandit,", num_outputs, *size(2))
         device = generator.device if generator is not None else None
         draw = torch.rand if self.rewards == "bernoulli" else torch.randn
-        value = draw(batch_size, num_outputs, generator=generator, device=device)
         share = float(torch.rand(1, generator=generator, device=device))
-        return Bandit(value, self.rewards, between(self.num_pulls, share))
+        num_pulls = between(self.num_pulls, share)
+        room = max(1, self.most_numbers // (num_outputs * num_pulls))
+        value = draw(min(batch_size, room), num_outputs, generator=generator, device=device)
+        return Bandit(value, self.rewards, num_pulls)
 
 
 class Bandit(Task):

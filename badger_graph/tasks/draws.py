@@ -49,20 +49,35 @@ class Draw:
         return torch.randint(num, shape, generator=self.generator, device=self.device)
 
 
-def correlated(draw: Draw, sizes: tuple[int, int, int], even: bool) -> Float[Tensor, "T B n"]:
-    """Inputs of variance about one, more or less correlated.
+def mixing(draw: Draw, batch_size: int, num_inputs: int) -> Float[Tensor, "B n n"]:
+    r"""What makes correlated inputs of independent factors, of variance about one.
+
+    In half of the draws all factors count alike, and each input has more or less of its own; in the
+    others the k-th factor counts :math:`k^{-\alpha}`, :math:`\alpha` up to 1.2, as in pictures.
 
     Args:
         draw: source of the random numbers.
-        sizes: T, B and n.
-        even: mix uniform numbers, not normal ones.
+        batch_size: agents B.
+        num_inputs: inputs n.
     """
-    _, batch_size, num_inputs = sizes
-    values = (draw.uniform(*sizes) - 0.5) * math.sqrt(12) if even else draw.normal(*sizes)
-    mixing = draw.normal(batch_size, num_inputs, num_inputs) / math.sqrt(num_inputs)
-    share = draw.uniform(batch_size, 1, 1)
-    mixing = share * torch.eye(num_inputs, device=draw.device) + (1 - share) * mixing
-    return torch.einsum("tbn,bnm->tbm", values, mixing)
+    mix = draw.normal(batch_size, num_inputs, num_inputs)
+    if draw.chance(0.5):
+        share = draw.uniform(batch_size, 1, 1)
+        own = torch.eye(num_inputs, device=draw.device)
+        return share * own + (1 - share) * mix / math.sqrt(num_inputs)
+    order = torch.arange(1, num_inputs + 1, device=draw.device).log()
+    mix = mix * torch.exp(-1.2 * draw.uniform(batch_size, 1, 1) * order[:, None])
+    return mix / mix.norm(dim=1, keepdim=True)
+
+
+def factors(draw: Draw, sizes: tuple[int, int, int], even: bool) -> Float[Tensor, "T B n"]:
+    """Independent numbers of mean zero and variance one, uniform if ``even``, else normal."""
+    return (draw.uniform(*sizes) - 0.5) * math.sqrt(12) if even else draw.normal(*sizes)
+
+
+def mixed(hidden: Float[Tensor, "T B n"], mix: Float[Tensor, "B n n"]) -> Float[Tensor, "T B n"]:
+    """Inputs that have their factors in common."""
+    return torch.einsum("tbn,bnm->tbm", hidden, mix)
 
 
 def relevant(draw: Draw, batch_size: int, num_inputs: int, least: float) -> Float[Tensor, "B n"]:
@@ -83,9 +98,12 @@ def relevant(draw: Draw, batch_size: int, num_inputs: int, least: float) -> Floa
 def in_units(draw: Draw, inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
     """Inputs stretched and shifted, each by numbers of its own, ``[T, B, n]``.
 
-    In a fifth of the draws some inputs take two values only, and in a fifth numbers are missing.
+    In a quarter of the draws inputs are cut off below, as the ink of pictures is; in a fifth some
+    take two values only, and in a fifth numbers are missing.
     """
     _, batch_size, num_inputs = inputs.shape
+    if draw.chance(0.3):
+        inputs = (inputs + draw.normal(batch_size, num_inputs) - 0.5).relu()
     if draw.chance(0.2):
         coarse = draw.uniform(batch_size, num_inputs) < 0.5
         inputs = inputs.where(~coarse, (inputs > 0).to(inputs))

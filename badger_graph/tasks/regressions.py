@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from badger_graph.ranges import Range
 from badger_graph.scaling import scale_online
-from badger_graph.tasks.draws import Draw, correlated, in_units, relevant
+from badger_graph.tasks.draws import Draw, factors, in_units, mixed, mixing, relevant
 from badger_graph.tasks.examples import REGRESSION, Regression
 from badger_graph.tasks.made_up import MadeUpExamples
 from topologies.checks import PROBABILITY, checked, size
@@ -77,20 +77,21 @@ class Regressions(MadeUpExamples):
         """
         draw = Draw(generator)
         sizes, few = self.draw_sizes(draw, batch_size, num_outputs, FEW_INPUTS)
-        as_they_are = draw.chance(0.5)
+        as_they_are = draw.chance(0.6)
         if as_they_are:
             even = draw.chance(0.5)
             inputs = 4 * (draw.uniform(*sizes) - 0.5) if even else draw.normal(*sizes)
         else:
-            inputs = correlated(draw, sizes, even=draw.chance(0.4))
+            hidden = factors(draw, sizes, even=draw.chance(0.4))
+            inputs = mixed(hidden, mixing(draw, *sizes[1:]))
         kind = draw.number()
-        if kind < (0.7 if few else 0.2):
+        if kind < (0.7 if few else 0.1):
             value = _process(draw, inputs, num_outputs)
-        elif kind < 0.35:
+        elif kind < (0.8 if few else 0.2):
             value = _kinked(draw, inputs, num_outputs)
         else:
             value = _linear(draw, inputs, num_outputs)
-        noise = draw.uniform(sizes[1], 1).square() * 0.5 * draw.normal(*value.shape)
+        noise = draw.uniform(sizes[1], 1).pow(3) * 0.5 * draw.normal(*value.shape)
         truth = value + noise
         if not as_they_are:
             inputs, truth = scale_online(in_units(draw, inputs)), scale_online(truth)

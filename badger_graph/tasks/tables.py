@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from badger_graph.ranges import Range
 from badger_graph.scaling import scale_online
-from badger_graph.tasks.draws import Draw, correlated, in_units, relevant
+from badger_graph.tasks.draws import Draw, factors, in_units, mixed, mixing, relevant
 from badger_graph.tasks.examples import CLASSIFICATION, Classification
 from badger_graph.tasks.made_up import MadeUpExamples
 from topologies.checks import PROBABILITY, check, checked, size
@@ -19,7 +19,7 @@ FEW_INPUTS = 4
 """Up to so many inputs, what is not linear can be learned from a few hundred examples."""
 
 
-DEFAULT_INPUTS: Range = [1, 32]
+DEFAULT_INPUTS: Range = [1, 64]
 
 DEFAULT_EXAMPLES: Range = [20, 200]
 
@@ -58,8 +58,8 @@ class Tables(MadeUpExamples):
         self,
         num_inputs: Range = DEFAULT_INPUTS,
         num_examples: Range = DEFAULT_EXAMPLES,
-        few_inputs: float = 0.5,
-        most_numbers: int = 20_000,
+        few_inputs: float = 0.3,
+        most_numbers: int = 30_000,
     ) -> None:
         super().__init__(num_inputs, num_examples, few_inputs, most_numbers)
 
@@ -80,11 +80,11 @@ class Tables(MadeUpExamples):
         check("num_outputs, the classes of a table,", num_outputs, *size(2))
         draw = Draw(generator)
         sizes, few = self.draw_sizes(draw, batch_size, num_outputs, FEW_INPUTS)
-        if draw.chance(0.4):
+        if draw.chance(0.4 if few else 0.85):
             inputs, label = _clusters(draw, sizes, num_outputs)
         else:
             inputs, label = _teacher(draw, sizes, num_outputs, few)
-        wrong = draw.uniform(*sizes[:2]) < (0.3 * draw.uniform(sizes[1]) - 0.1)
+        wrong = draw.uniform(*sizes[:2]) < (0.2 * draw.uniform(sizes[1]) - 0.1)
         label = label.where(~wrong, draw.labels(num_outputs, *sizes[:2]))
         inputs = in_units(draw, inputs)
         truth = torch.nn.functional.one_hot(label, num_outputs).to(inputs)
@@ -96,7 +96,7 @@ def _clusters(
 ) -> tuple[Float[Tensor, "T B n"], Int[Tensor, "T B"]]:
     """Classes of one to three clusters each."""
     num_examples, batch_size, num_inputs = sizes
-    each = draw.whole(1, 3)
+    each = 1 if draw.chance(0.5) else draw.whole(2, 3)
     clusters = num_classes * each
     log_prior = draw.normal(1, batch_size, num_classes) * draw.uniform(1, batch_size, 1)
     if draw.chance(0.2):  # one class is not seen for a while
@@ -106,13 +106,22 @@ def _clusters(
     prior = log_prior.softmax(dim=-1).expand(num_examples, -1, -1).flatten(0, 1)
     label = prior.multinomial(1, generator=draw.generator).view(num_examples, batch_size)
     cluster = label * each + draw.labels(each, num_examples, batch_size)
+    mix = mixing(draw, batch_size, num_inputs)
     centre = draw.normal(batch_size, clusters, num_inputs)
-    centre = centre * (0.3 + 1.7 * draw.uniform(batch_size, 1, 1))
-    centre = centre * relevant(draw, batch_size, num_inputs, 0.3)[:, None]
-    spread = 0.3 + 1.2 * draw.uniform(batch_size, clusters, 1)
+    if draw.chance(0.5):  # classes differ in what inputs have in common
+        centre = centre @ mix
+    else:
+        centre = centre * relevant(draw, batch_size, num_inputs, 0.3)[:, None]
+    noise = factors(draw, sizes, even=False)
+    level = draw.uniform(batch_size, 1, 1)
+    if draw.chance(0.4):  # clusters are round
+        distance = (3 + 9 * level) / math.sqrt(2 * num_inputs)
+    else:
+        noise = mixed(noise, mix)
+        distance = torch.exp(2.5 * level) * num_inputs**-0.15
+    spread = 0.5 + draw.uniform(batch_size, clusters, 1)
     agent = torch.arange(batch_size, device=draw.device)
-    inputs = correlated(draw, sizes, even=False) * spread[agent, cluster] + centre[agent, cluster]
-    return inputs, label
+    return noise * spread[agent, cluster] + (distance * centre)[agent, cluster], label
 
 
 def _teacher(
@@ -120,10 +129,14 @@ def _teacher(
 ) -> tuple[Float[Tensor, "T B n"], Int[Tensor, "T B"]]:
     """The largest of random functions of the inputs."""
     _, batch_size, num_inputs = sizes
-    inputs = correlated(draw, sizes, even=draw.chance(0.4))
-    seen = inputs * relevant(draw, batch_size, num_inputs, 0.4)
-    kind = draw.number() if few else 0.7 * draw.number()
-    scale = 1 / math.sqrt(num_inputs)
+    hidden = factors(draw, sizes, even=draw.chance(0.4))
+    inputs = mixed(hidden, mixing(draw, batch_size, num_inputs))
+    if draw.chance(0.5):
+        seen = hidden[..., : draw.whole(1, min(num_inputs, 6))]
+    else:
+        seen = inputs * relevant(draw, batch_size, num_inputs, 0.4)
+    kind = draw.number() if few else 0.6 * draw.number()
+    scale = 1 / math.sqrt(seen.size(2))
 
     def mix(values: Tensor, num: int) -> Tensor:
         return values @ draw.normal(batch_size, values.size(-1), num)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from badger_graph.ranges import Range, check_range, ends
+from badger_graph.ranges import Range, between, check_range, ends
 
 
 def check_experts(num_experts: Range | None, spare_experts: Range | None) -> None:
@@ -24,9 +24,9 @@ def check_experts(num_experts: Range | None, spare_experts: Range | None) -> Non
         check_range("spare_experts", spare_experts, least=0)
 
 
-def draw(random: Random, value: Range) -> int:
-    """A number of the range, each as likely."""
-    return random.randint(*ends(value))
+def draw(random: Random, value: Range, log_uniform: bool = False) -> int:
+    """A number of the range, each as likely, or each factor."""
+    return between(value, random.random()) if log_uniform else random.randint(*ends(value))
 
 
 def draw_experts(

@@ -33,6 +33,8 @@ class Stage:
         num_outputs: outputs d.
         num_experts: experts N.
         spare_experts: instead of ``num_experts``: N = d + spare.
+        log_uniform: the number of outputs is drawn evenly in its logarithm: 2 to 4 are as likely as
+            20 to 40.
         steps: over after so many outer steps.
         until_error: over when the mean error at the last inner step is below this, over the
             last 30 outer steps of the stage. A stage with both ends at whichever comes first.
@@ -49,6 +51,7 @@ class Stage:
     num_outputs: Range
     num_experts: Range | None = None
     spare_experts: Range | None = None
+    log_uniform: bool = False
     steps: int | None = None
     until_error: float | None = None
     learning_rate: float | None = None
@@ -100,7 +103,7 @@ class Stages(Curriculum):
 
     def draw(self, random: Random, seed: int, step: int) -> Lesson:
         stage = self._now
-        num_outputs = draw(random, stage.num_outputs)
+        num_outputs = draw(random, stage.num_outputs, stage.log_uniform)
         seeds = [
             None if every is None else task_seed(seed, REDRAWN, kind, step // every)
             for kind, every in enumerate(

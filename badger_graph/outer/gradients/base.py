@@ -18,6 +18,9 @@ class OuterGradient(ABC):
     which a checkpoint describes.
     """
 
+    largest_norm: float | None = None
+    """An outer step whose gradient is longer, or not finite, is passed over."""
+
     @abstractmethod
     def __call__(self, objective: Objective, seed: int, lesson: Lesson) -> Outcome:
         """An outcome whose ``meta_loss.backward()`` leaves the gradient on the weights.

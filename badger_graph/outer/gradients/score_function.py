@@ -10,7 +10,7 @@ from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.gradients.base import OuterGradient
 from badger_graph.outer.objective import Objective, Outcome
 from badger_graph.tasks import SeveralLives
-from topologies.checks import checked, interval, size
+from topologies.checks import POSITIVE, checked, interval, size
 
 
 class ScoreFunction(OuterGradient):
@@ -38,16 +38,24 @@ class ScoreFunction(OuterGradient):
         discount: :math:`\gamma`; below 1 the gradient varies less, and looks less far ahead.
         detach_every: truncate backpropagation to so many inner steps; what later came of choices is
             counted beyond them.
+        largest_norm: an outer step whose gradient is longer, or not finite, is passed over: in
+            long lives a few explode, and one of them undoes what a hundred others have learned.
 
     Raises:
         ValueError: when one is out of bounds; for tasks that are not met by several lives, or
             actions that are no random choices.
     """
 
-    @checked(discount=interval(0, 1), detach_every=size())
-    def __init__(self, discount: float = 1.0, detach_every: int | None = None) -> None:
+    @checked(discount=interval(0, 1), detach_every=size(), largest_norm=POSITIVE)
+    def __init__(
+        self,
+        discount: float = 1.0,
+        detach_every: int | None = None,
+        largest_norm: float | None = None,
+    ) -> None:
         self.discount = discount
         self.detach_every = detach_every
+        self.largest_norm = largest_norm
 
     def __call__(self, objective: Objective, seed: int, lesson: Lesson) -> Outcome:
         assert isinstance(objective.task, SeveralLives)
