@@ -73,11 +73,12 @@ class CrossbarMembrane(Membrane):
 
     .. math::
         s_j = \frac{1}{\sqrt{n + 1}} \sum_i (y_{ij} + w_{ij} x_i) + \sum_k z_k (y_{kj} + w_{kj}),
-        \qquad
-        z = \mathrm{softmax}_k \Big( -\frac{\beta}{2 \sqrt{n + 1}} \sum_i (x_i - w_{ki})^2 \Big)
+        \qquad z_k = \alpha n^{-\gamma} p_k, \qquad
+        p = \mathrm{softmax}_k \Big( -\frac{\beta}{2 \sqrt{n + 1}} \sum_i (x_i - w_{ki})^2 \Big)
 
     where :math:`y` is what an expert says and :math:`w` the first number of its state and what a
-    small network, which all experts share, reads of all of it; sums leave out what is missing. So
+    small network, which all experts share, reads of all of it; sums leave out what is missing;
+    :math:`\alpha, \beta` and :math:`\gamma` are learned. So
     hidden wires hold prototypes, which begin at random (where identifiers say), and only those near
     an example are active for it: what is learned of some is not lost over others. Once an example
     is answered, every expert perceives what its two wires carried and how wrong that was,
@@ -87,7 +88,7 @@ class CrossbarMembrane(Membrane):
     .. math::
         \Delta w_{ij} = \frac{c\, x_i e_j}{\sum_i x_i^2 / (n + 1) + \sum_k z_k^2}, \qquad
         \Delta w_{kj} = \frac{z_k e_j}{\sum_i x_i^2 / (n + 1) + \sum_k z_k^2}, \qquad
-        \Delta w_{ki} = z_k (x_i - w_{ki})
+        \Delta w_{ki} = p_k (x_i - w_{ki})
 
     For numbers, :math:`c = 1 / \sqrt{n + 1}`, the least change after which the answer would have
     been right (normalised least mean squares); for probabilities c = 1. Prototypes come nearer to
@@ -135,6 +136,8 @@ class CrossbarMembrane(Membrane):
         nn.init.zeros_(self.reading[2].weight)  # at first a weight is what the state says it is
         nn.init.zeros_(self.reading[2].bias)
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(SHARPNESS)))
+        # The more inputs there are, the less an example says of others near it.
+        self.log_weight = nn.Parameter(torch.tensor([math.log(2), -0.5]))
 
     def usual_experts(self, num_outputs: int, num_inputs: int) -> int:
         return CrossbarLayout(num_inputs + 1, num_outputs, self.hidden_wires).num_experts
@@ -157,8 +160,8 @@ class CrossbarMembrane(Membrane):
         answered = told.amax(dim=1, keepdim=True)
         value, known = value * answered, known * answered
         weight, action, error = self.weights(life), life.action, (truth - life.action) * told
-        share = self._compete(weight, value, known)
-        active = share * answered
+        share, scale = self._compete(weight, value, known)
+        active = scale * share * answered
         gain = (weight.after * error[:, None]).sum(dim=2)
         blame = active * (gain - (share * gain).sum(dim=1, keepdim=True))
         away = (value[:, None] - weight.before) * known[:, None]
@@ -171,7 +174,7 @@ class CrossbarMembrane(Membrane):
         direct = (c * x * step[:, None], x * a, x * e, x, known, a, e, told)
         z, b = active[:, :, None], blame[:, :, None]
         x, known, mark = x.mT, known.mT, answered[:, :, None]
-        before = (z * away, b * away, z * x, x, known, z, b, mark)
+        before = ((share * answered)[:, :, None] * away, b * away, z * x, x, known, z, b, mark)
         after = (z * step[:, None], z * a, z * e, z, mark, a, e, told)
         return Blocks(*(_stack(kind, *b) for kind, b in enumerate((direct, before, after)))).join()
 
@@ -181,9 +184,9 @@ class CrossbarMembrane(Membrane):
         value, known = _with_constant(observation.inputs[..., 2:])
         said, weight = Blocks.of(speech, life), self.weights(life)
         direct = (said.direct + weight.direct * value[..., None]).sum(dim=1)
-        share = self._compete(weight, value, known)
+        share, scale = self._compete(weight, value, known)
         through = ((said.after + weight.after) * share[..., None]).sum(dim=1)
-        return direct / math.sqrt(value.size(1)) + through
+        return direct / math.sqrt(value.size(1)) + scale * through
 
     def weights(self, life: Life) -> Blocks:
         """The w of all crossings, which the membrane reads of the states of experts.
@@ -196,11 +199,13 @@ class CrossbarMembrane(Membrane):
 
     def _compete(
         self, weight: Blocks, value: Float[Tensor, "B n"], known: Float[Tensor, "B n"]
-    ) -> Float[Tensor, "B K"]:
-        """How active each hidden wire is for an example."""
+    ) -> tuple[Float[Tensor, "B K"], Float[Tensor, ""]]:
+        """How active each hidden wire is for an example, in parts of one; and how much that is."""
         away = ((value[:, None] - weight.before) * known[:, None]).square().sum(dim=2)
         sharpness = self.log_sharpness.exp() / (2 * math.sqrt(value.size(1)))
-        return (-sharpness * away).softmax(dim=1)
+        num_inputs = max(value.size(1) - 1, 1)
+        scale = (self.log_weight[0] + self.log_weight[1] * math.log(num_inputs)).exp()
+        return (-sharpness * away).softmax(dim=1), scale
 
 
 def _with_constant(

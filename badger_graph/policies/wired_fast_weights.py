@@ -25,9 +25,9 @@ class WiredFastWeightPolicy(ExpertPolicy):
     expert is on, which it hears apart, :math:`p_i` the percept, :math:`n_i` the identifier and
     :math:`y_i` what the expert says to the world. The fast weights :math:`f` are where an expert
     sums up what it perceives without end or loss, as a gated unit cannot; the unit sets the rates.
-    At first each moves along one channel of the percept, half of it at a time, and the expert says
-    nothing: a membrane that shows the steps of a rule of learning first makes an untrained agent
-    learn by that rule, and training finds a better one.
+    At first each moves along one channel of the percept, at one rate, and the expert says nothing:
+    so a membrane that shows the steps of a rule of learning first makes an untrained agent learn by
+    that rule, and training finds a better one.
 
     It runs on wires only, such as those of :class:`topologies.CrossbarTopology`.
 
@@ -39,10 +39,11 @@ class WiredFastWeightPolicy(ExpertPolicy):
         hidden_size: size H of an expert's state, larger than ``fast_weights``.
         message_size: size M of a message.
         fast_weights: F, how many numbers of a state are fast weights, its first ones.
+        rate: of all fast weights at the start, r.
         gain: factor of all weights at the start, but for those of rates and directions.
 
     Raises:
-        ValueError: when a size is too small, or ``gain`` not positive.
+        ValueError: when a size is too small, or ``rate`` or ``gain`` not positive.
     """
 
     num_wires: ClassVar[int] = 2
@@ -54,6 +55,7 @@ class WiredFastWeightPolicy(ExpertPolicy):
         hidden_size=size(),
         message_size=size(),
         fast_weights=size(),
+        rate=POSITIVE,
         gain=POSITIVE,
     )
     @limited_weights
@@ -64,6 +66,7 @@ class WiredFastWeightPolicy(ExpertPolicy):
         hidden_size: int,
         message_size: int = 16,
         fast_weights: int = 4,
+        rate: float = 0.5,
         gain: float = 1.0,
     ) -> None:
         super().__init__()
@@ -75,6 +78,7 @@ class WiredFastWeightPolicy(ExpertPolicy):
         self.hidden_size = hidden_size
         self.message_size = message_size
         self.fast_weights = fast_weights
+        self.rate = rate
         self.gain = gain
         self.message_mlp = nn.Sequential(
             nn.Linear(hidden_size, message_size), nn.Tanh(), nn.Linear(message_size, message_size)
@@ -82,15 +86,15 @@ class WiredFastWeightPolicy(ExpertPolicy):
         gated = hidden_size - fast_weights
         heard = self.num_wires * message_size
         self.cell = nn.GRUCell(heard + percept_size + identifier_size + fast_weights, gated)
-        self.rate = nn.Linear(gated, fast_weights)
+        self.rates = nn.Linear(gated, fast_weights)
         self.direction = nn.Linear(percept_size + fast_weights, fast_weights)
         self.readout = nn.Sequential(
             nn.Linear(hidden_size, hidden_size), nn.Tanh(), nn.Linear(hidden_size, 1)
         )
         scale_weights(self, gain)
         with torch.no_grad():
-            self.rate.weight.mul_(0.1)
-            self.rate.bias.fill_(0.5)
+            self.rates.weight.mul_(0.1)
+            self.rates.bias.fill_(rate)
             nn.init.eye_(self.direction.weight)
             for silent in (self.direction.bias, self.readout[2].weight, self.readout[2].bias):
                 nn.init.zeros_(silent)
@@ -120,7 +124,7 @@ class WiredFastWeightPolicy(ExpertPolicy):
         heard = neighbours(self.messages(hidden, traits))
         fast, gated = hidden.tensor_split([self.fast_weights], dim=-1)
         gated = self.cell(torch.cat([heard, percept, traits, fast], dim=-1), gated)
-        fast = fast + self.rate(gated) * self.direction(torch.cat([percept, fast], dim=-1))
+        fast = fast + self.rates(gated) * self.direction(torch.cat([percept, fast], dim=-1))
         after = torch.cat([fast, gated], dim=-1)
         return after, self.readout(after)[:, 0]
 
