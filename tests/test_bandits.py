@@ -62,11 +62,16 @@ def test_rewards_are_what_arms_pay_in_the_mean(rewards: Rewards) -> None:
 
 @pytest.mark.parametrize("rewards", ["bernoulli", "gaussian"])
 def test_choosing_blindly_costs_one(rewards: Rewards) -> None:
-    bandit = Bandits(rewards).sample(100_000, 5, seeded(0))
+    bandit = Bandits(rewards, num_pulls=1, most_numbers=10**6).sample(100_000, 5, seeded(0))
     _, _, error = bandit.step(0, one_hot(2, 5, 100_000), seeded(1))
     assert float(error.mean()) == pytest.approx(Bandits(rewards).chance, abs=0.01)
     best = bandit.value.amax(dim=1).mean() - bandit.value.mean()
     assert float(best) == pytest.approx(regret_of_chance(5, rewards), abs=0.01)
+
+
+def test_there_are_fewer_bandits_where_they_are_large() -> None:
+    family = Bandits(num_pulls=100, most_numbers=4_000)
+    assert [family.sample(16, arms).batch_size for arms in (2, 4, 50)] == [16, 10, 1]
 
 
 def test_bad_bandits_are_refused() -> None:

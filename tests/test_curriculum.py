@@ -104,6 +104,14 @@ def test_sizes_are_uniform_in_their_ranges() -> None:
     assert all(140 < pairs.count(pair) < 260 for pair in set(pairs))  # 200 each
 
 
+def test_each_factor_is_as_likely_where_sizes_are_log_uniform() -> None:
+    drawn = lessons(Stages([Stage([2, 32], spare_experts=0, log_uniform=True)]), 4000)
+    outputs = [lesson.num_outputs for lesson in drawn]
+    assert set(outputs) == set(range(2, 33))
+    for low, high in ((4, 8), (8, 16), (16, 32)):  # each a quarter, but for what is rounded
+        assert sum(low <= d < high for d in outputs) / 4000 == pytest.approx(0.25, abs=0.04)
+
+
 def test_spare_experts_come_on_top() -> None:
     drawn = lessons(Stages([Stage([1, 4], spare_experts=[0, 2])]))
     assert {(d, n - d) for d, n, *_ in drawn} == {(d, s) for d in range(1, 5) for s in range(3)}

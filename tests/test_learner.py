@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import typing
 from functools import partial
 from pathlib import Path
@@ -25,9 +26,11 @@ from badger_graph import (
     load_agent,
     unroll,
 )
+from badger_graph.outer.curriculum import Lesson
 from badger_graph.outer.finite import MAX_UNREAD, FiniteWatch, NonFiniteLossError
 from badger_graph.outer.gradients import Backpropagation
 from badger_graph.outer.losses import META_LOSSES
+from badger_graph.outer.objective import Objective, Outcome
 from badger_graph.outer.sizes import Sizes
 from badger_graph.outer.stream import TaskStream, validation_seeds
 from topologies import CompleteTopology
@@ -118,6 +121,33 @@ def test_gradients_are_clipped_and_logged_as_they_were(
     # Equal but for the last bits of weights of about one.
     torch.testing.assert_close(weights(twin) - weights(learner), expected, rtol=1e-3, atol=1e-6)
     assert logged.item() == pytest.approx(gradient.norm().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1, math.nan, math.inf])
+def test_outer_steps_of_too_long_gradients_are_passed_over(
+    tiny_learner: Make, fit: Fit, factor: float
+) -> None:
+    """Nothing moves, and nothing is said to diverge."""
+
+    class Longer(Backpropagation):
+        largest_norm = 1.0
+
+        def __call__(self, objective: Objective, seed: int, lesson: Lesson) -> Outcome:
+            outcome = super().__call__(objective, seed, lesson)
+            parts = torch.autograd.grad(outcome.meta_loss, objective.weights, retain_graph=True)
+            norm = torch.cat([part.flatten() for part in parts]).norm().item()
+            stretched = outcome.meta_loss.clone()
+            stretched.register_hook(lambda gradient: factor / norm * gradient)
+            return Outcome(stretched, outcome.loss)
+
+    learner = tiny_learner(
+        gradient=Longer(), optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1.0)
+    )
+    before = weights(learner).clone()
+    logged = fit(learner, 1, log_every_n_steps=1, gradient_clip_val=10.0).callback_metrics
+    moved = (weights(learner) - before).norm().item()
+    assert moved == pytest.approx(0.9 if factor == 0.9 else 0.0, abs=1e-4)
+    assert logged["train/gradient_norm"].item() == pytest.approx(moved, abs=1e-4)
 
 
 def test_a_rollout_on_every_device(tiny_learner: Make, device: torch.device) -> None:

@@ -92,8 +92,8 @@ class CrossbarTopology(Topology):
     wires, the one that it takes from and the one that it gives to, and hears them apart, so its
     policy must be one for wires, such as :class:`badger_graph.WiredFastWeightPolicy`. With n inputs
     and d outputs there are (n + 1) d experts, the last row for an input that is always 1, and
-    n + 1 + d more for each hidden wire (:class:`topologies.crossbar.CrossbarLayout`). Memory grows with the
-    number of experts, not of pairs.
+    n + 1 + d more for each hidden wire (:class:`topologies.crossbar.CrossbarLayout`). Memory grows
+    with the number of experts, not of pairs.
 
     Source: the crossbar of Steinbuch's learning matrix, "Die Lernmatrix", 1961; hidden wires are
     ours.

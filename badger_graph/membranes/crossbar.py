@@ -130,11 +130,10 @@ class CrossbarMembrane(Membrane):
             )
         self.hidden_wires = hidden_wires
         self.percept_size = PERCEPT_SIZE
-        self.reading = nn.Sequential(
-            nn.Linear(hidden_size, hidden_size), nn.Tanh(), nn.Linear(hidden_size, 1)
-        )
-        nn.init.zeros_(self.reading[2].weight)  # at first a weight is what the state says it is
-        nn.init.zeros_(self.reading[2].bias)
+        last = nn.Linear(hidden_size, 1)
+        self.reading = nn.Sequential(nn.Linear(hidden_size, hidden_size), nn.Tanh(), last)
+        for number in last.parameters():  # at first a weight is what the state says it is
+            nn.init.zeros_(number)
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(SHARPNESS)))
         # The more inputs there are, the less an example says of others near it.
         self.log_weight = nn.Parameter(torch.tensor([math.log(2), -0.5]))

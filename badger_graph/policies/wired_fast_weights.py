@@ -88,15 +88,14 @@ class WiredFastWeightPolicy(ExpertPolicy):
         self.cell = nn.GRUCell(heard + percept_size + identifier_size + fast_weights, gated)
         self.rates = nn.Linear(gated, fast_weights)
         self.direction = nn.Linear(percept_size + fast_weights, fast_weights)
-        self.readout = nn.Sequential(
-            nn.Linear(hidden_size, hidden_size), nn.Tanh(), nn.Linear(hidden_size, 1)
-        )
+        last = nn.Linear(hidden_size, 1)
+        self.readout = nn.Sequential(nn.Linear(hidden_size, hidden_size), nn.Tanh(), last)
         scale_weights(self, gain)
         with torch.no_grad():
             self.rates.weight.mul_(0.1)
             self.rates.bias.fill_(rate)
             nn.init.eye_(self.direction.weight)
-            for silent in (self.direction.bias, self.readout[2].weight, self.readout[2].bias):
+            for silent in (self.direction.bias, *last.parameters()):
                 nn.init.zeros_(silent)
 
     def traits(

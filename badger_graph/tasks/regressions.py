@@ -18,8 +18,8 @@ from topologies.checks import PROBABILITY, checked, size
 WAVES = 64
 """Random features of one function; with so many it is nearly a sample of a Gaussian process."""
 
-FEW_INPUTS = 2
-"""Up to so many, what is not linear can be learned from a hundred examples."""
+FEW_INPUTS = 1
+"""With so many, what is not linear can be learned from a hundred examples."""
 
 DEFAULT_INPUTS: Range = [1, 32]
 
