@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +18,14 @@ from properties import (
 )
 
 from badger_graph import ConvergeFast, LastStep, MeanOverEnd, MetaLoss
-from badger_graph.outer.losses import META_LOSSES, Alikeness, LogError, Sum, WeightedMean
+from badger_graph.outer.losses import (
+    META_LOSSES,
+    Alikeness,
+    LogError,
+    LogOverTime,
+    Sum,
+    WeightedMean,
+)
 from badger_graph.rollout import Rollout
 
 EXAMPLES: dict[str, MetaLoss] = {
@@ -109,6 +117,15 @@ def test_the_logarithm_counts_relative_errors() -> None:
         expected = torch.zeros_like(table)
         expected[-1] = 1 / table[-1].sum()
         torch.testing.assert_close(gradient, expected.detach())
+
+
+def test_early_and_late_count_alike_in_stretches_that_double() -> None:
+    error = torch.tensor([9.0, 1.0, 0.2, 0.4, 0.01, 0.03, 0.05])
+    table = error[:, None].expand(-1, 3)
+    for length, stretches in ((7, [1.0, 0.3, 0.03]), (3, [1.0, 0.2]), (2, [1.0]), (1, [9.0])):
+        value = LogOverTime(floor=0.5)(rollout_of(table[:length]))
+        expected = sum(math.log(0.5 + error) for error in stretches) / len(stretches)
+        assert value.item() == pytest.approx(expected)
 
 
 def test_a_logarithm_has_no_logarithm() -> None:

@@ -21,9 +21,9 @@ WAVES = 64
 FEW_INPUTS = 1
 """With so many, what is not linear can be learned from a hundred examples."""
 
-DEFAULT_INPUTS: Range = [1, 32]
+DEFAULT_INPUTS: Range = [1, 20]
 
-DEFAULT_EXAMPLES: Range = [10, 120]
+DEFAULT_EXAMPLES: Range = [10, 60]
 
 
 class Regressions(MadeUpExamples):
@@ -31,7 +31,7 @@ class Regressions(MadeUpExamples):
 
     A function is linear in its inputs, or a sample of a Gaussian process with a squared exponential
     kernel of length :math:`\ell\sqrt n`, :math:`\ell` from 0.2 to 2, or kinked, a layer of
-    rectifiers; of variance about one, with noise of a deviation of up to a half. In half of the
+    rectifiers; of variance about one, with noise of a deviation of up to a half. In 2 of 5
     outer steps inputs are correlated, of any unit, sometimes missing, and scaled with the targets
     by what was shown so far, as :class:`badger_graph.OnlineRegressor` does with real ones; in the
     others both come as they are. The error is the squared one, that of always saying zero being
@@ -43,8 +43,8 @@ class Regressions(MadeUpExamples):
     Args:
         num_inputs: n, a number, or a range to draw from in every outer step.
         num_examples: T, likewise, evenly in its logarithm.
-        few_inputs: this part of the outer steps has at most two inputs, where ``num_inputs`` may be
-            so few, and then mostly functions that are not linear.
+        few_inputs: this part of the outer steps has one input, where ``num_inputs`` may be so few,
+            and then mostly functions that are not linear.
         most_numbers: a batch is made smaller where its inputs, outputs and examples multiply to
             more than this.
 
@@ -59,7 +59,7 @@ class Regressions(MadeUpExamples):
         self,
         num_inputs: Range = DEFAULT_INPUTS,
         num_examples: Range = DEFAULT_EXAMPLES,
-        few_inputs: float = 0.5,
+        few_inputs: float = 0.3,
         most_numbers: int = 15_000,
     ) -> None:
         super().__init__(num_inputs, num_examples, few_inputs, most_numbers)
