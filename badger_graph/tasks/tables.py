@@ -58,8 +58,8 @@ class Tables(MadeUpExamples):
         self,
         num_inputs: Range = DEFAULT_INPUTS,
         num_examples: Range = DEFAULT_EXAMPLES,
-        few_inputs: float = 0.3,
-        most_numbers: int = 30_000,
+        few_inputs: float = 0.25,
+        most_numbers: int = 50_000,
     ) -> None:
         super().__init__(num_inputs, num_examples, few_inputs, most_numbers)
 
@@ -80,7 +80,7 @@ class Tables(MadeUpExamples):
         check("num_outputs, the classes of a table,", num_outputs, *size(2))
         draw = Draw(generator)
         sizes, few = self.draw_sizes(draw, batch_size, num_outputs, FEW_INPUTS)
-        if draw.chance(0.4 if few else 0.85):
+        if draw.chance(0.4 if few else 0.7):
             inputs, label = _clusters(draw, sizes, num_outputs)
         else:
             inputs, label = _teacher(draw, sizes, num_outputs, few)
