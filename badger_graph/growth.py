@@ -120,7 +120,7 @@ def grow_crossbar(
 ) -> Life:
     """The agents on a crossbar with more inputs or outputs: newborn experts on the new crossings.
 
-    All others stay as they are, and so does what they do.
+    All others stay as they are, and so do the weights that the membrane reads of them.
 
     Args:
         agent: whose agents these are; its membrane is a crossbar.
@@ -154,7 +154,11 @@ def grow_crossbar(
     action, score = (F.pad(value, (0, more)) for value in (life.action, life.score))
     pairs = zip(newborn.experts, life.experts, strict=True)
     experts = Experts(*(new.index_copy(0, there, old) for new, old in pairs))
-    return agent.life(experts, newborn.addresses, action, newborn.links, score)
+    grown = agent.life(experts, newborn.addresses, action, newborn.links, score)
+    # Where weights begin depends on the number of inputs.
+    moved = grown.hidden.clone()
+    moved[there, 0] += life.contacts - grown.contacts[there]
+    return grown.with_hidden(moved)
 
 
 @checked()

@@ -14,7 +14,16 @@ from properties import (
 )
 from torch import Tensor
 
-from badger_graph import BadgerAgent, Birth, GRUPolicy, Observation, from_pyg, to_pyg, unroll
+from badger_graph import (
+    BadgerAgent,
+    Birth,
+    GRUPolicy,
+    Interface,
+    Observation,
+    from_pyg,
+    to_pyg,
+    unroll,
+)
 from badger_graph.executors.prepare import ExecutorName
 from badger_graph.executors.wires import WiresExecutor
 from badger_graph.growth import grow_crossbar
@@ -22,16 +31,16 @@ from badger_graph.life import Life
 from badger_graph.membranes import CrossbarMembrane
 from badger_graph.membranes.crossbar import Blocks
 from badger_graph.policies import WiredFastWeightPolicy
-from badger_graph.tasks import CLASSIFICATION, Tables
+from badger_graph.tasks import CLASSIFICATION, REGRESSION, Regression, Tables
 from topologies import CrossbarTopology, RingTopology, Topology, Wires
 from topologies.crossbar import CrossbarLayout
 from topologies.wires import check_wires
 
 
-def crossbar(seed: int = 0) -> BadgerAgent:
+def crossbar(seed: int = 0, interface: Interface = CLASSIFICATION) -> BadgerAgent:
     torch.manual_seed(seed)
     return BadgerAgent(
-        CLASSIFICATION,
+        interface,
         WiredFastWeightPolicy,
         CrossbarTopology(),
         CrossbarMembrane,
@@ -174,6 +183,21 @@ def test_scores_are_sums_over_crossings() -> None:
             after = [9 + 5 * k + j for k in range(2)]
             through = sum(z[k] * (own[after[k]] + read[after[k]]) for k in range(2))
             torch.testing.assert_close(score[b, j], direct + through)
+
+
+@in_double
+def test_who_was_never_trained_learns_by_normalised_least_mean_squares() -> None:
+    agent = crossbar(interface=REGRESSION).double()
+    agent.policy.rates.weight.data.zero_()
+    inputs, truth = uniform(0, 9, 2, 3), uniform(1, 9, 2, 2)
+    rollout = unroll(agent, Regression(inputs, truth), 4 * 2, 9)  # direct crossings only
+    weight = torch.zeros(2, 4, 2)
+    for step in range(9):
+        x = torch.cat([inputs[step], torch.ones(2, 1)], dim=1)[..., None]
+        said = (x * weight).sum(dim=1)
+        torch.testing.assert_close(rollout.action[step], said)
+        error = (truth[step] - said)[:, None]
+        weight += 0.5 * x * error / x.square().sum(dim=1, keepdim=True)
 
 
 def permuted(agent: BadgerAgent, life: Life, rows: Tensor, columns: Tensor) -> Life:
@@ -322,12 +346,14 @@ def test_a_crossbar_grows_and_nothing_that_is_there_changes() -> None:
     life = agent.step(life, some_examples(2, 2, 2, 0))
     grown = grow_crossbar(agent, life, num_outputs=3, num_inputs=4, generator=seeded(1))
     assert (grown.num_outputs, grown.num_inputs) == (3, 4)
-    old, new = (Blocks.of(one.hidden, one) for one in (life, grown))
     rows = torch.tensor([0, 1, 4])
-    assert torch.equal(new.direct[:, rows][:, :, :2], old.direct)
-    assert torch.equal(new.before[:, :, rows], old.before)
-    assert torch.equal(new.after[:, :, :2], old.after)
-    assert not new.direct[:, 2:4].any()
+    states = (Blocks.of(one.hidden[:, 1:], one) for one in (life, grown))
+    weights = (agent.membrane.weights(one) for one in (life, grown))
+    for old, new in (states, weights):
+        torch.testing.assert_close(new.direct[:, rows][:, :, :2], old.direct)
+        torch.testing.assert_close(new.before[:, :, rows], old.before)
+        torch.testing.assert_close(new.after[:, :, :2], old.after)
+    assert not Blocks.of(grown.hidden, grown).direct[:, 2:4].any()
     assert torch.equal(grown.action[:, :2], life.action)
     assert agent.step(grown, some_examples(2, 4, 3, 1)).action.isfinite().all()
     assert_refused(r"at least \(d, n\) = \(2, 2\)", lambda: grow_crossbar(agent, life, 1, 2))
