@@ -88,7 +88,8 @@ class PlayBandits(Experiment):
     Args:
         policies: shipped ones or checkpoints, one a training seed.
         cells: pulls and arms, as ``100x5``.
-        num_bandits: lives in each cell; a quarter of them where there are 500 pulls or more.
+        num_bandits: lives in each cell; a quarter of them where there are 500 pulls or 100 arms or
+            more.
         seed: of the bandits.
 
     Raises:
@@ -115,7 +116,8 @@ class PlayBandits(Experiment):
         agents = {name: load_agent(name) for name in self.policies}
         result: dict[str, Any] = read_json(file) if file.exists() else {}
         for cell, (num_pulls, num_arms) in self.cells.items():
-            count = self.num_bandits if num_pulls < 500 else max(1, self.num_bandits // 4)
+            large = num_pulls >= 500 or num_arms >= 100
+            count = max(1, self.num_bandits // 4) if large else self.num_bandits
             kept = resume(result, cell, {"bandits": count}, ["policies", "players"])
             kept["pulls"] = noted_pulls(num_pulls)
             value = np.random.default_rng(self.seed).random((count, num_arms))
