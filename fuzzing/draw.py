@@ -163,6 +163,7 @@ def some_stages(random: Random, sizes: Sizes) -> list[Config]:
         "redraw_identifiers_every": whole(1, 3),
         "redraw_addresses_every": whole(1, 3),
         "redraw_graph_every": whole(1, 3),
+        "log_uniform": one_of(True, False),
     }
     few = sizes.num_outputs if random.random() < 0.8 else range_around(sizes.num_outputs, random)
     return [
@@ -184,6 +185,10 @@ ARGUMENTS: dict[str, Draw] = {
     **{name: agreed(name) for name in Sizes._fields},
     # Policies.
     "message_size": whole(1, 20),
+    "fast_weights": whole(1, 4),
+    "rate": one_of(0.1, 0.5, 1.0),
+    "floor": one_of(0.001, 0.01),
+    "largest_norm": seldom(one_of(0.1, 10.0), None),
     "query_heads": whole(1, 3),
     "sender_heads": whole(1, 3),
     "gain": one_of(0.5, 1.0, 1.65, 2.0),

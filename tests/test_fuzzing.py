@@ -40,7 +40,7 @@ RENAMED = {"more_worlds": "more_codebooks"}
 
 SINCE = {
     *("wired_fast_weights", "crossbar"),
-    *("tables", "regressions", "bandits", "several_lives"),
+    *("tables", "regressions", "bandits", "several_lives", "log_over_time"),
 }
 """Components that came after the committed run, which says nothing of them."""
 

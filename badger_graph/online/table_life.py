@@ -66,7 +66,7 @@ class TableLife:
 
     def learn(self, example: Float64[np.ndarray, " n"], truth: Float[Tensor, " d"]) -> None:
         """Answer an example, and be told the truth; NaN in an example is a missing number."""
-        values = torch.from_numpy(example)[None]
+        values = torch.tensor(example)[None]  # it may be one that cannot be written to
         self._scale.see(values)
         shown = _with_marks(self._scale.scale(values))
         with torch.no_grad():
