@@ -42,7 +42,7 @@ WRITERS: dict[str, Callable[[Any], str]] = {
     "growth_addressed": EXPERIMENTS["growth"].markdown,
     "growth_recurrent": EXPERIMENTS["growth"].markdown,
     "authors_checkpoints": EXPERIMENTS["error_against_outputs"].markdown,
-    "learn_mnist": EXPERIMENTS["learn_tables"].markdown,
+    "learn_mnist": ONLINE["learn_tables"].markdown,
     "benchmark_w1": by_workload(
         lambda data: "\n\n".join(map(micro_badger.markdown_of, data["results"]))
     ),
