@@ -49,7 +49,7 @@ class Draw:
         return torch.randint(num, shape, generator=self.generator, device=self.device)
 
 
-def mixing(draw: Draw, batch_size: int, num_inputs: int) -> Float[Tensor, "B n n"]:
+def mixing_matrix(draw: Draw, batch_size: int, num_inputs: int) -> Float[Tensor, "B n n"]:
     r"""What makes correlated inputs of independent factors, of variance about one.
 
     In half of the draws all factors count alike, and each input has more or less of its own; in the
@@ -75,7 +75,9 @@ def factors(draw: Draw, sizes: tuple[int, int, int], even: bool) -> Float[Tensor
     return (draw.uniform(*sizes) - 0.5) * math.sqrt(12) if even else draw.normal(*sizes)
 
 
-def mixed(hidden: Float[Tensor, "T B n"], mix: Float[Tensor, "B n n"]) -> Float[Tensor, "T B n"]:
+def mix_factors(
+    hidden: Float[Tensor, "T B n"], mix: Float[Tensor, "B n n"]
+) -> Float[Tensor, "T B n"]:
     """Inputs that have their factors in common."""
     return torch.einsum("tbn,bnm->tbm", hidden, mix)
 

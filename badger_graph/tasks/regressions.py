@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from badger_graph.ranges import Range
 from badger_graph.scaling import scale_online
-from badger_graph.tasks.draws import Draw, factors, in_units, mixed, mixing, relevant
+from badger_graph.tasks.draws import Draw, factors, in_units, mix_factors, mixing_matrix, relevant
 from badger_graph.tasks.examples import REGRESSION, Regression
 from badger_graph.tasks.made_up import MadeUpExamples
 from topologies.checks import PROBABILITY, checked, size
@@ -83,7 +83,7 @@ class Regressions(MadeUpExamples):
             inputs = 4 * (draw.uniform(*sizes) - 0.5) if even else draw.normal(*sizes)
         else:
             hidden = factors(draw, sizes, even=draw.chance(0.4))
-            inputs = mixed(hidden, mixing(draw, *sizes[1:]))
+            inputs = mix_factors(hidden, mixing_matrix(draw, *sizes[1:]))
         kind = draw.number()
         if kind < (0.7 if few else 0.1):
             value = _process(draw, inputs, num_outputs)

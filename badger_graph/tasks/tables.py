@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from badger_graph.ranges import Range
 from badger_graph.scaling import scale_online
-from badger_graph.tasks.draws import Draw, factors, in_units, mixed, mixing, relevant
+from badger_graph.tasks.draws import Draw, factors, in_units, mix_factors, mixing_matrix, relevant
 from badger_graph.tasks.examples import CLASSIFICATION, Classification
 from badger_graph.tasks.made_up import MadeUpExamples
 from topologies.checks import PROBABILITY, check, checked, size
@@ -28,11 +28,13 @@ class Tables(MadeUpExamples):
     r"""Which of d classes is an example of? Tables of many kinds, a new one in every life.
 
     A table is drawn in three steps. First what the classes come from: clusters, one to three for
-    each class, with unequal spreads and classes that are not equally frequent; or a teacher, the
-    largest of d random functions of the inputs: linear, quadratic, a layer of tanh, or waves.
-    Then what spoils it: inputs are correlated, some have nothing to do with the class, some labels
-    are wrong, some numbers are missing, some inputs take few values only, and some tables show one
-    class only after a while. Last, inputs get units of their own, and are scaled by the mean and
+    each class, round or as wide as inputs are correlated, with unequal spreads and classes that are
+    not equally frequent; or a teacher, the largest of d random functions of some inputs, or of a
+    few factors that all have in common: linear, quadratic, a layer of tanh, or waves.
+    Then what spoils it: some inputs have nothing to do with the class, some labels are wrong, some
+    numbers are missing, some inputs take few values only or are cut off below, and some tables show
+    one class only after a while. In between, many are about as hard as real ones, for a policy does
+    not learn from what is hopeless. Last, inputs get units of their own, and are scaled by the mean and
     deviation of what was shown so far, as :func:`badger_graph.scaling.scale_online` does with real
     ones.
 
@@ -106,7 +108,7 @@ def _clusters(
     prior = log_prior.softmax(dim=-1).expand(num_examples, -1, -1).flatten(0, 1)
     label = prior.multinomial(1, generator=draw.generator).view(num_examples, batch_size)
     cluster = label * each + draw.labels(each, num_examples, batch_size)
-    mix = mixing(draw, batch_size, num_inputs)
+    mix = mixing_matrix(draw, batch_size, num_inputs)
     centre = draw.normal(batch_size, clusters, num_inputs)
     if draw.chance(0.5):  # classes differ in what inputs have in common
         centre = centre @ mix
@@ -117,7 +119,7 @@ def _clusters(
     if draw.chance(0.4):  # clusters are round
         distance = (3 + 9 * level) / math.sqrt(2 * num_inputs)
     else:
-        noise = mixed(noise, mix)
+        noise = mix_factors(noise, mix)
         distance = torch.exp(2.5 * level) * num_inputs**-0.15
     spread = 0.5 + draw.uniform(batch_size, clusters, 1)
     agent = torch.arange(batch_size, device=draw.device)
@@ -130,7 +132,7 @@ def _teacher(
     """The largest of random functions of the inputs."""
     _, batch_size, num_inputs = sizes
     hidden = factors(draw, sizes, even=draw.chance(0.4))
-    inputs = mixed(hidden, mixing(draw, batch_size, num_inputs))
+    inputs = mix_factors(hidden, mixing_matrix(draw, batch_size, num_inputs))
     if draw.chance(0.5):
         seen = hidden[..., : draw.whole(1, min(num_inputs, 6))]
     else:
