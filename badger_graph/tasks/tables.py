@@ -30,13 +30,12 @@ class Tables(MadeUpExamples):
     A table is drawn in three steps. First what the classes come from: clusters, one to three for
     each class, round or as wide as inputs are correlated, with unequal spreads and classes that are
     not equally frequent; or a teacher, the largest of d random functions of some inputs, or of a
-    few factors that all have in common: linear, quadratic, a layer of tanh, or waves.
-    Then what spoils it: some inputs have nothing to do with the class, some labels are wrong, some
-    numbers are missing, some inputs take few values only or are cut off below, and some tables show
-    one class only after a while. In between, many are about as hard as real ones, for a policy does
-    not learn from what is hopeless. Last, inputs get units of their own, and are scaled by the mean and
+    few factors that all have in common: linear, quadratic, a layer of tanh, or waves. Then what
+    spoils it: some inputs have nothing to do with the class, some labels are wrong, some numbers
+    are missing, some inputs take few values only or are cut off below, and some tables show one
+    class only after a while. Last, inputs get units of their own, and are scaled by the mean and
     deviation of what was shown so far, as :func:`badger_graph.scaling.scale_online` does with real
-    ones.
+    ones. Many are about as hard as real tables, for nothing is learned from hopeless ones.
 
     The error is the cross-entropy in units of that of knowing nothing, and how examples are shown
     and told is said by :class:`badger_graph.tasks.Classification`.
