@@ -72,13 +72,12 @@ def test_python_example_succeeds(
     monkeypatch.chdir(tmp_path)
     short = re.sub(r"\b(max_steps|val_check_interval)=\d+", r"\1=2", example)
     printed: list[object] = []
-    torch.manual_seed(0)  # whatever was drawn before
     exec(compile(short, EXAMPLES[example], "exec"), {"print": lambda *of: printed.extend(of)})
     assert printed
     if "loss" in example:
         errors = [one.item() for one in printed if isinstance(one, torch.Tensor)]
         assert errors
-        assert max(errors) < (CHANCE / 10 if short == example else math.inf)
+        assert max(errors) < (CHANCE / 20 if short == example else math.inf)
 
 
 def test_evaluation_succeeds(tmp_path: Path) -> None:
