@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from badger_graph.actions import Distribution
 from badger_graph.life import Addresses, Life
 from badger_graph.membranes.base import Membrane
+from badger_graph.policies.base import silent_network
 from badger_graph.typing import Interface, Observation
 from topologies.checks import checked, size
 from topologies.crossbar import CrossbarLayout
@@ -130,10 +131,7 @@ class CrossbarMembrane(Membrane):
             )
         self.hidden_wires = hidden_wires
         self.percept_size = PERCEPT_SIZE
-        last = nn.Linear(hidden_size, 1)
-        self.reading = nn.Sequential(nn.Linear(hidden_size, hidden_size), nn.Tanh(), last)
-        for number in last.parameters():  # at first a weight is what the state says it is
-            nn.init.zeros_(number)
+        self.reading = silent_network(hidden_size)  # at first a weight is what the state says
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(SHARPNESS)))
         # The more inputs there are, the less an example says of others near it.
         self.log_weight = nn.Parameter(torch.tensor([math.log(2), -0.5]))
@@ -164,18 +162,19 @@ class CrossbarMembrane(Membrane):
         gain = (weight.after * error[:, None]).sum(dim=2)
         blame = active * (gain - (share * gain).sum(dim=1, keepdim=True))
         away = (value[:, None] - weight.before) * known[:, None]
-        size = value.square().mean(dim=1) + active.square().sum(dim=1)
-        step = error / (size[:, None] + 1 - answered)  # that of nothing is 0
+        power = value.square().mean(dim=1) + active.square().sum(dim=1)
+        step = error / (power[:, None] + 1 - answered)  # that of nothing is 0
         c = 1.0 if isinstance(self.interface.action, Distribution) else value.size(1) ** -0.5
         # Each of inputs, hidden wires and outputs along its own dimension of a block.
-        x, known, given = value[:, :, None], known[:, :, None], (action, error, told)
-        a, e, told = (channel[:, None] for channel in given)
+        x, known = value[:, :, None], known[:, :, None]
+        a, e, told = (channel[:, None] for channel in (action, error, told))
         direct = (c * x * step[:, None], x * a, x * e, x, known, a, e, told)
         z, b = active[:, :, None], blame[:, :, None]
         x, known, mark = x.mT, known.mT, answered[:, :, None]
         before = ((share * answered)[:, :, None] * away, b * away, z * x, x, known, z, b, mark)
         after = (z * step[:, None], z * a, z * e, z, mark, a, e, told)
-        return Blocks(*(_stack(kind, *b) for kind, b in enumerate((direct, before, after)))).join()
+        blocks = (direct, before, after)
+        return Blocks(*(_stack(kind, *block) for kind, block in enumerate(blocks))).join()
 
     def act(
         self, life: Life, speech: Float[Tensor, " V"], observation: Observation

@@ -12,8 +12,12 @@ def clip_gradients(
     optimizer: torch.optim.Optimizer,
     limit: float | None,
     algorithm: str | None,
+    largest: float | None = None,
 ) -> Tensor:
-    """Clip as Lightning does; the norm of the gradients before, which serves to clip, too."""
+    """Clip as Lightning does; the norm of the gradients before, which serves to clip, too.
+
+    Where they are longer than ``largest``, or not finite, they are made zero, and so is the norm.
+    """
     groups = optimizer.param_groups  # quicker to go through than the modules
     parameters = [p for group in groups for p in group["params"] if p.grad is not None]
     norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])
@@ -22,14 +26,10 @@ def clip_gradients(
         torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
     else:
         module.clip_gradients(optimizer, limit, algorithm)
+    if largest is not None:
+        usable = norm <= largest
+        for parameter, gradient in ((p, p.grad) for p in parameters):
+            assert gradient is not None
+            parameter.grad = gradient.where(usable, 0.0)
+        norm = norm.where(usable, 0.0)
     return norm
-
-
-def pass_over(optimizer: torch.optim.Optimizer, norm: Tensor, largest: float) -> Tensor:
-    """Make gradients zero if they are longer than that, or not finite; and their norm with them."""
-    usable = norm <= largest
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            if parameter.grad is not None:
-                parameter.grad = parameter.grad.where(usable, 0.0)
-    return norm.where(usable, 0.0)

@@ -12,7 +12,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
 from badger_graph.agent import BadgerAgent
-from badger_graph.outer.clipping import clip_gradients, pass_over
+from badger_graph.outer.clipping import clip_gradients
 from badger_graph.outer.config import CONFIG_KEY, Config, to_config
 from badger_graph.outer.course import Course
 from badger_graph.outer.curriculum import Curriculum
@@ -144,9 +144,8 @@ class MetaLearner(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        norm = clip_gradients(self, optimizer, gradient_clip_val, gradient_clip_algorithm)
-        if self.gradient.largest_norm is not None:
-            norm = pass_over(optimizer, norm, self.gradient.largest_norm)
+        clipping = (gradient_clip_val, gradient_clip_algorithm, self.gradient.largest_norm)
+        norm = clip_gradients(self, optimizer, *clipping)
         self._watch.see("gradient", norm, self.global_step)
         if self._logs_now():
             self._log("train/gradient_norm", norm)

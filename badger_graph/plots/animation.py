@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from PIL import Image
 
-from badger_graph.plots.gif import frame, write_gif
+from badger_graph.plots.gif import Reveal, frame, write_gif
 from badger_graph.plots.graph import contrast, draw_graph
 from badger_graph.plots.record import Record, check, finite
 from badger_graph.plots.style import (
@@ -31,9 +31,6 @@ from badger_graph.plots.style import (
     output_colours,
     styled,
 )
-
-Reveal = Callable[[int], None]
-"""Shows the state of things after one inner step."""
 
 MILLISECONDS = 250
 

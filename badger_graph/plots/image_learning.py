@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from badger_graph.plots.gif import frame, write_gif
+from badger_graph.plots.gif import Reveal, frame, write_gif
 from badger_graph.plots.style import BLUE, ERROR_FLOOR, FREE_EXPERT, INK, MUTED, VERMILLION, styled
 from badger_graph.progress import track
-
-Reveal = Callable[[int], None]
-"""Shows the state of things at one example."""
 
 MILLISECONDS = 100
 

@@ -51,9 +51,12 @@ class ExpertPolicy(nn.Module, ABC):
     num_kinds: int = 1
     """So many kinds of experts there are, and expert n is of kind n modulo this number."""
 
-    @abstractmethod
     def traits(self, identifier: Float[Tensor, "V I"], kind: Int[Tensor, " V"]) -> Any:
-        """What the policy makes of identifiers and kinds, once in a life; the rounds take it."""
+        """What the policy makes of identifiers and kinds, once in a life; the rounds take it.
+
+        They are taken as they are, where a policy does not say otherwise.
+        """
+        return identifier
 
     @abstractmethod
     def round(
@@ -64,6 +67,14 @@ class ExpertPolicy(nn.Module, ABC):
     @abstractmethod
     def messages(self, hidden: Float[Tensor, "V H"], traits: Any) -> Float[Tensor, "V M"]:
         """What each expert sends in the next round, for pictures and analysis."""
+
+
+def silent_network(num_inputs: int) -> nn.Sequential:
+    """A small network that says one number, 0 until it is trained."""
+    last = nn.Linear(num_inputs, 1)
+    for parameter in last.parameters():
+        nn.init.zeros_(parameter)
+    return nn.Sequential(nn.Linear(num_inputs, num_inputs), nn.Tanh(), last)
 
 
 def scale_weights(module: nn.Module, gain: float) -> None:

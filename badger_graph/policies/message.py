@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
@@ -86,10 +86,6 @@ class MessagePolicy(MessagePassing, ExpertPolicy, ABC):
     @abstractmethod
     def speak(self, hidden: Float[Tensor, "V H"], traits: Any) -> Float[Tensor, "V 1"]:
         """What each expert would say to the world, were the membrane to listen."""
-
-    def traits(self, identifier: Float[Tensor, "V I"], kind: Int[Tensor, " V"]) -> Any:
-        """The identifiers as they are."""
-        return identifier
 
     def round(
         self,

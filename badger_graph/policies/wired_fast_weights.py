@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from badger_graph.policies.base import ExpertPolicy, Neighbours, scale_weights
+from badger_graph.policies.base import ExpertPolicy, Neighbours, scale_weights, silent_network
 from topologies.checks import POSITIVE, check, checked, limited_weights, size
 
 
@@ -88,21 +88,13 @@ class WiredFastWeightPolicy(ExpertPolicy):
         self.cell = nn.GRUCell(heard + percept_size + identifier_size + fast_weights, gated)
         self.rates = nn.Linear(gated, fast_weights)
         self.direction = nn.Linear(percept_size + fast_weights, fast_weights)
-        last = nn.Linear(hidden_size, 1)
-        self.readout = nn.Sequential(nn.Linear(hidden_size, hidden_size), nn.Tanh(), last)
+        self.readout = silent_network(hidden_size)
         scale_weights(self, gain)
         with torch.no_grad():
             self.rates.weight.mul_(0.1)
             self.rates.bias.fill_(rate)
             nn.init.eye_(self.direction.weight)
-            for silent in (self.direction.bias, *last.parameters()):
-                nn.init.zeros_(silent)
-
-    def traits(
-        self, identifier: Float[Tensor, "V I"], kind: Int[Tensor, " V"]
-    ) -> Float[Tensor, "V I"]:
-        """The identifiers as they are."""
-        return identifier
+            nn.init.zeros_(self.direction.bias)
 
     def round(
         self,

@@ -100,8 +100,8 @@ def relevant(draw: Draw, batch_size: int, num_inputs: int, least: float) -> Floa
 def in_units(draw: Draw, inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
     """Inputs stretched and shifted, each by numbers of its own, ``[T, B, n]``.
 
-    In a quarter of the draws inputs are cut off below, as the ink of pictures is; in a fifth some
-    take two values only, and in a fifth numbers are missing.
+    In three tenths of the draws inputs are cut off below, as the ink of pictures is; in a fifth
+    some take two values only, and in a fifth numbers are missing.
     """
     _, batch_size, num_inputs = inputs.shape
     if draw.chance(0.3):

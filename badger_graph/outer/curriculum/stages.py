@@ -33,8 +33,6 @@ class Stage:
         num_outputs: outputs d.
         num_experts: experts N.
         spare_experts: instead of ``num_experts``: N = d + spare.
-        log_uniform: the number of outputs is drawn evenly in its logarithm: 2 to 4 are as likely as
-            20 to 40.
         steps: over after so many outer steps.
         until_error: over when the mean error at the last inner step is below this, over the
             last 30 outer steps of the stage. A stage with both ends at whichever comes first.
@@ -42,6 +40,8 @@ class Stage:
         redraw_identifiers_every: identifiers of the experts.
         redraw_addresses_every: addresses of outputs and inputs.
         redraw_graph_every: the graph of a topology that draws one.
+        log_uniform: the number of outputs is drawn evenly in its logarithm: 2 to 4 are as likely as
+            20 to 40.
 
     Raises:
         ValueError: for a number or range out of bounds, or when not exactly one of
@@ -51,13 +51,13 @@ class Stage:
     num_outputs: Range
     num_experts: Range | None = None
     spare_experts: Range | None = None
-    log_uniform: bool = False
     steps: int | None = None
     until_error: float | None = None
     learning_rate: float | None = None
     redraw_identifiers_every: int | None = None
     redraw_addresses_every: int | None = None
     redraw_graph_every: int | None = None
+    log_uniform: bool = False
 
     def __post_init__(self) -> None:
         check_range("num_outputs", self.num_outputs)

@@ -39,6 +39,6 @@ class LogOverTime(MetaLoss):
     def __call__(self, rollout: Rollout) -> Float[Tensor, ""]:
         check_errors(rollout)
         error = rollout.loss.mean(dim=1)
-        starts = [2**w for w in range(len(error).bit_length()) if 2**w < len(error)] or [0]
+        starts = [2**w for w in range((len(error) - 1).bit_length())] or [0]
         stretches = [error[start : max(2 * start, 1)].mean() for start in starts]
         return (torch.stack(stretches) + self.floor).log().mean()
