@@ -15,11 +15,8 @@ from badger_graph.life import Addresses, Life
 from badger_graph.membranes.base import Membrane
 from badger_graph.policies.base import silent_network
 from badger_graph.typing import Interface, Observation
-from topologies.checks import checked, size
+from topologies.checks import POSITIVE, checked, size
 from topologies.crossbar import CrossbarLayout
-
-SHARPNESS = 4.0
-"""Of the competition of prototypes at the start, so that it is neither even nor settled."""
 
 PERCEPT_SIZE = 8 + 3
 """What is on both wires, and which of three kinds of crossings an expert is."""
@@ -69,17 +66,18 @@ class CrossbarMembrane(Membrane):
     Experts are on all crossings of wires of inputs with those of outputs and with hidden wires, and
     on those of hidden wires with outputs; :class:`topologies.crossbar.CrossbarLayout` numbers them.
 
-    With :math:`x_i` the number that input i shows, and :math:`x_0 = 1` on a wire of its own, the
-    score of output j is
+    With :math:`x_i` the number that input i shows, and :math:`x_0 = \kappa` on a wire of its own,
+    the score of output j is
 
     .. math::
         s_j = \frac{1}{\sqrt{n + 1}} \sum_i (y_{ij} + w_{ij} x_i) + \sum_k z_k (y_{kj} + w_{kj}),
-        \qquad z_k = \alpha n^{-\gamma} p_k, \qquad
+        \qquad
+        z = \alpha n^{-\gamma} \frac{p}{\lVert p \rVert}, \qquad
         p = \mathrm{softmax}_k \Big( -\frac{\beta}{2 \sqrt{n + 1}} \sum_i (x_i - w_{ki})^2 \Big)
 
     where :math:`y` is what an expert says and :math:`w` the first number of its state and what a
     small network, which all experts share, reads of all of it; sums leave out what is missing;
-    :math:`\alpha, \beta` and :math:`\gamma` are learned. So
+    :math:`\alpha, \beta, \gamma` and :math:`\kappa` are learned. So
     hidden wires hold prototypes, which begin at random (where identifiers say), and only those near
     an example are active for it: what is learned of some is not lost over others. Once an example
     is answered, every expert perceives what its two wires carried and how wrong that was,
@@ -110,18 +108,29 @@ class CrossbarMembrane(Membrane):
         identifier_size: of the agent, at least 1; what tells hidden wires apart.
         hidden_size: size H of an expert's state.
         hidden_wires: K, where nobody says how many experts there are.
+        sharpness: of the competition of prototypes at the start, :math:`\beta`.
+        constant: what the constant wire shows at the start, :math:`\kappa`.
 
     Raises:
-        ValueError: for another interface, no identifiers, or a number of hidden wires below 0.
+        ValueError: for another interface, no identifiers, a number of hidden wires below 0, or
+            starts that are not positive.
     """
 
-    @checked(identifier_size=size(), hidden_size=size(), hidden_wires=size(0))
+    @checked(
+        identifier_size=size(),
+        hidden_size=size(),
+        hidden_wires=size(0),
+        sharpness=POSITIVE,
+        constant=POSITIVE,
+    )
     def __init__(
         self,
         interface: Interface,
         identifier_size: int,
         hidden_size: int,
         hidden_wires: int = 16,
+        sharpness: float = 6.0,
+        constant: float = 1.0,
     ) -> None:
         super().__init__(interface, identifier_size, hidden_size)
         if (interface.feedback, interface.input, interface.output) != (0, 4, 2):
@@ -130,11 +139,14 @@ class CrossbarMembrane(Membrane):
                 f"input and 2 of an output, got {interface}"
             )
         self.hidden_wires = hidden_wires
+        self.sharpness = sharpness
+        self.constant = constant
         self.percept_size = PERCEPT_SIZE
         self.reading = silent_network(hidden_size)  # at first a weight is what the state says
-        self.log_sharpness = nn.Parameter(torch.tensor(math.log(SHARPNESS)))
+        self.log_sharpness = nn.Parameter(torch.tensor(math.log(sharpness)))
         # The more inputs there are, the less an example says of others near it.
         self.log_weight = nn.Parameter(torch.tensor([math.log(2), -0.5]))
+        self.log_constant = nn.Parameter(torch.tensor(math.log(constant)))
 
     def usual_experts(self, num_outputs: int, num_inputs: int) -> int:
         return CrossbarLayout(num_inputs + 1, num_outputs, self.hidden_wires).num_experts
@@ -144,23 +156,23 @@ class CrossbarMembrane(Membrane):
         CrossbarLayout.of(num_experts, num_outputs, num_inputs)
 
     def open(self, addresses: Addresses, identifier: Float[Tensor, "B N I"]) -> Float[Tensor, " V"]:
-        """Where weights begin: prototypes at random, and as 1 where the input is 1; others at 0."""
+        """Where weights begin: prototypes at random, but not on the constant wire; others at 0."""
         num_inputs = addresses.inputs.size(1)
         blocks = Blocks.split(identifier[..., 0], addresses.outputs.size(1), num_inputs)
         start = 2 / math.sqrt(num_inputs + 1) * blocks.before
-        start = torch.cat([start[..., :-1], torch.ones_like(start[..., -1:])], dim=-1)
+        start = torch.cat([start[..., :-1], self._constant.expand_as(start[..., -1:])], dim=-1)
         return Blocks(torch.zeros_like(blocks.direct), start, torch.zeros_like(blocks.after)).join()
 
     def perceive(self, life: Life, observation: Observation) -> Float[Tensor, "V P"]:
-        value, known = _with_constant(observation.inputs[..., :2])
+        value, known = self._with_constant(observation.inputs[..., :2])
         truth, told = observation.outputs.unbind(-1)
         answered = told.amax(dim=1, keepdim=True)
         value, known = value * answered, known * answered
         weight, action, error = self.weights(life), life.action, (truth - life.action) * told
-        share, scale = self._compete(weight, value, known)
-        active = scale * share * answered
-        gain = (weight.after * error[:, None]).sum(dim=2)
-        blame = active * (gain - (share * gain).sum(dim=1, keepdim=True))
+        share, active = self._compete(weight, value, known)
+        active = active * answered
+        gain = active * (weight.after * error[:, None]).sum(dim=2)
+        blame = gain - F.normalize(share, dim=1).square() * gain.sum(dim=1, keepdim=True)
         away = (value[:, None] - weight.before) * known[:, None]
         power = value.square().mean(dim=1) + active.square().sum(dim=1)
         step = error / (power[:, None] + 1 - answered)  # that of nothing is 0
@@ -179,12 +191,12 @@ class CrossbarMembrane(Membrane):
     def act(
         self, life: Life, speech: Float[Tensor, " V"], observation: Observation
     ) -> Float[Tensor, "B d"]:
-        value, known = _with_constant(observation.inputs[..., 2:])
+        value, known = self._with_constant(observation.inputs[..., 2:])
         said, weight = Blocks.of(speech, life), self.weights(life)
         direct = (said.direct + weight.direct * value[..., None]).sum(dim=1)
-        share, scale = self._compete(weight, value, known)
-        through = ((said.after + weight.after) * share[..., None]).sum(dim=1)
-        return direct / math.sqrt(value.size(1)) + scale * through
+        _, active = self._compete(weight, value, known)
+        through = ((said.after + weight.after) * active[..., None]).sum(dim=1)
+        return direct / math.sqrt(value.size(1)) + through
 
     def weights(self, life: Life) -> Blocks:
         """The w of all crossings, which the membrane reads of the states of experts.
@@ -197,21 +209,27 @@ class CrossbarMembrane(Membrane):
 
     def _compete(
         self, weight: Blocks, value: Float[Tensor, "B n"], known: Float[Tensor, "B n"]
-    ) -> tuple[Float[Tensor, "B K"], Float[Tensor, ""]]:
-        """How active each hidden wire is for an example, in parts of one; and how much that is."""
+    ) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:
+        """How active hidden wires are for an example, in parts of one, and how much that is."""
         away = ((value[:, None] - weight.before) * known[:, None]).square().sum(dim=2)
         sharpness = self.log_sharpness.exp() / (2 * math.sqrt(value.size(1)))
+        share = (-sharpness * away).softmax(dim=1)
         num_inputs = max(value.size(1) - 1, 1)
         scale = (self.log_weight[0] + self.log_weight[1] * math.log(num_inputs)).exp()
-        return (-sharpness * away).softmax(dim=1), scale
+        return share, scale * F.normalize(share, dim=1)
 
+    @property
+    def _constant(self) -> Float[Tensor, ""]:
+        """What the constant wire shows."""
+        return self.log_constant.exp()
 
-def _with_constant(
-    inputs: Float[Tensor, "B n 2"],
-) -> tuple[Float[Tensor, "B n+1"], Float[Tensor, "B n+1"]]:
-    """What inputs show, 0 where it is missing, and whether it is known; and after them a 1."""
-    value, known = F.pad(inputs, (0, 0, 0, 1), value=1.0).unbind(-1)
-    return value * known, known
+    def _with_constant(
+        self, inputs: Float[Tensor, "B n 2"]
+    ) -> tuple[Float[Tensor, "B n+1"], Float[Tensor, "B n+1"]]:
+        """What inputs show, 0 where it is missing, and if it is known; and after them a constant."""
+        value, known = inputs.unbind(-1)
+        constant = self._constant.expand(len(value), 1)
+        return torch.cat([value * known, constant], dim=1), F.pad(known, (0, 1), value=1.0)
 
 
 def _stack(kind: int, *channels: Tensor) -> Float[Tensor, "B r c P"]:

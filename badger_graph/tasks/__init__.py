@@ -9,8 +9,10 @@ from badger_graph.tasks.examples import (
     Examples,
     Regression,
 )
+from badger_graph.tasks.gaussian_processes import GaussianProcesses
 from badger_graph.tasks.guessing import GuessingGame
 from badger_graph.tasks.hidden_target import GuessingTask, HiddenTarget
+from badger_graph.tasks.linear_functions import LinearFunctions
 from badger_graph.tasks.regressions import Regressions
 from badger_graph.tasks.several_lives import SeveralLives
 from badger_graph.tasks.tables import Tables
@@ -21,6 +23,8 @@ TASKS: dict[str, type[TaskFamily]] = {
     "waves": SumOfWaves,
     "tables": Tables,
     "regressions": Regressions,
+    "linear_functions": LinearFunctions,
+    "gaussian_processes": GaussianProcesses,
     "bandits": Bandits,
     "several_lives": SeveralLives,
 }

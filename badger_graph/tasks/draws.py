@@ -10,6 +10,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
+WAVES = 64
+"""Random features of one function; with so many it is nearly a sample of a Gaussian process."""
+
 
 class Draw:
     """Random numbers of one generator, on its device.
@@ -115,3 +118,26 @@ def in_units(draw: Draw, inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n
         share = 0.4 * draw.uniform(batch_size, 1)
         inputs = inputs.where(draw.uniform(*inputs.shape) >= share, math.nan)
     return inputs
+
+
+def random_waves(
+    draw: Draw, inputs: Float[Tensor, "T B n"], length: Float[Tensor, "B 1 1"], num: int
+) -> Float[Tensor, "T B d"]:
+    """Samples of a Gaussian process of variance one, nearly: sums of cosines.
+
+    Its kernel is the squared exponential one.
+
+    Source: Rahimi and Recht 2007, "Random features for large-scale kernel machines".
+
+    Args:
+        draw: source of the random numbers.
+        inputs: where the functions are asked for.
+        length: of the kernel, in each life.
+        num: functions d of each life.
+    """
+    _, batch_size, num_inputs = inputs.shape
+    frequency = draw.normal(batch_size, num_inputs, WAVES) / length
+    phase = 2 * math.pi * draw.uniform(batch_size, WAVES)
+    waves = torch.cos(torch.einsum("tbn,bnw->tbw", inputs, frequency) + phase)
+    amplitude = draw.normal(batch_size, WAVES, num)
+    return math.sqrt(2 / WAVES) * torch.einsum("tbw,bwd->tbd", waves, amplitude)

@@ -10,13 +10,18 @@ from torch import Generator, Tensor
 
 from badger_graph.ranges import Range
 from badger_graph.scaling import scale_online
-from badger_graph.tasks.draws import Draw, factors, in_units, mix_factors, mixing_matrix, relevant
+from badger_graph.tasks.draws import (
+    Draw,
+    factors,
+    in_units,
+    mix_factors,
+    mixing_matrix,
+    random_waves,
+    relevant,
+)
 from badger_graph.tasks.examples import REGRESSION, Regression
 from badger_graph.tasks.made_up import MadeUpExamples
 from topologies.checks import PROBABILITY, checked, size
-
-WAVES = 64
-"""Random features of one function; with so many it is nearly a sample of a Gaussian process."""
 
 FEW_INPUTS = 1
 """With so many, what is not linear can be learned from a hundred examples."""
@@ -36,9 +41,6 @@ class Regressions(MadeUpExamples):
     by what was shown so far, as :class:`badger_graph.OnlineRegressor` does with real ones; in the
     others both come as they are. The error is the squared one, that of always saying zero being
     about one; how examples are shown and told is said by :class:`badger_graph.tasks.Regression`.
-
-    Source of the random features: Rahimi and Recht 2007, "Random features for large-scale kernel
-    machines".
 
     Args:
         num_inputs: n, a number, or a range to draw from in every outer step.
@@ -86,7 +88,8 @@ class Regressions(MadeUpExamples):
             inputs = mix_factors(hidden, mixing_matrix(draw, *sizes[1:]))
         kind = draw.number()
         if kind < (0.7 if few else 0.1):
-            value = _process(draw, inputs, num_outputs)
+            length = 0.2 * 10 ** draw.uniform(sizes[1], 1, 1) * math.sqrt(sizes[2])
+            value = random_waves(draw, inputs, length, num_outputs)
         elif kind < (0.8 if few else 0.2):
             value = _kinked(draw, inputs, num_outputs)
         else:
@@ -105,23 +108,6 @@ def _linear(draw: Draw, inputs: Float[Tensor, "T B n"], num: int) -> Float[Tenso
         weight = weight * relevant(draw, batch_size, num_inputs, 0.3)[..., None]
     offset = draw.normal(batch_size, num) * draw.uniform(batch_size, 1) * draw.chance(0.5)
     return torch.einsum("tbn,bnd->tbd", inputs, weight) + offset
-
-
-def _process(draw: Draw, inputs: Float[Tensor, "T B n"], num: int) -> Float[Tensor, "T B d"]:
-    """Samples of a Gaussian process."""
-    _, batch_size, num_inputs = inputs.shape
-    length = 0.2 * 10 ** draw.uniform(batch_size, 1, 1) * math.sqrt(num_inputs)
-    frequency = draw.normal(batch_size, num_inputs, WAVES) / length
-    phase = 2 * math.pi * draw.uniform(batch_size, WAVES)
-    waves = torch.cos(torch.einsum("tbn,bnw->tbw", inputs, frequency) + phase)
-    return _sum_of_waves(waves, draw.normal(batch_size, WAVES, num))
-
-
-def _sum_of_waves(
-    waves: Float[Tensor, "T B w"], amplitude: Float[Tensor, "B w d"]
-) -> Float[Tensor, "T B d"]:
-    """Random features with random amplitudes, of variance one."""
-    return math.sqrt(2 / WAVES) * torch.einsum("tbw,bwd->tbd", waves, amplitude)
 
 
 def _kinked(draw: Draw, inputs: Float[Tensor, "T B n"], num: int) -> Float[Tensor, "T B d"]:
