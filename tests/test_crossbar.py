@@ -177,7 +177,8 @@ def test_scores_are_sums_over_crossings() -> None:
             own_start = torch.cat([start[first : first + 2], torch.ones(1)])
             prototype = read[first : first + 3] + own_start
             away.append((known * (x - prototype)).square().sum())
-        z = 2**0.5 * (-4 / 2 / 3**0.5 * torch.stack(away)).softmax(dim=0)
+        z = (-6 / 2 / 3**0.5 * torch.stack(away)).softmax(dim=0)
+        z = 2**0.5 * z / z.norm()
         for j in range(2):
             direct = sum(own[2 * i + j] + read[2 * i + j] * x[i] for i in range(3)) / 3**0.5
             after = [9 + 5 * k + j for k in range(2)]
@@ -198,6 +199,23 @@ def test_who_was_never_trained_learns_by_normalised_least_mean_squares() -> None
         torch.testing.assert_close(rollout.action[step], said)
         error = (truth[step] - said)[:, None]
         weight += 0.5 * x * error / x.square().sum(dim=1, keepdim=True)
+
+
+@in_double
+def test_prototypes_perceive_the_gradient_of_their_part_in_the_error() -> None:
+    agent = crossbar(interface=REGRESSION).double()
+    life = agent.reset(2, None, 2, seeded(0), num_inputs=3)
+    hidden = uniform(1, *life.hidden.shape).requires_grad_()
+    action = uniform(2, 2, 2)
+    life = life.with_hidden(hidden)._replace(action=action)
+    told = some_examples(2, 3, 2, seed=3)
+    told.inputs[..., 2:] = told.inputs[..., :2]  # the example to answer is the last once more
+    error = told.outputs[..., 0] - action
+    score = agent.membrane.act(life, torch.zeros(len(hidden)), told)
+    (gradient,) = torch.autograd.grad((error * score).sum(), hidden)
+    percept = Blocks.of(agent.membrane.perceive(life, told), life).before[..., 1]
+    sharpness = agent.membrane.log_sharpness.detach().exp() / 4**0.5
+    torch.testing.assert_close(Blocks.of(gradient[:, 0], life).before, sharpness * percept)
 
 
 def permuted(agent: BadgerAgent, life: Life, rows: Tensor, columns: Tensor) -> Life:
