@@ -41,8 +41,12 @@ class LearnNumbers(Experiment):
     process of one input (squared exponential kernel, length 0.4, inputs even from -2 to 2). What is
     told has a noise of 0.1; the error is taken against what is true, before the example is told.
 
+    Policies are shipped ones or checkpoints, one a training seed.
+
     Args:
-        policies: shipped ones or checkpoints, one a training seed.
+        linear: policies that were trained on linear functions, for these.
+        process: likewise on samples of Gaussian processes.
+        general: likewise on regressions of all kinds, for both.
         dimensions: d of the linear functions.
         num_tasks: functions of each kind.
         seed: of the functions.
@@ -56,21 +60,28 @@ class LearnNumbers(Experiment):
     @checked(num_tasks=size(), seed=SEED)
     def __init__(
         self,
-        policies: list[str],
+        linear: Sequence[str] = (),
+        process: Sequence[str] = (),
+        general: Sequence[str] = (),
         dimensions: Sequence[int] = (2, 8, 20),
         num_tasks: int = 2000,
         seed: int = 0,
     ) -> None:
-        self.policies = policies
+        self.linear = linear
+        self.process = process
+        self.general = general
         self.dimensions = dimensions
         self.num_tasks = num_tasks
         self.seed = seed
 
     def compute(self, file: Path) -> dict[str, Any]:
-        agents = {name: load_agent(name) for name in self.policies}
+        linear, process, general = (
+            {name: load_agent(name) for name in names}
+            for names in (self.linear, self.process, self.general)
+        )
         result: dict[str, Any] = {}
         for dimension in self.dimensions:
-            inputs, truth, told = self.linear(dimension)
+            inputs, truth, told = self.linear_functions(dimension)
             flat = told[..., 0]
             weights = {"Bayes": bayes_linear(inputs, flat, NOISE, dimension**-0.5)}
             rates = [nlms(inputs, flat, rate) for rate in RATES]
@@ -81,16 +92,18 @@ class LearnNumbers(Experiment):
                 "NLMS, best rate": errors[best],
             }
             name = f"linear, d={dimension}"
+            agents = {"of this kind": linear, "of all kinds": general}
             result[name] = self._outcome(agents, AFTER_LINEAR, inputs, truth, told, learners, name)
-        inputs, truth, told = self.process()
+        inputs, truth, told = self.samples()
         learners = {"Bayes": self._process_error(inputs, truth, told)}
         name = "Gaussian process"
+        agents = {"of this kind": process, "of all kinds": general}
         result[name] = self._outcome(agents, AFTER_PROCESS, inputs, truth, told, learners, name)
         return result
 
     def _outcome(
         self,
-        agents: dict[str, BadgerAgent],
+        agents: dict[str, dict[str, BadgerAgent]],
         after: tuple[int, ...],
         inputs: Tensor,
         truth: Tensor,
@@ -99,16 +112,19 @@ class LearnNumbers(Experiment):
         name: str,
     ) -> dict[str, Any]:
         policies = {
-            policy: (answers(agent, Regression, inputs, told, name) - truth).square()[..., 0]
-            for policy, agent in agents.items()
+            kind: {
+                policy: _at(after, _error(agent, inputs, truth, told, name))
+                for policy, agent in those.items()
+            }
+            for kind, those in agents.items()
         }
         return {
             "after": list(after),
-            "policies": {key: _at(after, error) for key, error in policies.items()},
+            "policies": policies,
             "learners": {key: _at(after, error) for key, error in learners.items()},
         }
 
-    def linear(self, dimension: int) -> tuple[Tensor, Tensor, Tensor]:
+    def linear_functions(self, dimension: int) -> tuple[Tensor, Tensor, Tensor]:
         """Linear functions: inputs, what is true about them, and what is told, with noise.
 
         Args:
@@ -121,7 +137,7 @@ class LearnNumbers(Experiment):
         truth = (inputs * weight).sum(dim=-1, keepdim=True)
         return inputs, truth, truth + NOISE * torch.randn(truth.shape, generator=generator)
 
-    def process(self) -> tuple[Tensor, Tensor, Tensor]:
+    def samples(self) -> tuple[Tensor, Tensor, Tensor]:
         """The same of samples of the Gaussian process."""
         rng = np.random.default_rng(self.seed)
         length = AFTER_PROCESS[-1] + 1
@@ -152,13 +168,21 @@ class LearnNumbers(Experiment):
     def markdown(result: dict[str, Any]) -> str:
         parts = []
         for name, kept in result.items():
-            rows = [["Badger, frozen"]]
-            for place in range(len(kept["after"])):
-                values = [one[place] for one in kept["policies"].values()]
-                rows[0].append(with_bar(values, ".4f"))
+            rows = []
+            for kind, policies in kept["policies"].items():
+                if policies:
+                    columns = zip(*policies.values(), strict=True)
+                    errors = (with_bar(list(column), ".4f") for column in columns)
+                    rows.append([f"Badger, trained on functions {kind}", *errors])
             rows += [[key, *(f"{e:.4f}" for e in one)] for key, one in kept["learners"].items()]
             parts.append(table([name, *(f"after {k}" for k in kept["after"])], rows))
         return "\n\n".join(parts)
+
+
+def _error(
+    agent: BadgerAgent, inputs: Tensor, truth: Tensor, told: Tensor, name: str
+) -> Float[Tensor, "T B"]:
+    return (answers(agent, Regression, inputs, told, name) - truth).square()[..., 0]
 
 
 def _linear_error(
