@@ -82,16 +82,17 @@ class CrossbarMembrane(Membrane):
     an example are active for it: what is learned of some is not lost over others. Once an example
     is answered, every expert perceives what its two wires carried and how wrong that was,
     :math:`e_j = t_j - a_j` with :math:`a_j` the action and :math:`t_j` the truth, zero where
-    output j is told none; and before it the step that would be right if it were alone to blame:
+    output j is told none; and before it the step of a classical rule. For numbers it is that of normalised least
+    mean squares, the least change after which the answer would have been right; for probabilities
+    the denominator is 1, and so it is the gradient, that for inputs :math:`\sqrt{n + 1}`-fold:
 
     .. math::
-        \Delta w_{ij} = \frac{c\, x_i e_j}{\sum_i x_i^2 / (n + 1) + \sum_k z_k^2}, \qquad
+        \Delta w_{ij} = \frac{x_i e_j / \sqrt{n + 1}}{\sum_i x_i^2 / (n + 1) + \sum_k z_k^2}, \qquad
         \Delta w_{kj} = \frac{z_k e_j}{\sum_i x_i^2 / (n + 1) + \sum_k z_k^2}, \qquad
         \Delta w_{ki} = p_k (x_i - w_{ki})
 
-    For numbers, :math:`c = 1 / \sqrt{n + 1}`, the least change after which the answer would have
-    been right (normalised least mean squares); for probabilities c = 1. Prototypes come nearer to
-    the example (competitive learning), and perceive the gradient of their part in the error apart.
+    Prototypes come nearer to the example (competitive learning), and perceive the gradient of their
+    part in the error apart.
     If no output was told anything, an expert perceives the last action only.
 
     There may be any number of inputs, hidden wires and outputs, of which those of inputs and
@@ -174,9 +175,11 @@ class CrossbarMembrane(Membrane):
         gain = active * (weight.after * error[:, None]).sum(dim=2)
         blame = gain - F.normalize(share, dim=1).square() * gain.sum(dim=1, keepdim=True)
         away = (value[:, None] - weight.before) * known[:, None]
-        power = value.square().mean(dim=1) + active.square().sum(dim=1)
-        step = error / (power[:, None] + 1 - answered)  # that of nothing is 0
-        c = 1.0 if isinstance(self.interface.action, Distribution) else value.size(1) ** -0.5
+        step, c = error, 1.0
+        if not isinstance(self.interface.action, Distribution):
+            power = value.square().mean(dim=1) + active.square().sum(dim=1)
+            step = error / (power[:, None] + 1 - answered)  # that of nothing is 0
+            c = value.size(1) ** -0.5
         # Each of inputs, hidden wires and outputs along its own dimension of a block.
         x, known = value[:, :, None], known[:, :, None]
         a, e, told = (channel[:, None] for channel in (action, error, told))
