@@ -18,8 +18,9 @@ from badger_graph.typing import Interface, Observation
 from topologies.checks import POSITIVE, checked, size
 from topologies.crossbar import CrossbarLayout
 
-PERCEPT_SIZE = 8 + 3
-"""What is on both wires, and which of three kinds of crossings an expert is."""
+PERCEPT_SIZE = 8 + 3 + 2
+"""What is on both wires, which of three kinds of crossings an expert is, and the numbers of inputs
+and outputs."""
 
 
 class Blocks(NamedTuple):
@@ -93,7 +94,8 @@ class CrossbarMembrane(Membrane):
 
     Prototypes come nearer to the example (competitive learning), and perceive the gradient of their
     part in the error apart.
-    If no output was told anything, an expert perceives the last action only.
+    Experts know of which kind their crossing is, and how many inputs and outputs there are. If no
+    output was told anything, they perceive the last action only besides.
 
     There may be any number of inputs, hidden wires and outputs, of which those of inputs and
     outputs are the world's, and that of hidden wires follows from the number of experts. Permuting
@@ -188,8 +190,9 @@ class CrossbarMembrane(Membrane):
         x, known, mark = x.mT, known.mT, answered[:, :, None]
         before = ((share * answered)[:, :, None] * away, b * away, z * x, x, known, z, b, mark)
         after = (z * step[:, None], z * a, z * e, z, mark, a, e, told)
+        sizes = (math.log(value.size(1)) / 2, math.log(life.num_outputs) / 2)
         blocks = (direct, before, after)
-        return Blocks(*(_stack(kind, *block) for kind, block in enumerate(blocks))).join()
+        return Blocks(*(_stack(kind, sizes, *block) for kind, block in enumerate(blocks))).join()
 
     def act(
         self, life: Life, speech: Float[Tensor, " V"], observation: Observation
@@ -235,10 +238,9 @@ class CrossbarMembrane(Membrane):
         return torch.cat([value * known, constant], dim=1), F.pad(known, (0, 1), value=1.0)
 
 
-def _stack(kind: int, *channels: Tensor) -> Float[Tensor, "B r c P"]:
+def _stack(kind: int, sizes: tuple[float, float], *channels: Tensor) -> Float[Tensor, "B r c P"]:
     """What experts on the crossings of one kind perceive."""
     first = channels[0]
-    kinds = torch.zeros(3, device=first.device, dtype=first.dtype)
-    kinds[kind] = 1
+    constant = first.new_tensor([*(float(kind == other) for other in range(3)), *sizes])
     each = torch.stack([channel.expand_as(first) for channel in channels], dim=-1)
-    return torch.cat([each, kinds.expand(*first.shape, 3)], dim=-1)
+    return torch.cat([each, constant.expand(*first.shape, len(constant))], dim=-1)

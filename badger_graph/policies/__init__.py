@@ -1,5 +1,6 @@
 """Expert policies: one a file."""
 
+from badger_graph.policies.annealed_fast_weights import AnnealedFastWeightPolicy
 from badger_graph.policies.attention import AttentionPolicy
 from badger_graph.policies.base import ExpertPolicy
 from badger_graph.policies.chaotic import ChaoticPolicy
@@ -10,6 +11,7 @@ from badger_graph.policies.message import MessagePolicy
 from badger_graph.policies.wired_fast_weights import WiredFastWeightPolicy
 
 POLICIES: dict[str, type[ExpertPolicy]] = {
+    "annealed_fast_weights": AnnealedFastWeightPolicy,
     "attention": AttentionPolicy,
     "chaotic": ChaoticPolicy,
     "exponential": ExponentialPolicy,

@@ -36,7 +36,7 @@ class WiredFastWeightPolicy(ExpertPolicy):
     Args:
         percept_size: channels that the membrane gives an expert.
         identifier_size: channels that tell experts apart; 0 for none.
-        hidden_size: size H of an expert's state, larger than ``fast_weights``.
+        hidden_size: size H of an expert's state, larger than what is kept of fast weights.
         message_size: size M of a message.
         fast_weights: F, how many numbers of a state are fast weights, its first ones.
         rate: of all fast weights at the start, r.
@@ -47,6 +47,9 @@ class WiredFastWeightPolicy(ExpertPolicy):
     """
 
     num_wires: ClassVar[int] = 2
+    kept_of_each: ClassVar[int] = 1
+    """Numbers of a state for each fast weight, which come first, itself before all others."""
+
     usual_sizes: ClassVar[dict[str, int]] = {"identifier_size": 4, "hidden_size": 24}
 
     @checked(
@@ -70,9 +73,8 @@ class WiredFastWeightPolicy(ExpertPolicy):
         gain: float = 1.0,
     ) -> None:
         super().__init__()
-        check(
-            "hidden_size, of fast weights and gated numbers,", hidden_size, *size(fast_weights + 1)
-        )
+        kept = self.kept_of_each * fast_weights
+        check("hidden_size, of fast weights and gated numbers,", hidden_size, *size(kept + 1))
         self.percept_size = percept_size
         self.identifier_size = identifier_size
         self.hidden_size = hidden_size
@@ -83,7 +85,7 @@ class WiredFastWeightPolicy(ExpertPolicy):
         self.message_mlp = nn.Sequential(
             nn.Linear(hidden_size, message_size), nn.Tanh(), nn.Linear(message_size, message_size)
         )
-        gated = hidden_size - fast_weights
+        gated = hidden_size - kept
         heard = self.num_wires * message_size
         self.cell = nn.GRUCell(heard + percept_size + identifier_size + fast_weights, gated)
         self.rates = nn.Linear(gated, fast_weights)
@@ -113,11 +115,27 @@ class WiredFastWeightPolicy(ExpertPolicy):
         """
         assert callable(neighbours)
         heard = neighbours(self.messages(hidden, traits))
-        fast, gated = hidden.tensor_split([self.fast_weights], dim=-1)
+        kept, gated = hidden.tensor_split([self.kept_of_each * self.fast_weights], dim=-1)
+        fast = kept[:, : self.fast_weights]
         gated = self.cell(torch.cat([heard, percept, traits, fast], dim=-1), gated)
-        fast = fast + self.rates(gated) * self.direction(torch.cat([percept, fast], dim=-1))
-        after = torch.cat([fast, gated], dim=-1)
+        direction = self.direction(torch.cat([percept, fast], dim=-1))
+        after = torch.cat([self.move(kept, self.rates(gated), direction), gated], dim=-1)
         return after, self.readout(after)[:, 0]
+
+    def move(
+        self,
+        kept: Float[Tensor, "V K"],
+        rate: Float[Tensor, "V F"],
+        direction: Float[Tensor, "V F"],
+    ) -> Float[Tensor, "V K"]:
+        """What is kept of fast weights, after they moved.
+
+        Args:
+            kept: before.
+            rate: of each fast weight of each expert.
+            direction: where to.
+        """
+        return kept + rate * direction
 
     def messages(self, hidden: Float[Tensor, "V H"], traits: Tensor) -> Float[Tensor, "V M"]:
         """What each expert sends to both of its wires."""

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from badger_graph.actions import Distribution
 from badger_graph.agent import BadgerAgent
 from badger_graph.baselines.online import bandits
 from badger_graph.experiments.online.resumption import resume
@@ -22,7 +23,7 @@ from badger_graph.library.load import load_agent
 from badger_graph.plots.bandits import reward_and_regret
 from badger_graph.progress import track
 from badger_graph.rollout import live
-from badger_graph.tasks import Bandit
+from badger_graph.tasks import Bandit, Guesses, Task
 from topologies.checks import SEED, checked, size
 
 PUBLISHED: dict[str, dict[str, float]] = {
@@ -83,7 +84,9 @@ class PlayBandits(Experiment):
     What counts is the sum of the means of the arms that were pulled, over new bandits with means
     uniform in [0, 1]. All players meet the same bandits. That of the exact optimum, for few pulls,
     is computed and not played. The regret of all others is kept, too, over the pulls of a life.
-    What is in the file from before is not played again.
+    What is in the file from before is not played again. Before a policy that was trained on tables a
+    bandit is put as :class:`badger_graph.tasks.Guesses`: it says how probable it is for each arm to
+    be right, pulls one by that, and is told of this one if it was.
 
     Args:
         policies: shipped ones or checkpoints, one a training seed.
@@ -196,8 +199,12 @@ def play(
     pieces = torch.from_numpy(value).float().split(at_once)
     for number, piece in enumerate(track(pieces, name, len(pieces))):
         generator = torch.Generator().manual_seed((seed << 20) + number)
-        task = Bandit(piece, "bernoulli", num_pulls)
-        lives = zip(range(num_pulls), live(agent, task, piece.size(1), generator), strict=False)
+        task: Task = Bandit(piece, "bernoulli", num_pulls)
+        num_experts = piece.size(1)
+        if isinstance(agent.interface.action, Distribution):  # made for tables
+            task = Guesses(piece, num_pulls)
+            num_experts = agent.membrane.usual_experts(num_experts, 0)
+        lives = zip(range(num_pulls), live(agent, task, num_experts, generator), strict=False)
         means = [(moment.life.action * piece).sum(dim=1) for _, moment in lives]
         pulled.append(torch.stack(means))
     everything: np.ndarray = torch.cat(pulled, dim=1).double().numpy()
