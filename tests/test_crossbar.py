@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from properties import (
@@ -30,23 +32,27 @@ from badger_graph.growth import grow_crossbar
 from badger_graph.life import Life
 from badger_graph.membranes import CrossbarMembrane
 from badger_graph.membranes.crossbar import Blocks
-from badger_graph.policies import WiredFastWeightPolicy
-from badger_graph.tasks import CLASSIFICATION, REGRESSION, Regression, Tables
+from badger_graph.policies import AnnealedFastWeightPolicy, ExpertPolicy, WiredFastWeightPolicy
+from badger_graph.tasks import CLASSIFICATION, REGRESSION, Classification, Regression, Regressions
 from topologies import CrossbarTopology, RingTopology, Topology, Wires
 from topologies.crossbar import CrossbarLayout
 from topologies.wires import check_wires
 
 
-def crossbar(seed: int = 0, interface: Interface = CLASSIFICATION) -> BadgerAgent:
+def crossbar(
+    seed: int = 0,
+    interface: Interface = CLASSIFICATION,
+    policy: type[ExpertPolicy] | partial[ExpertPolicy] = WiredFastWeightPolicy,
+) -> BadgerAgent:
     torch.manual_seed(seed)
     return BadgerAgent(
         interface,
-        WiredFastWeightPolicy,
+        policy,
         CrossbarTopology(),
         CrossbarMembrane,
         birth=Birth(identifiers="random"),
         identifier_size=3,
-        hidden_size=8,
+        hidden_size=12,
     )
 
 
@@ -202,6 +208,24 @@ def test_who_was_never_trained_learns_by_normalised_least_mean_squares() -> None
 
 
 @in_double
+def test_annealed_and_never_trained_it_learns_by_adagrad() -> None:
+    policy = partial(AnnealedFastWeightPolicy, annealing=0.5, rate=0.3)
+    agent = crossbar(interface=CLASSIFICATION, policy=policy).double()
+    agent.policy.rates.weight.data.zero_()
+    inputs = uniform(0, 9, 2, 3)
+    truth = torch.nn.functional.one_hot(torch.arange(18).view(9, 2) % 2, 2).double()
+    rollout = unroll(agent, Classification(inputs, truth), 4 * 2, 9)  # direct crossings only
+    weight = total = torch.zeros(2, 4, 2)
+    for step in range(9):
+        x = torch.cat([inputs[step], torch.ones(2, 1)], dim=1)[..., None]
+        said = ((x * weight).sum(dim=1) / 2).softmax(dim=1)
+        torch.testing.assert_close(rollout.action[step], said)
+        gradient = x * (truth[step] - said)[:, None]
+        total = total + gradient.square()
+        weight = weight + 0.3 * gradient / (1 + total).sqrt()
+
+
+@in_double
 def test_prototypes_perceive_the_gradient_of_their_part_in_the_error() -> None:
     agent = crossbar(interface=REGRESSION).double()
     life = agent.reset(2, None, 2, seeded(0), num_inputs=3)
@@ -276,11 +300,12 @@ def test_any_number_of_inputs_outputs_and_hidden_wires_with_the_same_weights() -
         torch.testing.assert_close(life.action.sum(dim=1), torch.ones(2))
 
 
-def test_gradients_reach_every_parameter() -> None:
-    agent = crossbar()
+@pytest.mark.parametrize("policy", [WiredFastWeightPolicy, AnnealedFastWeightPolicy])
+def test_gradients_reach_every_parameter(policy: type[ExpertPolicy]) -> None:
+    agent = crossbar(interface=REGRESSION, policy=policy)
     for parameter in agent.parameters():  # some are silent at first
         parameter.data += 0.1 * uniform(0, *parameter.shape).to(parameter)
-    task = Tables(num_inputs=3, num_examples=10).sample(4, 3, seeded(0))
+    task = Regressions(num_inputs=3, num_examples=10).sample(4, 3, seeded(0))
     rollout = unroll(agent, task, None, 1, seeded(0))
     assert rollout.loss.shape == (10, 4)  # the task says how long a life is
     assert_gradients_reach_every_parameter(rollout.loss.mean(), agent)

@@ -32,8 +32,12 @@ from badger_graph import (
 from badger_graph.tasks import (
     TASKS,
     Bandits,
+    ClassGuessing,
+    GaussianProcesses,
     GuessingTask,
     HiddenTarget,
+    LinearFunctions,
+    Mixture,
     Regressions,
     SeveralLives,
     Tables,
@@ -46,6 +50,10 @@ MADE: dict[str, TaskFamily] = {
     "regressions": Regressions(num_inputs=[1, 3], num_examples=[2, 9]),
     "bandits": Bandits(num_pulls=[2, 9]),
     "gaussian bandits": Bandits("gaussian", num_pulls=3),
+    "linear_functions": LinearFunctions(num_inputs=[1, 3], num_examples=[2, 9]),
+    "gaussian_processes": GaussianProcesses(num_inputs=[1, 3], num_examples=[2, 9]),
+    "class_guessing": ClassGuessing(num_steps=[2, 9]),
+    "mixture": Mixture([ClassGuessing(num_steps=3), Tables(num_inputs=2, num_examples=4)]),
     "several_lives": SeveralLives(Bandits(num_pulls=[2, 9]), lives=2),
 }
 """Families whose tasks are short, so that a batch of them is as large as it should be."""

@@ -83,9 +83,10 @@ class CrossbarMembrane(Membrane):
     an example are active for it: what is learned of some is not lost over others. Once an example
     is answered, every expert perceives what its two wires carried and how wrong that was,
     :math:`e_j = t_j - a_j` with :math:`a_j` the action and :math:`t_j` the truth, zero where
-    output j is told none; and before it the step of a classical rule. For numbers it is that of normalised least
-    mean squares, the least change after which the answer would have been right; for probabilities
-    the denominator is 1, and so it is the gradient, that for inputs :math:`\sqrt{n + 1}`-fold:
+    output j is told none; and before it the step of a classical rule. For numbers that is
+    normalised least mean squares, the least change after which the answer would have been right;
+    for probabilities the gradient, that for inputs :math:`\sqrt{n + 1}`-fold, without the
+    denominators and the root of
 
     .. math::
         \Delta w_{ij} = \frac{x_i e_j / \sqrt{n + 1}}{\sum_i x_i^2 / (n + 1) + \sum_k z_k^2}, \qquad
@@ -232,7 +233,7 @@ class CrossbarMembrane(Membrane):
     def _with_constant(
         self, inputs: Float[Tensor, "B n 2"]
     ) -> tuple[Float[Tensor, "B n+1"], Float[Tensor, "B n+1"]]:
-        """What inputs show, 0 where it is missing, and if it is known; and after them a constant."""
+        """What inputs show, 0 where missing, and if it is known; and after them a constant."""
         value, known = inputs.unbind(-1)
         constant = self._constant.expand(len(value), 1)
         return torch.cat([value * known, constant], dim=1), F.pad(known, (0, 1), value=1.0)

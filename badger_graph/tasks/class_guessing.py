@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from badger_graph.ranges import Range, between, check_range
 from badger_graph.tasks.base import Task, TaskFamily
 from badger_graph.tasks.draws import Draw
-from badger_graph.tasks.examples import CLASSIFICATION
+from badger_graph.tasks.examples import CLASSIFICATION, LEAST_PROBABILITY
 from badger_graph.typing import Observation
 from topologies.checks import PROBABILITY, check, checked, size
 
@@ -108,7 +108,8 @@ class Guesses(Task):
     def step(
         self, state: None, action: Float[Tensor, "B d"], generator: Generator | None = None
     ) -> tuple[None, Observation, Float[Tensor, " B"]]:
-        guess = action.detach().multinomial(1, generator=generator)
+        chance = action.detach() + LEAST_PROBABILITY  # who says nothing guesses blindly
+        guess = chance.multinomial(1, generator=generator)
         told = torch.zeros_like(self.value).scatter(1, guess, 1.0)
         right = self.value.gather(1, guess).clamp(0, 1).bernoulli(generator=generator)
         best = self.value.amax(dim=1)

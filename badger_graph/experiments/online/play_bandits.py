@@ -84,9 +84,9 @@ class PlayBandits(Experiment):
     What counts is the sum of the means of the arms that were pulled, over new bandits with means
     uniform in [0, 1]. All players meet the same bandits. That of the exact optimum, for few pulls,
     is computed and not played. The regret of all others is kept, too, over the pulls of a life.
-    What is in the file from before is not played again. Before a policy that was trained on tables a
-    bandit is put as :class:`badger_graph.tasks.Guesses`: it says how probable it is for each arm to
-    be right, pulls one by that, and is told of this one if it was.
+    What is in the file from before is not played again. A policy that was trained on tables meets
+    bandits as :class:`badger_graph.tasks.Guesses`: it says how probable it is for each arm to be
+    right, pulls one by that, and is told of this one if it was.
 
     Args:
         policies: shipped ones or checkpoints, one a training seed.
