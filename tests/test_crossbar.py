@@ -220,7 +220,7 @@ def test_annealed_and_never_trained_it_learns_by_adagrad() -> None:
         x = torch.cat([inputs[step], torch.ones(2, 1)], dim=1)[..., None]
         said = ((x * weight).sum(dim=1) / 2).softmax(dim=1)
         torch.testing.assert_close(rollout.action[step], said)
-        gradient = x * (truth[step] - said)[:, None]
+        gradient = x * (truth[step] - said)[:, None] / x.square().mean(dim=1, keepdim=True).sqrt()
         total = total + gradient.square()
         weight = weight + 0.3 * gradient / (1 + total).sqrt()
 
