@@ -46,11 +46,18 @@ TABLES: dict[str, dict[str, Callable[..., Any]]] = {
 }
 """Every component by its name."""
 
-ON_WIRES = {"policy": "wired_fast_weights", "membrane": "crossbar", "topology": "crossbar"}
+ON_WIRES = {
+    "policy": ("wired_fast_weights", "annealed_fast_weights"),
+    "membrane": ("crossbar",),
+    "topology": ("crossbar",),
+}
 """Parts that go with each other and with nothing else, in a world of examples."""
 
-EXAMPLES = ("tables", "regressions")
-"""Their worlds."""
+TABLES_OF_NUMBERS = ("tables", "regressions", "linear_functions", "gaussian_processes")
+"""Their worlds that have inputs."""
+
+EXAMPLES = (*TABLES_OF_NUMBERS, "class_guessing", "mixture")
+"""All of them."""
 
 CHOICES = ("bandits", "several_lives")
 """Worlds in which one output is chosen."""
@@ -145,6 +152,12 @@ def some_bandits(random: Random, sizes: Sizes) -> Config:
     return component(random, sizes, "task", "bandits")
 
 
+def some_families(random: Random, sizes: Sizes) -> list[Config]:
+    """Of one world."""
+    some = random.choice([("tables", "class_guessing"), ("linear_functions", "regressions")])
+    return [component(random, sizes, "task", name) for name in some]
+
+
 def range_around(value: int, random: Random) -> int | list[int]:
     return value if random.random() < 0.5 else [max(1, value - 1), value + 1]
 
@@ -188,6 +201,7 @@ ARGUMENTS: dict[str, Draw] = {
     "fast_weights": whole(1, 4),
     "rate": one_of(0.1, 0.5, 1.0),
     "floor": one_of(0.001, 0.01),
+    "annealing": between(0, 1),
     "largest_norm": seldom(one_of(0.1, 10.0), None),
     "query_heads": whole(1, 3),
     "sender_heads": whole(1, 3),
@@ -207,6 +221,8 @@ ARGUMENTS: dict[str, Draw] = {
     "width": whole(1, 6),
     "feedback_scale": between(0.5, 3),
     "hidden_wires": whole(0, 4),
+    "sharpness": between(0.5, 30),
+    "constant": between(0.1, 2),
     "max_outputs": lambda random, sizes: sizes.num_outputs + random.randint(0, 9),
     # Topologies.
     "seed": whole(0, 2**31),
@@ -219,7 +235,10 @@ ARGUMENTS: dict[str, Draw] = {
     "temperature": between(0.2, 2),
     # Tasks.
     "bins": seldom(one_of(2, 5, 12), None),
-    **{f"{name}.num_inputs": some_range(1, 4) for name in EXAMPLES},
+    **{f"{name}.num_inputs": some_range(1, 4) for name in TABLES_OF_NUMBERS},
+    "class_guessing.num_steps": some_range(1, 6),
+    "noise": between(0, 1),
+    "families": some_families,
     "num_examples": some_range(1, 6),
     "few_inputs": between(0, 1),
     "most_numbers": seldom(whole(1, 200), 20_000),
@@ -296,10 +315,10 @@ MEMBRANES_OF = {"lstm": ("whole",), "attention": ("attention",)}
 USUAL_MEMBRANES = [
     name
     for name in MEMBRANES
-    if name not in (*chain.from_iterable(MEMBRANES_OF.values()), ON_WIRES["membrane"])
+    if name not in (*chain.from_iterable(MEMBRANES_OF.values()), *ON_WIRES["membrane"])
 ]
 
-USUAL = {kind: [name for name in TABLES[kind] if name != own] for kind, own in ON_WIRES.items()}
+USUAL = {kind: [name for name in TABLES[kind] if name not in of] for kind, of in ON_WIRES.items()}
 USUAL["task"] = [name for name in TASKS if name not in EXAMPLES + CHOICES]
 """Parts of all configurations in which there is a target to guess."""
 
@@ -372,9 +391,10 @@ def _with_a_target(random: Random, seed: int) -> Config:
 
 def _put_on_wires(random: Random, config: Config) -> None:
     """Make it learn examples with a crossbar, of as many experts as there are crossings."""
-    sizes = _sizes(random, ON_WIRES["policy"], ON_WIRES["membrane"], "")
+    names = {part: random.choice(these) for part, these in ON_WIRES.items()}
+    sizes = _sizes(random, names["policy"], names["membrane"], "")
     sizes = sizes._replace(num_outputs=random.randint(1, 4))
-    for part, name in ON_WIRES.items():
+    for part, name in names.items():
         config[part] = component(random, sizes, part, name)
     config["task"] = component(random, sizes, "task", random.choice(EXAMPLES))
     for part in ("birth", "agent"):

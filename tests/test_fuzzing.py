@@ -39,8 +39,9 @@ RENAMED = {"more_worlds": "more_codebooks"}
 """Components that had another name when the committed run was made, and their names now."""
 
 SINCE = {
-    *("wired_fast_weights", "crossbar"),
-    *("tables", "regressions", "bandits", "several_lives", "log_over_time"),
+    *("wired_fast_weights", "annealed_fast_weights", "crossbar"),
+    *("tables", "regressions", "linear_functions", "gaussian_processes"),
+    *("class_guessing", "mixture", "bandits", "several_lives", "log_over_time"),
 }
 """Components that came after the committed run, which says nothing of them."""
 

@@ -151,7 +151,7 @@ class CrossbarMembrane(Membrane):
         self.reading = silent_network(hidden_size)  # at first a weight is what the state says
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(sharpness)))
         # The more inputs there are, the less an example says of others near it.
-        self.log_weight = nn.Parameter(torch.tensor([math.log(2), -0.5]))
+        self.log_weight = nn.Parameter(torch.tensor([math.log(2), -0.4]))
         self.log_constant = nn.Parameter(torch.tensor(math.log(constant)))
 
     def usual_experts(self, num_outputs: int, num_inputs: int) -> int:

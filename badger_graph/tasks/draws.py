@@ -103,10 +103,14 @@ def relevant(draw: Draw, batch_size: int, num_inputs: int, least: float) -> Floa
 def in_units(draw: Draw, inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
     """Inputs stretched and shifted, each by numbers of its own, ``[T, B, n]``.
 
-    In three tenths of the draws inputs are cut off below, as the ink of pictures is; in a fifth
-    some take two values only, and in a fifth numbers are missing.
+    In four tenths of the draws inputs are skewed, as areas and amounts are, exponentials of what
+    they were; in three tenths they are cut off below, as the ink of pictures is; in a fifth some
+    take two values only, and in a fifth numbers are missing.
     """
     _, batch_size, num_inputs = inputs.shape
+    if draw.chance(0.4):
+        skew = draw.uniform(batch_size, 1)
+        inputs = torch.exp(skew * inputs / (inputs.std(dim=0) + 1e-3))
     if draw.chance(0.3):
         inputs = (inputs + draw.normal(batch_size, num_inputs) - 0.5).relu()
     if draw.chance(0.2):
