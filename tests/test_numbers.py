@@ -43,6 +43,7 @@ WRITERS: dict[str, Callable[[Any], str]] = {
     "growth_recurrent": EXPERIMENTS["growth"].markdown,
     "authors_checkpoints": EXPERIMENTS["error_against_outputs"].markdown,
     "learn_mnist": ONLINE["learn_tables"].markdown,
+    "tables_before_bandits": ONLINE["play_bandits"].markdown,
     "benchmark_w1": by_workload(
         lambda data: "\n\n".join(map(micro_badger.markdown_of, data["results"]))
     ),

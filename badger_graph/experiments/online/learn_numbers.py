@@ -60,9 +60,9 @@ class LearnNumbers(Experiment):
     @checked(num_tasks=size(), seed=SEED)
     def __init__(
         self,
-        linear: Sequence[str] = (),
-        process: Sequence[str] = (),
-        general: Sequence[str] = (),
+        linear: Sequence[str] = tuple(f"linear_functions-{seed}" for seed in range(3)),
+        process: Sequence[str] = tuple(f"gaussian_processes-{seed}" for seed in range(3)),
+        general: Sequence[str] = ("regression-0",),
         dimensions: Sequence[int] = (2, 8, 20),
         num_tasks: int = 2000,
         seed: int = 0,
