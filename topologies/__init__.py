@@ -18,6 +18,7 @@ from topologies.hardwired import (
     StarTopology,
 )
 from topologies.learned import LearnedGraphTopology
+from topologies.mixture import MixtureTopology
 from topologies.networkx import NetworkXTopology
 from topologies.random import ErdosRenyiTopology, RandomTopology
 from topologies.scored import AttentionTopology, TopKTopology
@@ -39,6 +40,7 @@ __all__ = [
     "IsolatedTopology",
     "LayeredTopology",
     "LearnedGraphTopology",
+    "MixtureTopology",
     "NetworkXTopology",
     "RandomTopology",
     "Redraw",
@@ -67,6 +69,7 @@ TOPOLOGIES: dict[str, Callable[..., Topology]] = {
     "attention": AttentionTopology,
     "top_k": TopKTopology,
     "learned_graph": LearnedGraphTopology,
+    "mixture": MixtureTopology,
     "networkx": NetworkXTopology,
     "file": graph_file,
 }

@@ -21,6 +21,7 @@ from badger_graph.birth import Birth
 from badger_graph.building import SAID_BY_AGENTS
 from badger_graph.channels import Channel
 from badger_graph.communication import Communication
+from badger_graph.events import Event
 from badger_graph.membranes import Membrane
 from badger_graph.outer.curriculum import Curriculum, Stage
 from badger_graph.outer.gradients import OuterGradient
@@ -32,7 +33,7 @@ from topologies import Topology
 
 COMPONENTS = (
     *(BadgerAgent, ExpertPolicy, Topology, Membrane, Communication, Channel, Birth, Interface),
-    *(Action, TaskFamily, MetaLoss, OuterGradient, Curriculum, Stage),
+    *(Action, TaskFamily, MetaLoss, OuterGradient, Curriculum, Stage, Event),
 )
 
 BUILT_BY_AGENTS = (ExpertPolicy, Membrane, Topology)
@@ -68,7 +69,7 @@ def description(module: nn.Module) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, list | nn.ModuleList):
         return [_plain(item) for item in value]
     if isinstance(value, COMPONENTS):
         return to_config(value)

@@ -7,6 +7,7 @@ from badger_graph.outer.losses.last_step import LastStep
 from badger_graph.outer.losses.log_error import LogError
 from badger_graph.outer.losses.log_over_time import LogOverTime
 from badger_graph.outer.losses.mean_over_end import MeanOverEnd
+from badger_graph.outer.losses.root_error import RootError
 from badger_graph.outer.losses.sum import Sum
 from badger_graph.outer.losses.weighted_mean import WeightedMean
 
@@ -16,6 +17,7 @@ META_LOSSES: dict[str, type[MetaLoss]] = {
     "mean_over_end": MeanOverEnd,
     "log_error": LogError,
     "log_over_time": LogOverTime,
+    "root_error": RootError,
     "alikeness": Alikeness,
     "sum": Sum,
 }
