@@ -158,6 +158,12 @@ def some_families(random: Random, sizes: Sizes) -> list[Config]:
     return [component(random, sizes, "task", name) for name in some]
 
 
+def some_topologies(random: Random, sizes: Sizes) -> list[Config]:
+    """Of graphs, of which one there is for any number of experts."""
+    others = random.choices(["random", "erdos_renyi", "ring", "star"], k=random.randint(0, 2))
+    return [component(random, sizes, "topology", name) for name in ("complete", *others)]
+
+
 def range_around(value: int, random: Random) -> int | list[int]:
     return value if random.random() < 0.5 else [max(1, value - 1), value + 1]
 
@@ -233,6 +239,7 @@ ARGUMENTS: dict[str, Draw] = {
     "num_inputs": lambda random, sizes: random.randint(1, max(1, sizes.num_experts // 3)),
     "rows": rows_of_grid,
     "temperature": between(0.2, 2),
+    "topologies": some_topologies,
     # Tasks.
     "bins": seldom(one_of(2, 5, 12), None),
     **{f"{name}.num_inputs": some_range(1, 4) for name in TABLES_OF_NUMBERS},
@@ -250,6 +257,7 @@ ARGUMENTS: dict[str, Draw] = {
     "discount": between(0.1, 1),
     "fraction": between(0.1, 1),
     "of": another_meta_loss,
+    "most": between(0.5, 5),
     "weight": between(0, 1),
     # Curricula.
     "stages": some_stages,
