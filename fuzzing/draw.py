@@ -453,7 +453,7 @@ def component(random: Random, sizes: Sizes, kind: str, name: str | None = None) 
 
 
 _NEEDED = {*Sizes._fields, "path", "generator", "index", "stages", "first", "last", "largest"}
-_NEEDED |= {"num_examples", "num_pulls", "family"}
+_NEEDED |= {"num_examples", "num_steps", "num_pulls", "family", "families"}
 _NEEDED |= {"spare_experts", "readers", "max_outputs", "num_inputs", "k"}
 """Arguments whose defaults do not fit sizes as small as ours."""
 

@@ -105,6 +105,8 @@ def _built(kind: str, part: Config | None, **others: Any) -> Any:
         arguments["of"] = _built("meta_loss", arguments["of"])
     if isinstance(arguments.get("family"), dict):
         arguments["family"] = _built("task", arguments["family"])
+    if "families" in arguments:
+        arguments["families"] = [_built("task", family) for family in arguments["families"]]
     entry = TABLES[kind][part["name"]]
     if kind in BUILT_BY_AGENTS and SAID_BY_AGENTS & inspect.signature(entry).parameters.keys():
         return partial(entry, **arguments)

@@ -184,7 +184,7 @@ def test_scores_are_sums_over_crossings() -> None:
             prototype = read[first : first + 3] + own_start
             away.append((known * (x - prototype)).square().sum())
         z = (-6 / 2 / 3**0.5 * torch.stack(away)).softmax(dim=0)
-        z = 2**0.5 * z / z.norm()
+        z = 2 * 2**-0.4 * z / z.norm()
         for j in range(2):
             direct = sum(own[2 * i + j] + read[2 * i + j] * x[i] for i in range(3)) / 3**0.5
             after = [9 + 5 * k + j for k in range(2)]
