@@ -17,7 +17,7 @@ from badger_graph.life import Life
 from badger_graph.outer.finite import NonFiniteLossError
 from badger_graph.outer.gradients import Backpropagation, ScoreFunction
 from badger_graph.policies import MessagePolicy
-from badger_graph.tasks import Bandit, Classification, GuessingTask, Regression, Task
+from badger_graph.tasks import Bandit, Classification, Guesses, GuessingTask, Regression, Task
 from fuzzing.draw import Config
 from fuzzing.lives import Lived, alike, clear, learner, live, precision, rebuilt
 from topologies import Wires
@@ -339,6 +339,10 @@ def _other(task: Task, moved: Callable[[Tensor, int], Tensor]) -> Task:
             value = task.value.clone()
             value[1:] = 1 - value[1:]
             return Bandit(value, task.rewards, task.num_steps)
+        case Guesses():
+            value = task.value.clone()
+            value[1:] = 1 - value[1:]
+            return Guesses(value, task.num_steps)
     raise AssertionError(f"nobody says what another {type(task).__name__} is")
 
 

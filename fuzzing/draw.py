@@ -401,10 +401,12 @@ def _put_on_wires(random: Random, config: Config) -> None:
     """Make it learn examples with a crossbar, of as many experts as there are crossings."""
     names = {part: random.choice(these) for part, these in ON_WIRES.items()}
     sizes = _sizes(random, names["policy"], names["membrane"], "")
-    sizes = sizes._replace(num_outputs=random.randint(1, 4))
+    world = random.choice(EXAMPLES)
+    fewest = 2 if world in ("tables", "class_guessing", "mixture") else 1  # classes
+    sizes = sizes._replace(num_outputs=random.randint(fewest, 4))
     for part, name in names.items():
         config[part] = component(random, sizes, part, name)
-    config["task"] = component(random, sizes, "task", random.choice(EXAMPLES))
+    config["task"] = component(random, sizes, "task", world)
     for part in ("birth", "agent"):
         config[part] = component(random, sizes, part)
     config["agent"]["arguments"]["executor"] = random.choice(["auto", "wires"])
@@ -453,7 +455,7 @@ def component(random: Random, sizes: Sizes, kind: str, name: str | None = None) 
 
 
 _NEEDED = {*Sizes._fields, "path", "generator", "index", "stages", "first", "last", "largest"}
-_NEEDED |= {"num_examples", "num_steps", "num_pulls", "family", "families"}
+_NEEDED |= {"num_examples", "num_steps", "num_pulls", "family", "families", "topologies"}
 _NEEDED |= {"spare_experts", "readers", "max_outputs", "num_inputs", "k"}
 """Arguments whose defaults do not fit sizes as small as ours."""
 

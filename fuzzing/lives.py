@@ -105,8 +105,9 @@ def _built(kind: str, part: Config | None, **others: Any) -> Any:
         arguments["of"] = _built("meta_loss", arguments["of"])
     if isinstance(arguments.get("family"), dict):
         arguments["family"] = _built("task", arguments["family"])
-    if "families" in arguments:
-        arguments["families"] = [_built("task", family) for family in arguments["families"]]
+    for name, of in (("families", "task"), ("topologies", "topology")):
+        if name in arguments:
+            arguments[name] = [_built(of, one) for one in arguments[name]]
     entry = TABLES[kind][part["name"]]
     if kind in BUILT_BY_AGENTS and SAID_BY_AGENTS & inspect.signature(entry).parameters.keys():
         return partial(entry, **arguments)
