@@ -403,7 +403,8 @@ def _put_on_wires(random: Random, config: Config) -> None:
     sizes = _sizes(random, names["policy"], names["membrane"], "")
     world = random.choice(EXAMPLES)
     fewest = 2 if world in ("tables", "class_guessing", "mixture") else 1  # classes
-    sizes = sizes._replace(num_outputs=random.randint(fewest, 4))
+    few = max(sizes.hidden_size, 9)  # larger than what is kept of four fast weights
+    sizes = sizes._replace(num_outputs=random.randint(fewest, 4), hidden_size=few)
     for part, name in names.items():
         config[part] = component(random, sizes, part, name)
     config["task"] = component(random, sizes, "task", world)
@@ -411,8 +412,8 @@ def _put_on_wires(random: Random, config: Config) -> None:
         config[part] = component(random, sizes, part)
     config["agent"]["arguments"]["executor"] = random.choice(["auto", "wires"])
     config["num_experts"], config["num_outputs"] = None, sizes.num_outputs
-    few = range_around(sizes.num_outputs, random)
-    stages = [{"num_outputs": few, "steps": random.randint(1, 3)}]
+    outputs = range_around(max(sizes.num_outputs, fewest + 1), random)
+    stages = [{"num_outputs": outputs, "steps": random.randint(1, 3)}]
     curriculum = {"name": "stages", "arguments": {"stages": stages}}
     config["curriculum"] = curriculum if random.random() < 0.3 else None
 
@@ -498,7 +499,9 @@ def _sizes(random: Random, policy: str, membrane: str, task: str) -> Sizes:
     most = random.choice([8, 8, 8, 16, 16, 16, 70])
     experts = 1 if membrane == "whole" else random.randint(fewest, max(fewest, most))
     hidden_size = random.choice([random.randint(1, 20), random.choice([16, 17, 33])])
-    identifier_size = random.choice([0, *range(1, 9)] if membrane != "addressed" else range(1, 9))
+    identifier_size = random.choice(
+        [0, *range(1, 9)] if membrane not in ("addressed", "crossbar") else range(1, 9)
+    )
     if policy == "lstm":
         hidden_size = 2 * random.randint(1, 12)
     return Sizes(experts, outputs, max(hidden_size, 1 + (membrane == "attention")), identifier_size)

@@ -108,7 +108,7 @@ class Guesses(Task):
     def step(
         self, state: None, action: Float[Tensor, "B d"], generator: Generator | None = None
     ) -> tuple[None, Observation, Float[Tensor, " B"]]:
-        chance = action.detach() + LEAST_PROBABILITY  # who says nothing guesses blindly
+        chance = action.detach().clamp_min(LEAST_PROBABILITY)  # who says nothing guesses blindly
         guess = chance.multinomial(1, generator=generator)
         told = torch.zeros_like(self.value).scatter(1, guess, 1.0)
         right = self.value.gather(1, guess).clamp(0, 1).bernoulli(generator=generator)
