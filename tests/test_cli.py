@@ -285,7 +285,7 @@ GRAPHS = {
 
 WRONG = {
     "--topology rnadom": r"--topology must be one of random, .*'rnadom'; did you mean 'random'\?",
-    "--policy foo": "--policy must be one of attention, chaotic, .*got 'foo'",
+    "--policy foo": "--policy must be one of annealed_fast_weights, attention, .*got 'foo'",
     "--task=foo": "--task must be one of guessing, .*got 'foo'",
     "--meta_loss last": "--meta_loss must be one of last_step, .*did you mean 'last_step'",
     "--topology": "--model.agent.topology: expected one argument",
