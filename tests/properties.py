@@ -57,7 +57,7 @@ from badger_graph.policies.aggregation import Aggregation
 from badger_graph.products import Ports
 from badger_graph.rollout import Rollout
 from badger_graph.tasks import CLASSIFICATION, GuessingTask
-from topologies import TOPOLOGIES, RandomTopology, Topology
+from topologies import TOPOLOGIES, CompleteTopology, RandomTopology, Topology
 
 MESSAGE_POLICIES = {
     name: policy for name, policy in POLICIES.items() if issubclass(policy, MessagePolicy)
@@ -884,7 +884,9 @@ def build(name: str, hidden_size: int = 6, num_experts: int = 12) -> Topology:
         num_experts: for those that serve one number only.
     """
     entry = TOPOLOGIES[name]
-    given = {"redraw": "agent", "hidden_size": hidden_size, "num_experts": num_experts}
+    sizes = {"hidden_size": hidden_size, "num_experts": num_experts}
+    some = [RandomTopology(1, redraw="agent"), CompleteTopology()]
+    given = {"redraw": "agent", "topologies": some, **sizes}
     known = inspect.signature(entry).parameters
     return entry(**{argument: value for argument, value in given.items() if argument in known})
 
