@@ -335,14 +335,12 @@ def _other(task: Task, moved: Callable[[Tensor, int], Tensor]) -> Task:
         case Classification() | Regression():
             inputs = moved(task.inputs.transpose(0, 1), 1).transpose(0, 1)
             return type(task)(inputs, task.truth)
-        case Bandit():
+        case Bandit() | Guesses():
             value = task.value.clone()
             value[1:] = 1 - value[1:]
+            if isinstance(task, Guesses):
+                return Guesses(value, task.num_steps)
             return Bandit(value, task.rewards, task.num_steps)
-        case Guesses():
-            value = task.value.clone()
-            value[1:] = 1 - value[1:]
-            return Guesses(value, task.num_steps)
     raise AssertionError(f"nobody says what another {type(task).__name__} is")
 
 
