@@ -85,3 +85,17 @@ def scale_online(inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
         running.see(example)
         scaled.append(running.scale(example))
     return torch.stack(scaled).to(inputs.device)
+
+
+def scale_together(values: Float[Tensor, "T *any n"]) -> Float[Tensor, "T *any n"]:
+    """Inputs around their means, in units of their mean deviation, one for all inputs.
+
+    So every input keeps its share, as in images; for a few examples of each of a few classes, which
+    have no deviations of their own to go by. Cut off at 4, too.
+
+    Args:
+        values: examples, none missing.
+    """
+    deviation = values.std(dim=0, correction=0).mean(dim=-1, keepdim=True)
+    away = (values - values.mean(dim=0)) / deviation.clamp_min(CONSTANT)
+    return away.clamp(-LARGEST, LARGEST)

@@ -100,12 +100,12 @@ def relevant(draw: Draw, batch_size: int, num_inputs: int, least: float) -> Floa
     return chosen.float()
 
 
-def in_units(draw: Draw, inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
-    """Inputs stretched and shifted, each by numbers of its own, ``[T, B, n]``.
+def bend(draw: Draw, inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
+    """Inputs as the world shows them, ``[T, B, n]``.
 
     In four tenths of the draws inputs are skewed, as areas and amounts are, exponentials of what
-    they were; in three tenths they are cut off below, as the ink of pictures is; in a fifth some
-    take two values only, and in a fifth numbers are missing.
+    they were; in three tenths they are cut off below, as the ink of pictures is; and in a fifth
+    some take two values only.
     """
     _, batch_size, num_inputs = inputs.shape
     if draw.chance(0.4):
@@ -116,6 +116,12 @@ def in_units(draw: Draw, inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n
     if draw.chance(0.2):
         coarse = draw.uniform(batch_size, num_inputs) < 0.5
         inputs = inputs.where(~coarse, (inputs > 0).to(inputs))
+    return inputs
+
+
+def in_units(draw: Draw, inputs: Float[Tensor, "T B n"]) -> Float[Tensor, "T B n"]:
+    """Inputs stretched and shifted, each by numbers of its own; in a fifth some are missing."""
+    _, batch_size, num_inputs = inputs.shape
     unit = torch.exp(2 * draw.normal(batch_size, num_inputs))
     inputs = unit * (inputs + 3 * draw.normal(batch_size, num_inputs))
     if draw.chance(0.2):

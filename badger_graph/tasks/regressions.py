@@ -12,6 +12,7 @@ from badger_graph.ranges import Range
 from badger_graph.scaling import scale_online
 from badger_graph.tasks.draws import (
     Draw,
+    bend,
     factors,
     in_units,
     mix_factors,
@@ -97,7 +98,7 @@ class Regressions(MadeUpExamples):
         noise = draw.uniform(sizes[1], 1).pow(3) * 0.5 * draw.normal(*value.shape)
         truth = value + noise
         if not as_they_are:
-            inputs, truth = scale_online(in_units(draw, inputs)), scale_online(truth)
+            inputs, truth = scale_online(in_units(draw, bend(draw, inputs))), scale_online(truth)
         return Regression(inputs, truth)
 
 

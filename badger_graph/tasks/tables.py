@@ -9,8 +9,16 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from badger_graph.ranges import Range
-from badger_graph.scaling import scale_online
-from badger_graph.tasks.draws import Draw, factors, in_units, mix_factors, mixing_matrix, relevant
+from badger_graph.scaling import scale_online, scale_together
+from badger_graph.tasks.draws import (
+    Draw,
+    bend,
+    factors,
+    in_units,
+    mix_factors,
+    mixing_matrix,
+    relevant,
+)
 from badger_graph.tasks.examples import CLASSIFICATION, Classification
 from badger_graph.tasks.made_up import MadeUpExamples
 from topologies.checks import PROBABILITY, check, checked, size
@@ -35,7 +43,9 @@ class Tables(MadeUpExamples):
     are missing, some inputs take few values only or are cut off below, and some tables show one
     class only after a while. Last, inputs get units of their own, and are scaled by the mean and
     deviation of what was shown so far, as :func:`badger_graph.scaling.scale_online` does with real
-    ones. Many are about as hard as real tables, for nothing is learned from hopeless ones.
+    ones; in a fifth of the tables all are scaled together, as images are of which few are shown
+    (:func:`badger_graph.scaling.scale_together`). Many are about as hard as real tables, for
+    nothing is learned from hopeless ones.
 
     The error is the cross-entropy in units of that of knowing nothing, and how examples are shown
     and told is said by :class:`badger_graph.tasks.Classification`.
@@ -87,9 +97,12 @@ class Tables(MadeUpExamples):
             inputs, label = _teacher(draw, sizes, num_outputs, few)
         wrong = draw.uniform(*sizes[:2]) < (0.2 * draw.uniform(sizes[1]) - 0.1)
         label = label.where(~wrong, draw.labels(num_outputs, *sizes[:2]))
-        inputs = in_units(draw, inputs)
+        inputs = bend(draw, inputs)
         truth = torch.nn.functional.one_hot(label, num_outputs).to(inputs)
-        return Classification(scale_online(inputs), truth)
+        if draw.chance(0.2):
+            share = torch.exp(0.5 * draw.normal(*sizes[1:]))
+            return Classification(scale_together(share * inputs), truth)
+        return Classification(scale_online(in_units(draw, inputs)), truth)
 
 
 def _clusters(

@@ -19,6 +19,7 @@ from badger_graph.experiments.runner import Experiment
 from badger_graph.experiments.tables import table, with_bar
 from badger_graph.library.load import load_agent
 from badger_graph.progress import track
+from badger_graph.scaling import scale_together
 from topologies.checks import SEED, checked, size
 
 
@@ -100,8 +101,7 @@ class FewShot(Experiment):
         """
         rng = np.random.default_rng((self.seed, shots))
         of_class = [np.flatnonzero(data.target == one) for one in range(data.num_classes)]
-        values = np.nan_to_num(data.inputs)
-        values = (values - values.mean(axis=0)) / values.std(axis=0).mean()
+        values = scale_together(torch.from_numpy(np.nan_to_num(data.inputs)))
         rows = np.empty((self.ways * shots + 1, self.num_episodes), dtype=np.int64)
         label = np.empty_like(rows)
         for episode in range(self.num_episodes):
@@ -117,7 +117,7 @@ class FewShot(Experiment):
             order = rng.permutation(len(drawn))
             rows[:, episode] = [*np.array(drawn)[order], question]
             label[:, episode] = [*np.array(marks)[order], asked]
-        return torch.from_numpy(values[rows]).float(), torch.from_numpy(label)
+        return values[torch.from_numpy(rows)].float(), torch.from_numpy(label)
 
     @staticmethod
     def markdown(result: dict[str, Any]) -> str:
