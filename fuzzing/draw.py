@@ -226,6 +226,7 @@ ARGUMENTS: dict[str, Draw] = {
     "value_size": whole(1, 4),
     "width": whole(1, 6),
     "feedback_scale": between(0.5, 3),
+    "lossy.probability": between(0, 1),
     "hidden_wires": whole(0, 4),
     "sharpness": between(0.5, 30),
     "constant": between(0.1, 2),

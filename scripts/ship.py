@@ -21,6 +21,7 @@ from badger_graph.experiments.paper.relative_error import ExpertRule, can_live, 
 from badger_graph.files import require_outputs
 from badger_graph.library.load import TrainedAgent, load_trained, read_checkpoint
 from badger_graph.library.shipping import SHIPPED, write_policy
+from badger_graph.membranes import CrossbarMembrane
 from badger_graph.outer.config import CONFIG_KEY
 from badger_graph.progress import track
 from topologies.checks import EXPERTS, MAX_EXPERTS, NOT_NEGATIVE, SEED, checked, size
@@ -81,6 +82,7 @@ def errors(
 @checked(
     num_experts=EXPERTS,
     spare_experts=size(0, MAX_EXPERTS),
+    hidden_wires=size(0),
     num_steps=size(),
     num_tasks=size(2),
     seed=SEED,
@@ -91,6 +93,7 @@ def ship(
     name: str,
     num_experts: int | None = None,
     spare_experts: int | None = None,
+    hidden_wires: int | None = None,
     num_steps: int | None = None,
     num_tasks: int = 1000,
     seed: int = 1,
@@ -107,6 +110,8 @@ def ship(
         num_experts: experts N for every number of outputs d; by default as trained, or as many as
             the membrane usually needs.
         spare_experts: instead, N = d + so many.
+        hidden_wires: of a crossbar where nobody says how many, more than it was trained with: it
+            has grown.
         num_steps: inner steps T; by default as trained.
         num_tasks: tasks for each d.
         seed: seed of the tasks.
@@ -123,14 +128,24 @@ def ship(
         raise ValueError(f"the name of a policy must be a word without dot and slash, got {name!r}")
     file = Path(folder) / f"{name}.safetensors"
     require_outputs(file)
+    contents = read_checkpoint(checkpoint)
+    config = contents[CONFIG_KEY]
     trained = load_trained(checkpoint)
+    if hidden_wires is not None:
+        membrane = trained.agent.membrane
+        if not isinstance(membrane, CrossbarMembrane):
+            raise ValueError(
+                f"hidden_wires are those of a crossbar, got {hidden_wires} and a policy with a "
+                f"{type(membrane).__name__}"
+            )
+        membrane.hidden_wires = hidden_wires
+        config["agent"]["membrane"]["init_args"]["hidden_wires"] = hidden_wires
     trained.agent.eval().requires_grad_(False)
     if num_experts is None and spare_experts is None:
         num_experts = trained.num_experts
-    contents = read_checkpoint(checkpoint)
     told = {"command": command, "machine": machine, "seconds": seconds}
     card = {
-        "config": contents[CONFIG_KEY],
+        "config": config,
         "training": training(contents, told),
         "versions": {"badger-graph": __version__, "python": platform.python_version()}
         | {package: version(package) for package in ("torch", "torch-geometric", "lightning")},

@@ -30,6 +30,7 @@ from badger_graph import (
     Edges,
     FixedRounds,
 )
+from badger_graph.channels import LossyChannel
 from badger_graph.executors.prepare import ExecutorName, prepare
 from badger_graph.policies import POLICIES
 from topologies import CompleteTopology
@@ -72,7 +73,7 @@ def test_news_travels_one_edge_a_round(name: str, executor: ExecutorName) -> Non
         assert (said != said_then).tolist() == reached
 
 
-@pytest.mark.parametrize("channel", [None, ClearChannel()])
+@pytest.mark.parametrize("channel", [None, ClearChannel(), LossyChannel(0.4)])
 def test_round_trip(channel: Channel | None) -> None:
     assert_round_trip(FixedRounds(3, channel), lambda stage: torch.tensor(stage.rounds))
 
@@ -130,6 +131,17 @@ def test_noise_is_drawn_anew_in_every_round_by_the_generator(executor: ExecutorN
             hidden = policy.next_hidden(hidden, heard, percept, life.traits)
         torch.testing.assert_close(noisy.hidden, hidden, rtol=1e-12, atol=1e-12)
         assert not torch.equal(agent.step(life, told, seeded(1)).hidden, noisy.hidden)
+
+
+def test_a_lossy_channel_loses_as_many_as_it_says_and_whole_messages() -> None:
+    sent = torch.arange(1.0, 40_001.0).view(-1, 2)
+    arrived = LossyChannel(0.3)(sent, seeded(0))
+    lost = (arrived == 0).all(dim=1)
+    torch.testing.assert_close(arrived[~lost], sent[~lost], rtol=0, atol=0)
+    assert lost.double().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert not LossyChannel(1.0)(sent, seeded(0)).any()
+    assert torch.equal(LossyChannel(0.0)(sent, seeded(0)), sent)
+    assert_refused("probability must be .* got 1.5", lambda: LossyChannel(1.5))
 
 
 @pytest.mark.native

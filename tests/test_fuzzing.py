@@ -42,7 +42,7 @@ SINCE = {
     *("wired_fast_weights", "annealed_fast_weights", "crossbar"),
     *("tables", "regressions", "linear_functions", "gaussian_processes"),
     *("class_guessing", "mixture", "bandits", "several_lives", "log_over_time"),
-    "root_error",
+    *("root_error", "lossy"),
 }
 """Components that came after the committed run, which says nothing of them."""
 
