@@ -45,6 +45,7 @@ from badger_graph.policies import (
 )
 from badger_graph.pyg import from_pyg, split, to_pyg
 from badger_graph.rollout import Moment, Recorder, Rollout, live, unroll
+from badger_graph.saved_lives import load_life, save_life
 from badger_graph.tasks import (
     Bandits,
     GuessingGame,
@@ -127,10 +128,12 @@ __all__ = [
     "load_agent",
     "load_authors",
     "load_learner",
+    "load_life",
     "read_card",
     "remove_experts",
     "repeat_agents",
     "rewire",
+    "save_life",
     "shipped_policies",
     "split",
     "to_pyg",

@@ -63,7 +63,7 @@ LAYERS = (
     ("compiled", "membranes"),
     ("building",),
     ("agent",),
-    ("pyg", "growth", "tasks"),
+    ("pyg", "growth", "tasks", "saved_lives"),
     ("rollout",),
     ("analysis", "baselines"),
     ("outer",),

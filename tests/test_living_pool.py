@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from properties import Fit, Make, assert_refused, seeded, weights
 
 from badger_graph import BadgerAgent, GRUPolicy, GuessingGame, Sizes, unroll
-from badger_graph.events import EVENTS, Births, Clones, Event, Removals
+from badger_graph.events import EVENTS, Births, Clones, Event, OutputChanges, Removals
 from badger_graph.outer.gradients import LivingPool
 from badger_graph.outer.losses import RootError
 from badger_graph.outer.objective import Objective
@@ -80,7 +80,7 @@ def test_a_resumed_run_goes_on_with_the_same_agents_to_the_same_bits(
     assert not torch.equal(weights(half), weights(whole))
 
 
-@pytest.mark.parametrize("name", EVENTS)
+@pytest.mark.parametrize("name", [name for name in EVENTS if name != "output_changes"])
 def test_events_change_agents_and_they_live_on(name: str) -> None:
     agent = some_agent()
     task = GuessingGame().sample(3, 2, seeded(1))
@@ -94,6 +94,27 @@ def test_events_change_agents_and_they_live_on(name: str) -> None:
     rewired = not torch.equal(after.edges.index, life.edges.index)
     assert rewired
     assert unroll(agent, task, None, 3, seeded(4), life=after).loss.isfinite().all()
+
+
+def test_outputs_come_and_go_with_a_new_task() -> None:
+    agent = some_agent()
+    task = GuessingGame().sample(3, 2, seeded(1))
+    life = unroll(agent, task, 6, 4, seeded(2)).life
+    nums = set()
+    for seed in range(40):
+        after = OutputChanges(9)(agent, life, seeded(seed))
+        nums.add(after.num_outputs)
+        kept = min(2, after.num_outputs)
+        assert torch.equal(after.action[:, :kept], life.action[:, :kept])
+    assert nums == {1, 2, 3, 4, 5, 6}  # never more than experts
+    objective = some_objective(agent)
+    pool = LivingPool(batches=1, rebirth=0.0, new_tasks=0.0, event_rate=1.0, noise=0.0)
+    pool.events, sizes = [OutputChanges(4)], set()
+    for seed in range(12):
+        outcome = pool(objective, seed, objective.lesson)
+        sizes.add(pool.state_dict()["0"]["life"]["action"].size(1))
+        assert outcome.loss.isfinite().all()
+    assert sizes == {1, 2, 3, 4}
 
 
 @pytest.mark.parametrize(

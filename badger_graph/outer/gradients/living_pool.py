@@ -7,25 +7,21 @@ from typing import Any, NamedTuple
 
 import torch
 from lightning import Trainer
-from torch import Tensor
 
-from badger_graph.agent import BadgerAgent
 from badger_graph.events import Event
-from badger_graph.life import Addresses, Experts, Life
 from badger_graph.outer.curriculum import Curriculum, Lesson
 from badger_graph.outer.gradients.base import OuterGradient
 from badger_graph.outer.objective import Objective, Outcome
 from badger_graph.rollout import unroll
+from badger_graph.saved_lives import life_of_parts, life_parts
 from badger_graph.tasks import Task
-from topologies import Edges
 from topologies.checks import NOT_NEGATIVE, PROBABILITY, checked, size
 
 
 class _Lot(NamedTuple):
-    """A batch of living agents, and the seed and size of the tasks that they live with."""
+    """A batch of living agents, and the seed of the tasks that they live with."""
 
     task_seed: int
-    num_outputs: int
     life: dict[str, Any]
     """In plain tensors: what weights made of them is made anew, as these have changed since."""
 
@@ -33,13 +29,14 @@ class _Lot(NamedTuple):
 class LivingPool(OuterGradient):
     r"""A pool of living agents, of which each outer step takes a batch some steps further.
 
-    A batch that is drawn is born anew with probability ``rebirth``, and else goes on: with new
-    tasks, of which nobody tells it, with probability ``new_tasks``; after one of ``events`` with
-    probability ``event_rate``; and with noise :math:`\sigma \epsilon` on all states. It lives for
-    ``num_steps``, the gradient goes through these alone, and then it is put back. So lives of any
-    length are trained for at the price of short ones, and agents that lose themselves are among
-    those that learn. The first ``grace`` steps of what is new, a life or a task, do not count. A
-    batch that ends with an error above ``worst`` is not put back.
+    A batch that is drawn is born anew with probability ``rebirth``, and else goes on: after one of
+    ``events`` with probability ``event_rate``; with new tasks, of which nobody tells it, with
+    probability ``new_tasks`` or if it has another number of outputs now; and with noise
+    :math:`\sigma \epsilon` on all states. It lives for ``num_steps``, the gradient goes through
+    these alone, and then it is put back. So lives of any length are trained for at the price of
+    short ones, and agents that lose themselves are among those that learn. The first ``grace``
+    steps of what is new, a life or a task, do not count. A batch that ends with an error above
+    ``worst`` is not put back.
 
     Source: Mordvintsev et al. 2020, "Growing neural cellular automata", experiment 3.
 
@@ -93,16 +90,17 @@ class LivingPool(OuterGradient):
         lot = self._pool.pop(place, None)
         agent = objective.agent
         generator = torch.Generator(agent.device).manual_seed(seed)
-        task_seed, num_outputs, fresh = seed, lesson.num_outputs, True
+        task_seed, fresh = seed, True
         if lot is None or random.random() < self.rebirth:
             task, life = objective.draw(seed, lesson)
         else:
-            num_outputs, life = lot.num_outputs, restored(agent, lot.life)
-            fresh = random.random() < self.new_tasks
-            task_seed = seed if fresh else lot.task_seed
-            task = self._task(objective, task_seed, num_outputs)
+            life = before = life_of_parts(agent, lot.life)
             if self.events and random.random() < self.event_rate:
                 life = random.choice(self.events)(agent, life, generator)
+            other = life.num_outputs != before.num_outputs
+            fresh = other or random.random() < self.new_tasks
+            task_seed = seed if fresh else lot.task_seed
+            task = self._task(objective, task_seed, life.num_outputs)
             noise = torch.empty_like(life.hidden).normal_(generator=generator)
             life = life.with_hidden(life.hidden + self.noise * noise)
         num_steps = objective.sizes.num_steps
@@ -113,7 +111,7 @@ class LivingPool(OuterGradient):
             counted = rollout._replace(**dict(zip(("loss", "action", "score"), parts, strict=True)))
         meta_loss = objective.meta_loss(counted)
         if bool(rollout.loss[-1].mean() < self.worst * objective.task.chance):  # not if it is none
-            self._pool[place] = _Lot(task_seed, num_outputs, plain(rollout.life))
+            self._pool[place] = _Lot(task_seed, life_parts(rollout.life))
         return Outcome(meta_loss, rollout.loss)
 
     @staticmethod
@@ -137,33 +135,3 @@ class LivingPool(OuterGradient):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._pool = {int(place): _Lot(**lot) for place, lot in state.items()}
-
-
-def plain(life: Life) -> dict[str, Any]:
-    """What a life is made of, as tensors that are apart from what they came of."""
-    assert isinstance(life.links, Edges)
-    return {
-        "experts": tuple(value.detach() for value in life.experts),
-        "addresses": tuple(value.detach() for value in life.addresses),
-        "action": life.action.detach(),
-        "score": life.score.detach(),
-        "edges": tuple(value.detach() for value in life.links),
-        "codebook": life.codebook,
-    }
-
-
-def restored(agent: BadgerAgent, parts: dict[str, Any]) -> Life:
-    """The life that :func:`plain` took apart, of the same agent."""
-
-    def here(value: Tensor) -> Tensor:
-        return value.to(agent.device)
-
-    book = parts["codebook"]
-    return agent.life(
-        Experts(*map(here, parts["experts"])),
-        Addresses(*map(here, parts["addresses"])),
-        here(parts["action"]),
-        Edges(*map(here, parts["edges"])),
-        here(parts["score"]),
-        None if book is None else here(book),
-    )
