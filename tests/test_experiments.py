@@ -21,7 +21,13 @@ from badger_graph.experiments.paper import jobs
 from badger_graph.experiments.paper.error_against_experts import ErrorAgainstExperts, tasks_for
 from badger_graph.experiments.paper.error_against_outputs import ErrorAgainstOutputs
 from badger_graph.experiments.paper.error_bars import curves, largest_rise
-from badger_graph.experiments.paper.jobs import Row, expert_rule, hears_top_k, shipped_groups
+from badger_graph.experiments.paper.jobs import (
+    Row,
+    expert_rule,
+    hears_top_k,
+    named_groups,
+    shipped_groups,
+)
 from badger_graph.experiments.paper.limits import exact_error, limits
 from badger_graph.experiments.paper.long_lives import errors_of_life, noted_steps
 from badger_graph.experiments.paper.published import AGAINST_EXPERTS, AGAINST_OUTPUTS
@@ -132,10 +138,13 @@ def test_expert_rules() -> None:
 
 def test_seeds_of_one_recipe_are_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["a-b-0", "a-b-1", "micro_badger", "rec-0", "rec_d3-0"]
-    monkeypatch.setattr(jobs, "shipped_policies", lambda: names)
+    monkeypatch.setattr(jobs, "shipped_policies", lambda: [*names, "tables-0"])
+    monkeypatch.setattr(jobs, "_guesses", lambda name: name != "tables-0")
     ends = {"a-b": ["a-b-0", "a-b-1"], "rec": ["rec-0"]}
     assert shipped_groups(stages=False) == ends
     assert shipped_groups() == {**ends, "rec_d3": ["rec_d3-0"]}
+    named = {"rec": ["rec-0"], "a.ckpt,b": ["a.ckpt", "b"], "rec-0": ["rec-0"]}
+    assert named_groups(named) == named
     monkeypatch.setattr(jobs, "shipped_policies", lambda: ["micro_badger"])
     with pytest.raises(ValueError, match=r"must be shipped as <recipe>-<seed>.* got micro_badger"):
         shipped_groups()

@@ -10,7 +10,7 @@ import networkx as nx
 import torch
 
 from badger_graph.analysis.seeds import mean_and_bar
-from badger_graph.experiments.paper.jobs import load_policy
+from badger_graph.experiments.paper.jobs import load_policy, named_groups
 from badger_graph.experiments.runner import Experiment
 from badger_graph.experiments.tables import table
 from badger_graph.progress import track
@@ -96,8 +96,7 @@ class AnyGraph(Experiment):
     graphs of 8 to 10,000 experts, beside their own error on random graphs of 16.
 
     Args:
-        policies: several groups, each the policies of one recipe joined by commas, one a training
-            seed; shipped ones or checkpoints.
+        policies: groups of one recipe each, as :func:`named_groups` reads them.
         num_steps: inner steps T; the error is that of the last one.
         num_outputs: numbers d to guess.
         num_tasks: of each policy with each graph; fewer where there are thousands of experts.
@@ -129,9 +128,9 @@ class AnyGraph(Experiment):
 
     def compute(self, file: Path) -> dict[str, Any]:
         groups = {}
-        for group in self.policies:
-            policies = track(group.split(","), f"living, {group}")
-            groups[group] = [self.errors(policy) for policy in policies]
+        for group, policies in named_groups(self.policies).items():
+            names = track(policies, f"living, {group}")
+            groups[group] = [self.errors(policy) for policy in names]
         settings = ("num_steps", "num_outputs", "num_tasks", "graphs", "seed")
         return {name: getattr(self, name) for name in settings} | {"groups": groups}
 

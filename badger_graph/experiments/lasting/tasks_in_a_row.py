@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 
 from badger_graph import plots
-from badger_graph.experiments.paper.jobs import expert_rule, load_policy
+from badger_graph.experiments.paper.jobs import expert_rule, load_policy, named_groups
 from badger_graph.experiments.paper.relative_error import ExpertRule
 from badger_graph.experiments.runner import Experiment
 from badger_graph.experiments.tables import table, with_bar
@@ -30,8 +30,7 @@ class TasksInARow(Experiment):
     beside it agents that are born anew for every task.
 
     Args:
-        policies: several groups, each the policies of one recipe joined by commas, one a training
-            seed; shipped ones or checkpoints.
+        policies: groups of one recipe each, as :func:`named_groups` reads them.
         num_tasks: tasks in a life.
         num_steps: inner steps for each.
         num_outputs: numbers d to guess.
@@ -63,8 +62,8 @@ class TasksInARow(Experiment):
 
     def compute(self, file: Path) -> dict[str, Any]:
         groups: dict[str, Any] = {}
-        for group in self.policies:
-            for policy in track(group.split(","), f"living, {group}"):
+        for group, policies in named_groups(self.policies).items():
+            for policy in track(policies, f"living, {group}"):
                 kept = groups.setdefault(group, {"in one life": [], "born anew": []})
                 kept["in one life"].append(self.errors(policy, anew=False))
                 kept["born anew"].append(self.errors(policy, anew=True))

@@ -48,7 +48,8 @@ class Job(NamedTuple):
 
 
 def shipped_groups(stages: bool = True) -> Groups:
-    """Shipped policies of several seeds: ``recurrent-0``, ``recurrent-1``, ... are one group.
+    """Shipped policies of several seeds that guess numbers: ``recurrent-0``, ``recurrent-1``, ...
+    are one group.
 
     Args:
         stages: also those from the middle of a training, when d outputs were mastered: the group
@@ -60,7 +61,7 @@ def shipped_groups(stages: bool = True) -> Groups:
     groups: Groups = {}
     for name in shipped_policies():
         recipe = re.fullmatch(r"(.+?)(_d\d+)?-\d+", name)
-        if recipe and (stages or not recipe[2]):
+        if recipe and (stages or not recipe[2]) and _guesses(name):
             groups.setdefault(recipe[1] + (recipe[2] or ""), []).append(name)
     if not groups:
         raise ValueError(
@@ -68,6 +69,22 @@ def shipped_groups(stages: bool = True) -> Groups:
             f"got {', '.join(shipped_policies())}"
         )
     return groups
+
+
+def named_groups(names: Iterable[str]) -> Groups:
+    """The policies of each name: a recipe's shipped ones, or those that commas join.
+
+    Args:
+        names: ``"recurrent"`` for ``recurrent-0``, ``recurrent-1``, ...; or policies and
+            checkpoints, as in ``"micro_badger"`` or ``"a.ckpt,b.ckpt"``.
+    """
+    shipped = shipped_groups()
+    return {name: shipped.get(name) or name.split(",") for name in names}
+
+
+def _guesses(policy: str) -> bool:
+    task = read_card(policy)["config"]["task"]["class_path"]
+    return bool(task == f"{GuessingGame.__module__}.{GuessingGame.__qualname__}")
 
 
 def load_policy(policy: str) -> BadgerAgent:

@@ -12,7 +12,12 @@ from matplotlib.figure import Figure
 
 from badger_graph import plots
 from badger_graph.analysis.seeds import mean_and_bar
-from badger_graph.experiments.paper.jobs import expert_rule, load_policy, shipped_groups
+from badger_graph.experiments.paper.jobs import (
+    expert_rule,
+    load_policy,
+    named_groups,
+    shipped_groups,
+)
 from badger_graph.experiments.paper.relative_error import ExpertRule
 from badger_graph.experiments.runner import Experiment
 from badger_graph.experiments.tables import table
@@ -34,10 +39,11 @@ PER_DECADE = 20
 
 
 class LongLives(Experiment):
-    """Shipped policies, which were trained to live for 20 steps, live for thousands, frozen, on
-    tasks that stay the same.
+    """Policies live for thousands of steps, frozen, on tasks that stay the same.
 
     Args:
+        policies: groups of one recipe each, as :func:`named_groups` reads them; by default all
+            shipped ones that guess numbers.
         num_steps: inner steps of a life.
         num_tasks: lives of each policy.
         seed: seed of the tasks and of all that agents draw.
@@ -46,13 +52,23 @@ class LongLives(Experiment):
     name = "long_lives"
 
     @checked(num_steps=size(SHOWN[0]), num_tasks=size(), seed=SEED)
-    def __init__(self, num_steps: int = 10_000, num_tasks: int = 128, seed: int = 0) -> None:
+    def __init__(
+        self,
+        policies: list[str] | None = None,
+        num_steps: int = 10_000,
+        num_tasks: int = 128,
+        seed: int = 0,
+    ) -> None:
+        self.policies = policies
         self.num_steps = num_steps
         self.num_tasks = num_tasks
         self.seed = seed
 
     def compute(self, file: Path) -> dict[str, Any]:
-        policies = {MICRO: [MICRO], **shipped_groups(stages=False)}
+        if self.policies is None:
+            policies = {MICRO: [MICRO], **shipped_groups(stages=False)}
+        else:
+            policies = named_groups(self.policies)
         lives: dict[str, list[dict[int, float]]] = {group: [] for group in policies}
         pairs = [(group, policy) for group, names in policies.items() for policy in names]
         for group, policy in track(pairs, "living"):
