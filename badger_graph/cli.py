@@ -41,6 +41,7 @@ from badger_graph.building import SAID_BY_AGENTS
 from badger_graph.callbacks import LastCheckpoint, Measurements, StageCheckpoints
 from badger_graph.evaluation import evaluate, print_evaluation
 from badger_graph.files import LOCK, in_words, only_writer, require_writable, write_text
+from badger_graph.library.load import begin_with
 from badger_graph.library.resume import require_same_run
 from badger_graph.library.upgrade import current
 from badger_graph.outer.finite import NonFiniteLossError
@@ -105,6 +106,12 @@ class BadgerCLI(LightningCLI):
             help="CPU threads of each process; more than one can make small agents much slower",
         )
         parser.add_argument(
+            "--initial_policy",
+            type=str | None,
+            default=None,
+            help="begin with the weights of this one, shipped or a checkpoint",
+        )
+        parser.add_argument(
             "--evaluate", type=bool, default=True, help="evaluate and draw after the fit"
         )
         for place, part in PARTS.items():
@@ -150,6 +157,9 @@ class BadgerCLI(LightningCLI):
             if checkpoint is not None:
                 fits = self.subcommand == "fit"
                 require_same_run(checkpoint, self.model, optimizer if fits else None)
+            initial_policy = self._get(self.config, "initial_policy")
+            if initial_policy is not None and checkpoint is None:
+                begin_with(self.model.agent, initial_policy)
             self.model.check_processes(self.trainer.world_size)
             if self.subcommand == "fit":
                 self.model.gradient.begin(self.trainer)  # says before other processes start

@@ -420,6 +420,22 @@ def test_resumed_as_another(run: Path, flags: list[object], message: str) -> Non
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
+def test_a_training_begins_with_the_weights_of_another(run: Path, tmp_path: Path) -> None:
+    """All of them, though its seed is another; a step later they have moved by the rate."""
+    last, rate = run / "checkpoints" / "last.ckpt", 1e-6
+    flags = ["--initial_policy", last, "--seed", 5, "--max_steps", 1, "--optimizer.lr", rate]
+    succeed(fit_main, *SMOKE, *flags, "--run_dir", "on", cwd=tmp_path)
+    after = load(tmp_path / "on" / "checkpoints" / "last.ckpt")["state_dict"]
+    for name, before in load(last)["state_dict"].items():
+        if name.startswith("agent.policy"):
+            torch.testing.assert_close(after[name], before, rtol=0, atol=2 * rate)
+    refused = refuse(fit_main, *SMOKE, "--initial_policy", "recurrent-0", cwd=tmp_path)
+    assert "initial_policy must have the weights of this agent, but the policy of" in refused
+    assert not (tmp_path / "runs").exists()
+    refused = refuse(fit_main, *SMOKE, "--initial_policy", "micro_badgre", cwd=tmp_path)
+    assert "got 'micro_badgre'" in refused
+
+
 def test_a_checkpoint_cannot_change_the_settings(tmp_path: Path, run: Path) -> None:
     """Lightning takes settings from a checkpoint's hyper-parameters, code to call among them."""
     checkpoint = load(run / "checkpoints" / "last.ckpt")

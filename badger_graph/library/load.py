@@ -211,3 +211,32 @@ def require_numbers(path: str | Path, weights: dict[str, Any], own: dict[str, Te
                 f"the weights in {str(path)!r} must be finite, got {bad} of {weight.numel()} "
                 f"numbers of {name} that are not"
             )
+
+
+@checked()
+def begin_with(agent: BadgerAgent, source: str | Path) -> None:
+    """Give an agent the weights of a trained one, those of its policy and membrane.
+
+    Args:
+        agent: to be trained on.
+        source: as :func:`read_trained`: a file, or the name of a shipped policy.
+
+    Raises:
+        ValueError: when the two do not have the same weights.
+    """
+    trained = load_agent(source)
+    for part in ("policy", "membrane"):
+        own, other = getattr(agent, part), getattr(trained, part)
+        weights = other.state_dict()
+        sizes, others = (
+            {name: tuple(value.shape) for name, value in of.items()}
+            for of in (own.state_dict(), weights)
+        )
+        if sizes != others:
+            unlike = {name for name, _ in sizes.items() ^ others.items()}
+            raise ValueError(
+                f"initial_policy must have the weights of this agent, but the {part} of "
+                f"{str(source)!r}, {type(other).__name__}, and {type(own).__name__} differ in "
+                f"{', '.join(sorted(unlike))}"
+            )
+        own.load_state_dict(weights)
