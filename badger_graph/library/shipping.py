@@ -55,7 +55,19 @@ def find_policy(source: str | Path) -> Path | None:
         return SHIPPED / f"{source}.safetensors"
     raise ValueError(
         "a trained agent must be a checkpoint file or one of the shipped policies "
-        f"{', '.join(names)}, got {str(source)!r}" + did_you_mean(str(source), names)
+        f"{_listed(names)}, got {str(source)!r}" + did_you_mean(str(source), names)
+    )
+
+
+def _listed(names: list[str]) -> str:
+    """Names in words, the seeds of a recipe as one: ``recurrent-0 to -4``."""
+    seeds: dict[str, list[str]] = {}
+    for name in names:
+        recipe, dash, seed = name.rpartition("-")
+        seeds.setdefault(recipe + dash, []).append(seed)
+    return ", ".join(
+        f"{recipe}{of[0]}" + (f" to -{of[-1]}" if len(of) > 1 and recipe else "")
+        for recipe, of in seeds.items()
     )
 
 
