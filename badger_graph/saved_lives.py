@@ -26,7 +26,7 @@ def life_parts(life: Life) -> dict[str, Any]:
     What weights made of them, traits and contacts, is left out, to be made anew by those of then.
     """
     links = {name: life.links for name, kind in LINKS.items() if isinstance(life.links, kind)}
-    parts = {
+    parts: dict[str, Any] = {
         "experts": life.experts,
         "addresses": life.addresses,
         "action": life.action,

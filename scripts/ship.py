@@ -139,7 +139,7 @@ def ship(
                 f"{type(membrane).__name__}"
             )
         membrane.hidden_wires = hidden_wires
-        config["agent"]["membrane"]["init_args"]["hidden_wires"] = hidden_wires
+        config["agent"]["init_args"]["membrane"]["init_args"]["hidden_wires"] = hidden_wires
     trained.agent.eval().requires_grad_(False)
     if num_experts is None and spare_experts is None:
         num_experts = trained.num_experts

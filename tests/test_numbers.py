@@ -14,6 +14,7 @@ from pages import PAGES as WITH_TABLES
 from pages import read
 from sources import Block, Source, blocks, missing, results, sources
 
+from badger_graph.experiments.lasting import EXPERIMENTS as LASTING
 from badger_graph.experiments.online import EXPERIMENTS as ONLINE
 from badger_graph.experiments.paper import EXPERIMENTS
 from badger_graph.experiments.why_hard.findings import markdown as why_hard
@@ -39,6 +40,8 @@ def by_workload(table: Callable[[Any], str]) -> Callable[[Any], str]:
 WRITERS: dict[str, Callable[[Any], str]] = {
     **{experiment.name: experiment.markdown for experiment in EXPERIMENTS.values()},
     **{experiment.name: experiment.markdown for experiment in ONLINE.values()},
+    **{experiment.name: experiment.markdown for experiment in LASTING.values()},
+    "long_lives_lasting": EXPERIMENTS["long_lives"].markdown,
     "growth_addressed": EXPERIMENTS["growth"].markdown,
     "growth_recurrent": EXPERIMENTS["growth"].markdown,
     "authors_checkpoints": EXPERIMENTS["error_against_outputs"].markdown,

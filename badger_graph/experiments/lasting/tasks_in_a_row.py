@@ -13,6 +13,7 @@ from badger_graph.experiments.paper.jobs import expert_rule, load_policy, named_
 from badger_graph.experiments.paper.relative_error import ExpertRule
 from badger_graph.experiments.runner import Experiment
 from badger_graph.experiments.tables import table, with_bar
+from badger_graph.life import Life
 from badger_graph.progress import track
 from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingGame
@@ -81,12 +82,12 @@ class TasksInARow(Experiment):
         agent = load_policy(policy).eval()
         num_experts = expert_rule(policy, ExpertRule())(self.num_outputs)
         generator = torch.Generator(agent.device).manual_seed(self.seed)
-        life, errors = None, []
+        life: Life | None = None
+        errors = []
         for _ in range(self.num_tasks):
             task = GuessingGame().sample(self.num_lives, self.num_outputs, generator)
-            past = None if anew else life
-            rollout = unroll(agent, task, num_experts, self.num_steps, generator, life=past)
-            life = rollout.life
+            rollout = unroll(agent, task, num_experts, self.num_steps, generator, life=life)
+            life = None if anew else rollout.life
             errors.append(rollout.loss.double().mean(dim=1).tolist())
         return errors
 
