@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from badger_graph.experiments.paper.jobs import (
     expert_rule,
     load_policy,
     named_groups,
-    shipped_groups,
 )
 from badger_graph.experiments.paper.relative_error import ExpertRule
 from badger_graph.experiments.runner import Experiment
@@ -42,8 +41,7 @@ class LongLives(Experiment):
     """Policies live for thousands of steps, frozen, on tasks that stay the same.
 
     Args:
-        policies: groups of one recipe each, as :func:`named_groups` reads them; by default all
-            shipped ones that guess numbers.
+        policies: groups of one recipe each, as :func:`named_groups` reads them.
         num_steps: inner steps of a life.
         num_tasks: lives of each policy.
         seed: seed of the tasks and of all that agents draw.
@@ -54,7 +52,7 @@ class LongLives(Experiment):
     @checked(num_steps=size(SHOWN[0]), num_tasks=size(), seed=SEED)
     def __init__(
         self,
-        policies: list[str] | None = None,
+        policies: Sequence[str] = (MICRO, "addressed", "recurrent"),
         num_steps: int = 10_000,
         num_tasks: int = 128,
         seed: int = 0,
@@ -65,10 +63,7 @@ class LongLives(Experiment):
         self.seed = seed
 
     def compute(self, file: Path) -> dict[str, Any]:
-        if self.policies is None:
-            policies = {MICRO: [MICRO], **shipped_groups(stages=False)}
-        else:
-            policies = named_groups(self.policies)
+        policies = named_groups(self.policies)
         lives: dict[str, list[dict[int, float]]] = {group: [] for group in policies}
         pairs = [(group, policy) for group, names in policies.items() for policy in names]
         for group, policy in track(pairs, "living"):
