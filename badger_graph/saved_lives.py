@@ -74,12 +74,13 @@ def save_life(life: Life, file: str | Path) -> None:
 
     Args:
         life: of any agent; its weights are not in the file.
-        file: which.
+        file: which; its folder is made where there is none.
 
     Raises:
         OSError: when it cannot be written.
     """
     require_writable(file)
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as partial:
         torch.save(life_parts(life), partial)
 

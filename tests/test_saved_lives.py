@@ -26,8 +26,8 @@ def test_a_life_goes_on_to_the_same_bits(policy: str, tmp_path: Path) -> None:
     with torch.no_grad():
         whole = unroll(agent, task, 8, 12, seeded(1)).loss
         life = unroll(agent, task, 8, 5, seeded(1)).life
-        save_life(life, tmp_path / "life.pt")
-        again = load_life(load_agent(policy), tmp_path / "life.pt")
+        save_life(life, tmp_path / "new" / "life.pt")
+        again = load_life(load_agent(policy), tmp_path / "new" / "life.pt")
         first, rest = whole.split([5, 7])
         onward = unroll(agent, task, None, 7, seeded(9), life=again).loss
     assert torch.equal(onward, rest)
