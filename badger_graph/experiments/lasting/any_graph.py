@@ -22,6 +22,9 @@ from topologies.checks import SEED, checked, size
 EXPERTS = 16
 """Of graphs that can have so many; others have as many as come next to it."""
 
+OWN = f"random, {EXPERTS} experts"
+"""The row that others are compared with."""
+
 RANDOM = RandomTopology(k=4, redraw="agent")
 """Four random in-links for every expert: what all others are compared with."""
 
@@ -87,7 +90,7 @@ UNSEEN: dict[str, Graphs] = {
 SIZES = (8, 12, 24, 64, 128, 256, 333, 1_000, 10_000)
 """Numbers of experts N of random graphs."""
 
-TASKS_AT_ONCE = 50_000
+EXPERTS_AT_ONCE = 50_000
 """Experts of all agents of a batch."""
 
 
@@ -139,7 +142,7 @@ class AnyGraph(Experiment):
         agent = load_policy(policy).eval()
         errors = {}
         for name, (num_experts, topologies) in self.drawn().items():
-            some = max(1, min(self.num_tasks, TASKS_AT_ONCE // num_experts))
+            some = max(1, min(self.num_tasks, EXPERTS_AT_ONCE // num_experts))
             total = 0.0
             for number, topology in enumerate(topologies):
                 agent.topology = topology
@@ -172,20 +175,16 @@ class AnyGraph(Experiment):
         heads = ["graph", "in training"]
         for group in groups:
             heads += [f"{group}: MSE", "times"]
+        where = dict.fromkeys(TRAINED, "yes") | dict.fromkeys(UNSEEN, "no")
         rows = []
         for name in next(iter(groups.values()))[0]:
-            where = "" if name not in UNSEEN else "no"
-            rows.append([name, "yes" if name in TRAINED else where])
+            rows.append([name, where.get(name, "")])
             for seeds in groups.values():
                 error, bar = mean_and_bar([seed[name] for seed in seeds])
                 own, _ = mean_and_bar([seed[OWN] for seed in seeds])
                 rows[-1] += [f"{error:.4f} ± {bar:.4f}" if len(seeds) > 1 else f"{error:.4f}"]
                 rows[-1] += [f"{error / own:.1f}"]
         return table(heads, rows)
-
-
-OWN = f"random, {EXPERTS} experts"
-"""The row that others are compared with."""
 
 
 def _shuffle(graph: nx.Graph, seed: int) -> nx.Graph:

@@ -21,6 +21,7 @@ from badger_graph.growth import add_experts, clone_experts, remove_experts, rewi
 from badger_graph.life import Life
 from badger_graph.progress import track
 from badger_graph.rollout import unroll
+from badger_graph.saved_lives import life_of_parts, life_parts
 from badger_graph.tasks import GuessingGame
 from topologies import RandomTopology
 from topologies.checks import SEED, checked, size
@@ -132,8 +133,9 @@ class Recovery(Experiment):
             deaf = load_policy(policy).eval()
             deaf.communication.channel, deaf.executor = channel(), "auto"
             generator = torch.Generator().manual_seed(self.seed)
-            then = unroll(deaf, task, None, LOST_FOR, generator, life=_moved(deaf, start.life))
-            lives[name] = _moved(agent, then.life)
+            life = life_of_parts(deaf, life_parts(start.life))
+            then = unroll(deaf, task, None, LOST_FOR, generator, life=life)
+            lives[name] = life_of_parts(agent, life_parts(then.life))
         errors = {}
         for name, life in lives.items():
             onward = unroll(agent, task, None, self.after, life=life)
@@ -181,9 +183,3 @@ class Recovery(Experiment):
                 }
             )
         return plots.panels(panels)
-
-
-def _moved(agent: BadgerAgent, life: Life) -> Life:
-    """The same life, with rounds as this agent carries them out."""
-    experts, addresses = life.experts, life.addresses
-    return agent.life(experts, addresses, life.action, life.links, life.score, life.codebook)

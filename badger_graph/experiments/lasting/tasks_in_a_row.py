@@ -19,6 +19,9 @@ from badger_graph.rollout import unroll
 from badger_graph.tasks import GuessingGame
 from topologies.checks import SEED, checked, size
 
+WAYS = {"in one life": False, "born anew": True}
+"""How an agent comes to its next task, and whether it is born anew for it."""
+
 SOLVED = 0.005
 """Error at which a task counts as solved, of chance 1/3."""
 
@@ -64,10 +67,10 @@ class TasksInARow(Experiment):
     def compute(self, file: Path) -> dict[str, Any]:
         groups: dict[str, Any] = {}
         for group, policies in named_groups(self.policies).items():
-            for policy in track(policies, f"living, {group}"):
-                kept = groups.setdefault(group, {"in one life": [], "born anew": []})
-                kept["in one life"].append(self.errors(policy, anew=False))
-                kept["born anew"].append(self.errors(policy, anew=True))
+            groups[group] = {
+                way: [self.errors(policy, anew) for policy in track(policies, f"{group}, {way}")]
+                for way, anew in WAYS.items()
+            }
         settings = ("num_tasks", "num_steps", "num_outputs", "num_lives", "seed")
         return {name: getattr(self, name) for name in settings} | {"groups": groups}
 
@@ -103,12 +106,11 @@ class TasksInARow(Experiment):
             if place + 1 in SHOWN:
                 rows.append([str(place + 1)])
                 for kept in groups.values():
-                    ways = ("in one life", "born anew")
-                    rows[-1] += [with_bar(_last(kept[way], place), ".4f") for way in ways]
-                    rows[-1] += [_until(kept[way], place) for way in ways]
+                    rows[-1] += [with_bar(_last(kept[way], place), ".4f") for way in WAYS]
+                    rows[-1] += [_until(kept[way], place) for way in WAYS]
         worst = ["worst after the first"]
         for kept in groups.values():
-            for way in ("in one life", "born anew"):
+            for way in WAYS:
                 worsts = [max(errors[-1] for errors in life[1:] or life) for life in kept[way]]
                 worst.append(with_bar(worsts, ".4f"))
             worst += ["", ""]
